@@ -1,0 +1,496 @@
+//! What the operator means: the checked configuration that everything else is built from.
+//!
+//! [`file`] is what operators write, [`check`] is the one arrow from there to here, [`problem`] words the mistakes.
+//! A value of [`Config`] exists only when no mistake was found; the other folders take their own part of it.
+
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One revision of the configuration, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Threads, drain, trusted proxies: changes need a restart.
+    pub server: Server,
+    /// The operator's listener; `None` switches it off.
+    pub admin: Option<Admin>,
+    /// What is logged and how.
+    pub log: Log,
+    /// Bound addresses, by name.
+    pub listeners: Vec<Listener>,
+    /// Host names and certificates, by name.
+    pub sites: Vec<Site>,
+    /// Where requests are forwarded, by name.
+    pub upstreams: Vec<Upstream>,
+    /// Who signs tokens, by name.
+    pub issuers: Vec<Issuer>,
+    /// Order-free: the most specific match wins.
+    pub routes: Vec<Route>,
+}
+
+/// `[server]`: the process. Static: changes need a restart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    /// Worker threads, one runtime each. Default: the number of cores.
+    pub threads: NonZeroUsize,
+    /// Connections accepted at once over all listeners; further ones wait in the kernel's queue. Default 10,000.
+    pub connections_max: usize,
+    /// How long a stop waits for work in flight. Default 30 s.
+    pub drain_timeout: Duration,
+    /// Where the proxy keeps what it makes itself (development certificates). Default `./var/portcullis`.
+    pub state: PathBuf,
+    /// Peers whose `Forwarded` and `X-Forwarded-*` are believed. Default: none.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Further field names that are stripped from every request, beside `X-Auth-*`. Default: none.
+    pub identity_headers: Vec<HeaderName>,
+}
+
+/// `[admin]`: `/livez` and `/readyz`. Default `127.0.0.1:9901`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Admin {
+    /// Where it listens.
+    pub address: Address,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Log {
+    /// One JSON object or one line of text per event. Default text.
+    pub format: LogFormat,
+    /// A tracing filter, for example `info` or `portcullis=debug`. Default `info`.
+    pub level: String,
+    /// Whether each request writes a line. Default true.
+    pub access: bool,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// A TCP address or a Unix socket's path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// `"[::]:8443"`, `"127.0.0.1:0"`.
+    Tcp(SocketAddr),
+    /// `"unix:/run/portcullis.sock"`.
+    Unix(PathBuf),
+}
+
+/// `[listener.NAME]`: a bound address with its protocol settings. Static.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listener {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Where it listens.
+    pub address: Address,
+    /// Whether connections speak TLS. Default: true when any site has `tls` and the listener neither redirects nor
+    /// is a Unix socket.
+    pub tls: bool,
+    /// Every request is answered with 308 to `https://` on this port.
+    pub redirect_to_https: Option<u16>,
+    /// Limits of the protocol.
+    pub limits: ListenerLimits,
+}
+
+/// What a client may send before its route is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerLimits {
+    /// Bytes of the request line and all fields. Default 32 KiB, at least 8 KiB (hyper's smallest buffer).
+    pub header_bytes_max: usize,
+    /// Fields in a request. Default 100.
+    pub header_count_max: usize,
+    /// Bytes of the request target. Default 8 KiB: longer ones are 414.
+    pub uri_bytes_max: usize,
+    /// From accept to the end of the TLS handshake. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// From the first byte of a request to the end of its head. Default 10 s: then 408.
+    pub header_timeout: Duration,
+    /// Between requests. Default 75 s.
+    pub idle_timeout: Duration,
+    /// HTTP/2 streams at once on one connection. Default 128.
+    pub streams_max: u32,
+}
+
+/// `[site.NAME]`: what one or several host names share.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Site {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Lower-case host names without port; `*.example.com` for one label. Empty: any host (the default site).
+    pub hosts: Vec<String>,
+    /// The certificate; `None` for a site that is served in the clear only.
+    pub tls: Option<Tls>,
+}
+
+/// Where a site's certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// Made at first start below [`Server::state`], for development.
+    SelfSigned,
+    /// PEM, certificate chain and key, already read.
+    Pem {
+        /// The file of the chain, for messages.
+        certificate_file: PathBuf,
+        /// The chain, leaf first.
+        certificate: Vec<u8>,
+        /// The private key.
+        key: SecretBytes,
+    },
+}
+
+/// Bytes that never show in `Debug` output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretBytes(pub Vec<u8>);
+
+impl std::fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// `[upstream.NAME]`: a named set of endpoints.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Upstream {
+    /// Its name in the configuration, also the audience of assertions.
+    pub name: String,
+    /// Its members, at least one.
+    pub endpoints: Vec<EndpointAddress>,
+    /// How an endpoint is chosen. Default least-requests.
+    pub balance: Balance,
+    /// Signs the identity for the application; `None`: no assertion is sent.
+    pub assertion_key: Option<KeyFile>,
+    /// TCP or Unix connect. Default 2 s.
+    pub connect_timeout: Duration,
+    /// Idle connections are closed after this; keep it below the application's. Default 30 s.
+    pub idle_timeout: Duration,
+    /// Idle connections kept per endpoint and worker. Default 64.
+    pub idle_max: usize,
+    /// How long a resolved name is used before it is asked again. Default 5 s.
+    pub resolve_every: Duration,
+}
+
+/// One member of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum EndpointAddress {
+    /// A name or an address literal, and a port.
+    Tcp {
+        /// `app`, `10.0.0.7`, `::1` (without brackets).
+        host: String,
+        /// 1 to 65535.
+        port: u16,
+    },
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// How an endpoint is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Balance {
+    /// In turn.
+    RoundRobin,
+    /// The one with the fewest requests in flight; ties rotate.
+    LeastRequests,
+}
+
+/// A 256-bit key that two servers share, base64url in a file of mode 0600.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Whether the first to start makes it.
+    pub create: bool,
+}
+
+/// `[issuer.NAME]`: who signs tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Issuer {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The exact `iss`. `None` only when `require` leaves `iss` out.
+    pub iss: Option<String>,
+    /// Where its keys come from.
+    pub keys: Keys,
+    /// The only algorithms that its keys may be used with; at least one.
+    pub algorithms: Vec<Algorithm>,
+    /// Accepted values of the `typ` header besides an absent one, lower-case. Default `jwt`, `at+jwt`.
+    pub types: Vec<String>,
+    /// A token must be for one of these. Empty only when `require` leaves `aud` out.
+    pub audiences: Vec<String>,
+    /// Clock difference that is forgiven. Default 30 s, at most 5 min.
+    pub leeway: Duration,
+    /// The longest `exp` - `iat` that is believed. Default 24 h.
+    pub lifetime_max: Duration,
+    /// The claims that must be there. Default exp, iss, aud, sub.
+    pub require: Vec<RequiredClaim>,
+    /// Which claim names the user. Default `sub`; numbers are accepted and written in decimal.
+    pub subject_claim: String,
+    /// Claims that must have exactly this value, for example `token_type = "access"`.
+    pub must: BTreeMap<String, serde_json::Value>,
+    /// How refusals look on routes of this issuer.
+    pub errors: ErrorShape,
+    /// The realm of the challenge. Default: the issuer's name.
+    pub realm: String,
+}
+
+/// The registered claims that can be demanded (RFC 7519 section 4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RequiredClaim {
+    /// `exp`
+    Exp,
+    /// `iss`
+    Iss,
+    /// `aud`
+    Aud,
+    /// The subject claim of the issuer.
+    Sub,
+}
+
+/// Signature algorithms (RFC 7518 section 3.1, RFC 8037, RFC 9864).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are the registered ones")]
+pub enum Algorithm {
+    HS256,
+    HS384,
+    HS512,
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    ES512,
+    /// Also under its RFC 9864 name `Ed25519`.
+    EdDSA,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keys {
+    /// A JWK set fetched over HTTP(S).
+    JwksUrl {
+        /// https, or http when `insecure` is true or the host is a loopback address.
+        url: Uri,
+        /// The operator has said that plain http is fine here (a compose network).
+        insecure: bool,
+    },
+    /// A JWK set in a file, read when the snapshot is built.
+    JwksFile {
+        /// Where it lies.
+        path: PathBuf,
+    },
+    /// Public keys or certificates in PEM, read when the snapshot is built.
+    PemFile {
+        /// Where it lies.
+        path: PathBuf,
+    },
+    /// A shared secret for HS256, HS384 or HS512; at least as long as the hash.
+    Secret(SecretBytes),
+}
+
+/// How a refusal looks to the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorShape {
+    /// `application/problem+json`.
+    Problem,
+    /// What djangorestframework-simplejwt answers.
+    SimpleJwt,
+}
+
+/// `[[route]]`: match + policy + action.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// A stable name for logs: the configured `name`, else the match as written.
+    pub name: String,
+    /// When it applies.
+    pub matcher: RouteMatch,
+    /// What must hold.
+    pub policy: RoutePolicy,
+    /// What it does.
+    pub action: Action,
+}
+
+/// When a route applies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteMatch {
+    /// Only for this site; `None`: for every site.
+    pub site: Option<String>,
+    /// `/api/**`, `/about`, `/users/*/avatar`: see `route::matcher`.
+    pub path: PathPattern,
+    /// Empty: any method.
+    pub methods: Vec<Method>,
+    /// Fields that must be there, with this value where one is given.
+    pub headers: Vec<(HeaderName, Option<HeaderValue>)>,
+}
+
+/// A path pattern, split at `/`. `/` alone is `[Literal("")]`; `/a/` is `[Literal("a"), Literal("")]`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PathPattern {
+    /// As written.
+    pub text: String,
+    /// The segments before a final `**`.
+    pub segments: Vec<PatternSegment>,
+    /// Whether the pattern ends in `/**`, which also matches the path without that slash.
+    pub rest: bool,
+}
+
+/// One segment of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PatternSegment {
+    /// Exactly this, compared after percent-decoding.
+    Literal(String),
+    /// `*`: any one segment that is not empty.
+    Any,
+}
+
+/// What must hold for a request on a route. Destructured without `..` where it is applied: a new field does not
+/// compile until it is handled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoutePolicy {
+    /// Who may use the route.
+    pub auth: RouteAuth,
+    /// Bytes of a request body. Default 10 MiB: more is 413.
+    pub body_bytes_max: u64,
+    /// Between two pieces of a request body, and between two pieces taken by a reader. Default 30 s: then 408.
+    pub progress_timeout: Duration,
+    /// From the end of the request to the head of the upstream's response. Default 60 s: then 504.
+    pub response_timeout: Duration,
+    /// From the head of the request to the end of the response. `None`, the default: unlimited, progress is what counts.
+    pub total_timeout: Option<Duration>,
+    /// Fields set on every response of this route.
+    pub response_headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Who may use a route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteAuth {
+    /// Default required.
+    pub mode: AuthMode,
+    /// Issuers that are believed here, by name. Empty only with [`AuthMode::Public`].
+    pub issuers: Vec<String>,
+    /// Narrows the issuers' audiences; empty: no narrowing.
+    pub audiences: Vec<String>,
+    /// All of them must hold.
+    pub claims: Vec<ClaimRule>,
+    /// Where a token is looked for, in order. Default the Authorization field.
+    pub token_from: Vec<TokenSource>,
+    /// Whether `Authorization` goes upstream. Default false.
+    pub forward_token: bool,
+}
+
+/// Whether a token is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthMode {
+    /// No valid token: 401.
+    Required,
+    /// Absent is fine, broken is 401.
+    Optional,
+    /// Tokens are not looked at.
+    Public,
+}
+
+/// Where a token may stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSource {
+    /// `Authorization: Bearer ...` (RFC 6750 section 2.1).
+    Header,
+    /// The cookie of this name.
+    Cookie(String),
+    /// The query parameter of this name (RFC 6750 section 2.3): opted in, redacted in logs, removed upstream.
+    Query(String),
+}
+
+/// What a claim must be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimRule {
+    /// A JSON pointer (RFC 6901) into the claims, for example `/roles`.
+    pub path: String,
+    /// The test.
+    pub test: ClaimTest,
+}
+
+/// The test of a claim rule.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClaimTest {
+    /// Equal as JSON.
+    Equals(serde_json::Value),
+    /// The claim, or one of its items when it is a list, is one of these.
+    AnyOf(Vec<serde_json::Value>),
+    /// The claim is a list that holds each of these.
+    AllOf(Vec<serde_json::Value>),
+    /// The claim is a text of words between spaces, one of which is this (scopes, RFC 6749 section 3.3).
+    ContainsWord(String),
+    /// The claim is there (true) or is not (false).
+    Exists(bool),
+}
+
+/// What a route does in the end.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Serve files from a directory.
+    Files(Files),
+    /// Forward to an upstream.
+    Forward(Forward),
+    /// Send the client elsewhere.
+    Redirect(Redirect),
+    /// A fixed answer.
+    Respond(Respond),
+}
+
+/// `files = { root = "..." }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// The directory; nothing outside is ever opened.
+    pub root: PathBuf,
+    /// What a directory stands for. Default `index.html`.
+    pub index: String,
+    /// Served with 200 for paths that match no file and look like no asset (single-page applications).
+    pub fallback: Option<String>,
+    /// The literal prefix of the route's match, `/` for `/**`: cut from the path before it is looked up below `root`
+    /// when `strip_prefix` is set.
+    pub strip_prefix: Option<String>,
+    /// `Cache-Control` by default: `no-cache` for pages, a day for the rest, a year and immutable for fingerprinted names.
+    pub cache_control: Option<HeaderValue>,
+    /// Files up to this size are kept in memory by each worker. Default 256 KiB.
+    pub cached_bytes_max: u64,
+}
+
+/// `forward = "app"` or `forward = { upstream = "app", ... }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    /// The upstream's name.
+    pub upstream: String,
+    /// Where an `X-Accel-Redirect` answer of this upstream is looked up; `None`: the field is dropped and the answer
+    /// passed on as it is.
+    pub internal_root: Option<PathBuf>,
+}
+
+/// `redirect = { to = "https://{host}{path}{query}", status = 308 }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// The target, with `{host}`, `{path}` and `{query}` filled in (`{query}` includes its `?`).
+    pub to: String,
+    /// 301, 302, 303, 307 or 308. Default 308.
+    pub status: StatusCode,
+}
+
+/// `respond = { status = 200, body = "...", content_type = "..." }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Respond {
+    /// Any final status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: String,
+    /// Default `text/plain; charset=utf-8`.
+    pub content_type: HeaderValue,
+}

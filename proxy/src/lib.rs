@@ -1,0 +1,3 @@
+//! Portcullis, the front server.
+
+pub mod config;

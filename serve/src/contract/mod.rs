@@ -1,0 +1,7 @@
+//! Pure facts that the edge and the application agree on. No runtime, no socket: `http` and `serde` only.
+
+pub mod forwarded;
+pub mod identity;
+pub mod link;
+pub mod problem;
+pub mod request_id;
