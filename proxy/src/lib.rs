@@ -1,3 +1,5 @@
 //! Portcullis, the front server.
 
+pub mod auth;
 pub mod config;
+pub mod files;

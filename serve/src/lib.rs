@@ -6,5 +6,6 @@
 
 pub mod body;
 pub mod contract;
+pub mod listener;
 
 pub use body::{Body, BodyError};

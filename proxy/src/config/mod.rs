@@ -5,8 +5,8 @@
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
+pub use serve::listener::Address;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -74,15 +74,6 @@ pub enum LogFormat {
     Json,
     /// For people.
     Text,
-}
-
-/// A TCP address or a Unix socket's path.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Address {
-    /// `"[::]:8443"`, `"127.0.0.1:0"`.
-    Tcp(SocketAddr),
-    /// `"unix:/run/portcullis.sock"`.
-    Unix(PathBuf),
 }
 
 /// `[listener.NAME]`: a bound address with its protocol settings. Static.

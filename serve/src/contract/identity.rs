@@ -117,7 +117,10 @@ mod tests {
     fn forged_identity_fields_go_and_the_rest_stays() {
         let mut headers = HeaderMap::new();
         for name in ["x-auth-subject", "x_auth_subject", "x.auth.assertion", "x-auth-", "X-AUTH-New", "remote_user"] {
-            headers.insert(HeaderName::from_bytes(name.as_bytes()).expect("a field name"), "forged".parse().expect("a value"));
+            headers.insert(
+                HeaderName::from_bytes(name.as_bytes()).expect("a field name"),
+                "forged".parse().expect("a value"),
+            );
         }
         headers.insert("x-author", "kept".parse().expect("a value"));
         headers.insert("authorization", "kept".parse().expect("a value"));

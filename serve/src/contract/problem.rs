@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn a_problem_reads_as_rfc_9457_says() {
-        let problem = Problem::new(http::StatusCode::UNAUTHORIZED, "token_expired", "Token expired", Source::Edge, "r1");
+        let problem =
+            Problem::new(http::StatusCode::UNAUTHORIZED, "token_expired", "Token expired", Source::Edge, "r1");
         let json: serde_json::Value = serde_json::from_slice(&problem.to_json()).expect("JSON");
         assert_eq!(
             json,

@@ -66,13 +66,18 @@ mod tests {
 
     #[test]
     fn random_ids_are_32_hexadecimal_digits() {
-        assert_eq!(RequestId::from_random(0x0123_4567_89ab_cdef_0011_2233_4455_6677).as_str(), "0123456789abcdef0011223344556677");
+        assert_eq!(
+            RequestId::from_random(0x0123_4567_89ab_cdef_0011_2233_4455_6677).as_str(),
+            "0123456789abcdef0011223344556677"
+        );
         assert_eq!(RequestId::from_random(0).as_str(), "0".repeat(32));
     }
 
     #[test]
     fn only_sane_foreign_ids_are_taken_over() {
-        for (value, taken) in [("abcdefgh-1.2_3", true), ("short", false), ("has space in it", false), ("quote\"quote\"", false)] {
+        for (value, taken) in
+            [("abcdefgh-1.2_3", true), ("short", false), ("has space in it", false), ("quote\"quote\"", false)]
+        {
             assert_eq!(RequestId::accept(&HeaderValue::from_static(value)).is_some(), taken, "{value}");
         }
         assert!(RequestId::accept(&HeaderValue::from_str(&"a".repeat(65)).expect("a value")).is_none());

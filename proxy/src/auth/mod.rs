@@ -1,0 +1,1 @@
+//! Edge authentication: from the bytes of a token to a permit.

@@ -1,0 +1,1 @@
+//! Static files, opened beneath their root.
