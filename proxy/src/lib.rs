@@ -4,3 +4,4 @@ pub mod auth;
 pub mod config;
 pub mod files;
 pub mod route;
+pub mod upstream;
