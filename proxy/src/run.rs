@@ -158,7 +158,7 @@ struct Parts {
     reloader: Rc<Reloader>,
     workers: Workers,
     log: Option<RequestLog>,
-    refresh: crate::auth::RefreshTasks,
+    refresh: crate::auth::RefreshGuard,
 }
 
 async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Result<(Parts, Addresses), StartError> {

@@ -1,12 +1,13 @@
 //! One revision of the configuration with everything built from it: what a request reads and never changes.
 
-use crate::auth::{Assertions, AuthError, Issuers, RouteRule};
+use crate::auth::{AssertionSigner, IssuerError, Issuers, RouteRule, RuleError};
 use crate::config::{self, Action, Config};
 use crate::files::{FileServer, FilesError};
 use crate::route::{RouteTable, SiteTable};
 use crate::upstream::SendLimits;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
+use serve::shared_key::SharedKeyError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,9 +36,25 @@ pub enum SnapshotError {
         /// What is wrong.
         error: FilesError,
     },
-    /// Keys of an issuer or of an upstream.
+    /// Keys of an issuer.
     #[error("{0}")]
-    Auth(#[from] AuthError),
+    Issuer(#[from] IssuerError),
+    /// Who may use a route.
+    #[error("route \"{route}\": {error}")]
+    Rule {
+        /// The route's name.
+        route: String,
+        /// What is wrong.
+        error: RuleError,
+    },
+    /// The key that an upstream shares with the proxy.
+    #[error("upstream \"{upstream}\": {error}")]
+    AssertionKey {
+        /// The upstream's name.
+        upstream: String,
+        /// What is wrong.
+        error: SharedKeyError,
+    },
     /// The check lets no configuration with unknown names through.
     #[error("route \"{route}\" forwards to the unknown upstream \"{upstream}\"")]
     UnknownUpstream {
@@ -71,7 +88,7 @@ pub(crate) enum PreparedAction {
 pub(crate) struct ForwardTo {
     /// The position of the upstream.
     pub(crate) upstream: usize,
-    pub(crate) assertions: Option<Arc<Assertions>>,
+    pub(crate) assertions: Option<Arc<AssertionSigner>>,
     pub(crate) internal: Option<Box<FileServer>>,
 }
 
@@ -105,7 +122,9 @@ impl Snapshot {
             .iter()
             .map(|upstream| {
                 let key = upstream.assertion_key.as_ref();
-                key.map(|key| Assertions::load(&upstream.name, key).map(Arc::new)).transpose()
+                key.map(|key| AssertionSigner::open(&upstream.name, key).map(Arc::new)).transpose().map_err(|error| {
+                    SnapshotError::AssertionKey { upstream: upstream.name.clone(), error }
+                })
             })
             .collect::<Result<Vec<_>, _>>()?;
         let routes = config
@@ -124,7 +143,7 @@ impl PreparedRoute {
         route: &config::Route,
         config: &Config,
         issuers: &Issuers,
-        assertions: &[Option<Arc<Assertions>>],
+        assertions: &[Option<Arc<AssertionSigner>>],
     ) -> Result<Self, SnapshotError> {
         let files_error = |error| SnapshotError::Files { route: route.name.clone(), error };
         // Without `..`: a new policy field does not compile until it is prepared.
@@ -137,7 +156,8 @@ impl PreparedRoute {
             response_headers,
         } = &route.policy;
         let policy = PreparedPolicy {
-            auth: RouteRule::compile(auth, issuers)?,
+            auth: RouteRule::new(auth, issuers)
+                .map_err(|error| SnapshotError::Rule { route: route.name.clone(), error })?,
             send: SendLimits {
                 body_bytes_max: *body_bytes_max,
                 progress_timeout: *progress_timeout,
@@ -147,14 +167,18 @@ impl PreparedRoute {
             response_headers: response_headers.clone(),
         };
         let action = match &route.action {
-            Action::Files(files) => PreparedAction::Files(Box::new(FileServer::open(files).map_err(files_error)?)),
+            Action::Files(files) => {
+                let server = FileServer::open(files).map_err(files_error)?;
+                let for_all = auth.mode == config::AuthMode::Public;
+                PreparedAction::Files(Box::new(if for_all { server } else { server.for_identified_clients() }))
+            }
             Action::Forward(forward) => {
                 let position = config.upstreams.iter().position(|upstream| upstream.name == forward.upstream);
                 let Some(upstream) = position else {
                     let (route, upstream) = (route.name.clone(), forward.upstream.clone());
                     return Err(SnapshotError::UnknownUpstream { route, upstream });
                 };
-                let internal = forward.internal_root.as_deref().map(FileServer::open_internal).transpose();
+                let internal = forward.internal_root.as_deref().map(FileServer::internal).transpose();
                 PreparedAction::Forward(ForwardTo {
                     upstream,
                     assertions: assertions[upstream].clone(),

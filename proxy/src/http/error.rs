@@ -183,7 +183,7 @@ impl Cause {
                 }
             }
             Self::File(FileError::MethodNotAllowed) => {
-                headers.insert(header::ALLOW, HeaderValue::from_static(files::ALLOW));
+                headers.insert(header::ALLOW, files::ALLOW);
             }
             Self::File(FileError::RangeNotSatisfiable { size_bytes }) => {
                 // RFC 9110 section 14.4: tells the client how long the file is.

@@ -8,8 +8,8 @@ use super::stack::Entrance;
 use super::target::Target;
 use super::upgrade::PendingTunnel;
 use super::worker::{Local, WorkerState};
-use crate::auth::Permit;
-use crate::files::FileRequest;
+use crate::auth::{Permit, Subject};
+use crate::files::{FileError, FileRequest, FileServer, SmallFiles};
 use crate::route::{Found, NormalPath};
 use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, RedirectTo, Snapshot};
 use crate::upstream::SendLimits;
@@ -137,10 +137,10 @@ async fn act(
                 query: head.uri.query(),
                 headers: &head.headers,
             };
-            let served = files.serve(request, &worker.files, Instant::now()).await.map_err(Cause::File)?;
+            let served = files.serve(request, &worker.files, std::time::Instant::now()).await.map_err(Cause::File)?;
             Ok(served.map(ProxyBody::from))
         }
-        PreparedAction::Forward(to) => forward(permit, local, to, limits, context, tunnel, head, body, target).await,
+        PreparedAction::Forward(to) => forward(permit, worker, local, to, limits, context, tunnel, head, body, target).await,
         PreparedAction::Redirect(to) => redirect(&head, target, to),
         PreparedAction::Respond(fixed) => {
             let mut response = Response::new(ProxyBody::bytes(fixed.body.clone()));
@@ -154,6 +154,7 @@ async fn act(
 #[expect(clippy::too_many_arguments, reason = "the forwarding arm of `act`")]
 async fn forward(
     permit: &Permit,
+    worker: &WorkerState,
     local: &Rc<Local>,
     to: &ForwardTo,
     limits: &SendLimits,
@@ -194,22 +195,23 @@ async fn forward(
     }
     let Some(path) = response.headers_mut().remove(&X_ACCEL_REDIRECT) else { return Ok(response) };
     match (&to.internal, for_internal_file) {
-        (Some(files), Some((method, asked))) => internal_file(files, &path, &method, &asked, response.headers()).await,
+        (Some(files), Some((method, asked))) => internal_file(files, &path, &method, &asked, response.headers(), &worker.files).await,
         _ => Ok(response),
     }
 }
 
 /// The application has authorised a download and named the file; the edge serves it, with ranges and conditions.
 async fn internal_file(
-    files: &crate::files::FileServer,
+    files: &FileServer,
     path: &HeaderValue,
     method: &Method,
     asked: &HeaderMap,
     answered: &HeaderMap,
+    kept: &SmallFiles,
 ) -> Result<Response<ProxyBody>, Cause> {
-    use crate::files::FileError;
     let path = path.to_str().map_err(|_| Cause::InternalFile(FileError::NotFound { no_store: true }))?;
-    match files.serve_internal(path, method, asked, answered).await {
+    let request = FileRequest { method, raw_path: path, query: None, headers: asked };
+    match files.serve_internal(path, request, answered, kept, std::time::Instant::now()).await {
         Ok(served) => Ok(served.map(ProxyBody::from)),
         // The client's own conditions and ranges are its business, a missing file is the application's fault.
         Err(
