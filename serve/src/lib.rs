@@ -11,6 +11,7 @@ pub mod contract;
 pub mod drain;
 pub mod listener;
 pub mod probe;
+pub mod shared_key;
 pub mod telemetry;
 pub mod timer;
 pub mod transport;
