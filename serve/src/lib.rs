@@ -7,5 +7,6 @@
 pub mod body;
 pub mod contract;
 pub mod listener;
+pub mod shared_key;
 
 pub use body::{Body, BodyError};
