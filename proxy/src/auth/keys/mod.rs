@@ -109,6 +109,11 @@ impl KeySet {
     /// Those of finding the key, and [`Reason::Signature`].
     pub(crate) fn verify_signature(&self, jws: &CompactJws<'_>, header: &Header) -> Result<(), Reason> {
         let keys = self.find(header)?;
-        if keys.iter().any(|key| key.verify(jws)) { Ok(()) } else { Err(Reason::Signature) }
+        if keys.iter().any(|key| key.verify(jws)) {
+            return Ok(());
+        }
+        // The token names a key, these have no name and none of them is it: so it is one that is not here.
+        let named = header.kid.is_none() || keys.iter().any(|key| key.kid.is_some());
+        Err(if named { Reason::Signature } else { Reason::KeyUnknown })
     }
 }
