@@ -71,7 +71,7 @@ impl Verified {
         self.validity.issued_at
     }
 
-    /// The `kid` of the key that signed it; for revocations of a key.
+    /// The `kid` of the key that signed it, also where the token does not name it; for revocations of a key.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()

@@ -8,6 +8,7 @@
 
 use super::claims::Claims;
 use super::keys::KeySet;
+use super::keys::record::KeyRecord;
 use super::policy::{Checked, Policy};
 use super::reject::{Reason, Reject};
 use super::token::{CompactJws, Header};
@@ -50,9 +51,9 @@ pub(super) fn verify(token: &[u8], candidates: &[Candidate<'_>], now: u64) -> Re
     let mut rejected = Rejected::from(Reason::Issuer);
     for (index, candidate) in candidates.iter().enumerate() {
         match attempt(&jws, &header, &claims, candidate, now) {
-            Ok(checked) => {
+            Ok((checked, key)) => {
                 let claims = std::mem::take(&mut claims);
-                return Ok((index, Verified::new(candidate.policy, claims, checked, header.kid)));
+                return Ok((index, Verified::new(candidate.policy, claims, checked, key.kid.clone())));
             }
             // Somebody else's token says nothing; the issuer it belongs to says why.
             Err(reject) if reject.reason == Reason::Issuer => {}
@@ -77,13 +78,13 @@ impl From<Reason> for Rejected {
     }
 }
 
-fn attempt(
+fn attempt<'k>(
     jws: &CompactJws<'_>,
     header: &Header,
     claims: &Claims,
-    candidate: &Candidate<'_>,
+    candidate: &Candidate<'k>,
     now: u64,
-) -> Result<Checked, Reject> {
+) -> Result<(Checked, &'k KeyRecord), Reject> {
     let checked = candidate.policy.check(claims, now)?;
     if !candidate.policy.accepts_type(header.typ.as_deref()) {
         return Err(Reason::Type.into());
@@ -96,8 +97,8 @@ fn attempt(
         None => Err(Reason::KeysUnavailable),
     };
     match (signature, checked.fault) {
-        (Ok(()), None) => Ok(checked),
-        (Ok(()), Some(reason)) => Err(Reject { reason, genuine: true }),
+        (Ok(key), None) => Ok((checked, key)),
+        (Ok(_), Some(reason)) => Err(Reject { reason, genuine: true }),
         // Newer keys would not make an expired token good: tokens from before a rotation must not cause a fetch.
         (Err(Reason::KeyUnknown | Reason::KeysUnavailable), Some(fault)) => Err(fault.into()),
         (Err(reason), _) => Err(reason.into()),

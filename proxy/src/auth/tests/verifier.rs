@@ -95,6 +95,8 @@ fn headers_and_keys_one_by_one() {
     }
     let late = bench.signer.sign_raw(r#"{"alg":"EdDSA","kid":"k2"}"#, &claims(json!({"exp": NOW - 60})).to_string());
     assert_eq!(bench.verify(&late).err(), Some(Reason::Expired.into()), "no reason to fetch keys, nor to tell");
+    let unnamed = bench.verify(&bench.signer.sign_raw(r#"{"alg":"EdDSA"}"#, &good)).expect("the only key");
+    assert_eq!(unnamed.kid(), Some("k1"), "a revoked key is found by its own name");
     let header = r#"{"alg":"EdDSA"}"#;
     for (payload, expected) in [
         ("", Reason::Segments),
