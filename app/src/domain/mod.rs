@@ -1,0 +1,3 @@
+//! The rules of the business, without HTTP, runtime or database.
+
+pub mod account;
