@@ -11,6 +11,7 @@ pub mod edge;
 pub mod endpoints;
 pub mod error;
 pub mod extract;
+pub mod live;
 pub mod router;
 pub mod state;
 pub mod store;

@@ -1,6 +1,6 @@
 //! Every endpoint in one list.
 
-use crate::endpoints::{me, openapi};
+use crate::endpoints::{admin, attachments, events, markdown, me, notes, openapi, shares};
 use crate::error::{self, ApiError};
 use crate::extract::ArrivedPath;
 use crate::state::AppState;
@@ -32,6 +32,17 @@ pub fn router(state: AppState) -> axum::Router {
         // accounts
         .routes(routes!(me::me))
         // notebook
+        .routes(routes!(notes::list, notes::create))
+        .routes(routes!(notes::read, notes::replace, notes::change, notes::remove))
+        .routes(routes!(shares::put, shares::remove))
+        .routes(routes!(attachments::upload))
+        .routes(routes!(attachments::download, attachments::remove))
+        .routes(routes!(markdown::preview))
+        .routes(routes!(events::listen))
+        // administration
+        .routes(routes!(admin::users))
+        .routes(routes!(admin::disable))
+        .routes(routes!(admin::enable))
         .split_for_parts();
     let document = openapi::Document::new(&api);
     let endpoints = endpoints

@@ -2,9 +2,11 @@
 
 use crate::config::Config;
 use crate::edge::Edge;
-use crate::store::Database;
+use crate::live::Hub;
+use crate::store::{Database, Files};
 use std::ops::Deref;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// The parts that endpoints share. The notebook's own parts stand here beside the others.
 #[derive(Debug)]
@@ -15,6 +17,12 @@ pub struct Parts {
     pub store: Database,
     /// Whose word about the caller counts.
     pub edge: Edge,
+    /// The bytes of attachments.
+    pub files: Files,
+    /// Live changes of notes.
+    pub live: Hub,
+    /// Cancelled when the drain begins: streams that would never end by themselves end then.
+    pub draining: CancellationToken,
 }
 
 /// The shared parts, as axum hands them to endpoints.

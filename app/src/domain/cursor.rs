@@ -33,8 +33,8 @@ pub fn limit(asked: Option<&str>) -> Result<u32, BadPage> {
 pub struct Cursor {
     /// Whether the last shown item was in the first group (pinned).
     pub first: bool,
-    /// The last shown item's time, in microseconds since 1970.
-    pub at_us: i64,
+    /// The last shown item's time, in milliseconds since 1970.
+    pub at_ms: i64,
     /// The last shown item's id.
     pub id: uuid::Uuid,
 }
@@ -45,7 +45,7 @@ impl Cursor {
     pub fn encode(&self) -> String {
         let mut bytes = [0; 25];
         bytes[0] = u8::from(self.first);
-        bytes[1..9].copy_from_slice(&self.at_us.to_be_bytes());
+        bytes[1..9].copy_from_slice(&self.at_ms.to_be_bytes());
         bytes[9..].copy_from_slice(self.id.as_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -60,10 +60,10 @@ impl Cursor {
             Ok(25) if bytes[0] <= 1 => {}
             _ => return Err(BadPage::Cursor),
         }
-        let (mut at_us, mut id) = ([0; 8], [0; 16]);
-        at_us.copy_from_slice(&bytes[1..9]);
+        let (mut at_ms, mut id) = ([0; 8], [0; 16]);
+        at_ms.copy_from_slice(&bytes[1..9]);
         id.copy_from_slice(&bytes[9..]);
-        Ok(Self { first: bytes[0] == 1, at_us: i64::from_be_bytes(at_us), id: uuid::Uuid::from_bytes(id) })
+        Ok(Self { first: bytes[0] == 1, at_ms: i64::from_be_bytes(at_ms), id: uuid::Uuid::from_bytes(id) })
     }
 }
 
@@ -75,8 +75,8 @@ mod tests {
     #[test]
     fn cursors_read_back() {
         for cursor in [
-            Cursor { first: true, at_us: i64::MAX, id: Uuid::from_u128(7) },
-            Cursor { first: false, at_us: -1, id: Uuid::nil() },
+            Cursor { first: true, at_ms: i64::MAX, id: Uuid::from_u128(7) },
+            Cursor { first: false, at_ms: -1, id: Uuid::nil() },
         ] {
             assert_eq!(Cursor::decode(&cursor.encode()), Ok(cursor));
         }
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn foreign_cursors_are_refused() {
-        let good = Cursor { first: true, at_us: 1, id: Uuid::nil() }.encode();
+        let good = Cursor { first: true, at_ms: 1, id: Uuid::nil() }.encode();
         for text in ["", "x", "null", &good[1..], &format!("{good}A"), &format!("{good}AAAAAAAAAAAA"), "é"] {
             assert_eq!(Cursor::decode(text), Err(BadPage::Cursor), "{text:?}");
         }

@@ -47,9 +47,9 @@ impl Access {
     pub const fn allows(self, deed: Deed) -> bool {
         match (self, deed) {
             (Self::Owner, Deed::Leave) => false,
-            (Self::Owner, _) | (Self::Editor | Self::Viewer, Deed::Read | Deed::Leave) | (Self::Editor, Deed::Write) => {
-                true
-            }
+            (Self::Owner, _)
+            | (Self::Editor | Self::Viewer, Deed::Read | Deed::Leave)
+            | (Self::Editor, Deed::Write) => true,
             (Self::Editor, Deed::Delete | Deed::Share) | (Self::Viewer, Deed::Write | Deed::Delete | Deed::Share) => {
                 false
             }

@@ -2,7 +2,7 @@
 
 /// What an address is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
+pub(super) enum Use {
     /// The reader follows it.
     Link,
     /// The page loads it.
@@ -15,7 +15,7 @@ pub enum Use {
 /// Spaces and controls are dropped first, because browsers drop tabs and line ends anywhere in an address and
 /// leading controls (WHATWG URL section 4.4): `java\nscript:` is a script to them.
 #[must_use]
-pub fn safe(address: &str, purpose: Use) -> Option<String> {
+pub(super) fn safe(address: &str, purpose: Use) -> Option<String> {
     let address: String = address.chars().filter(|char| !char.is_control() && !char.is_whitespace()).collect();
     let end = address.find([':', '/', '?', '#', '\\']).unwrap_or(address.len());
     if address[end..].starts_with(':') {
@@ -30,7 +30,7 @@ pub fn safe(address: &str, purpose: Use) -> Option<String> {
 
 /// Text for element content or a quoted attribute.
 #[must_use]
-pub fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
         match entity(char) {

@@ -26,8 +26,14 @@ const BACKLOG_EVENTS_MAX: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Hub {
     ring: Arc<Mutex<Ring>>,
-    sender: broadcast::Sender<Numbered>,
+    sender: broadcast::Sender<Signal>,
     slots: Slots,
+}
+
+#[derive(Debug, Clone)]
+enum Signal {
+    Event(Numbered),
+    Dismiss(Uuid),
 }
 
 /// One user's ear.
@@ -38,7 +44,7 @@ pub struct Subscription {
     /// The number that the client is up to date with once it got `missed`.
     pub up_to_id: u64,
     user: Uuid,
-    receiver: broadcast::Receiver<Numbered>,
+    receiver: broadcast::Receiver<Signal>,
     _slot: Slot,
 }
 
@@ -49,7 +55,7 @@ pub enum Heard {
     Event(Numbered),
     /// The listener was too slow and some events are lost to it.
     Lagged,
-    /// The hub is gone.
+    /// The user may not listen any more, or the hub is gone.
     Closed,
 }
 
@@ -71,7 +77,12 @@ impl Hub {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let numbered = ring.push(event);
         // Under the ring's lock, so that everybody hears in the order of the numbers. No listener is no error.
-        drop(self.sender.send(numbered));
+        drop(self.sender.send(Signal::Event(numbered)));
+    }
+
+    /// Ends all streams of a user whose account was disabled.
+    pub fn dismiss(&self, user: Uuid) {
+        drop(self.sender.send(Signal::Dismiss(user)));
     }
 
     /// Listens on behalf of a user from now on, and says what was missed since `seen`.
@@ -89,13 +100,7 @@ impl Hub {
             Replay::Gap => Replay::Gap,
         };
         // Under the ring's lock too: no event falls between what was missed and what will be heard, none is both.
-        Ok(Subscription {
-            missed,
-            up_to_id: ring.last_id(),
-            user,
-            receiver: self.sender.subscribe(),
-            _slot: slot,
-        })
+        Ok(Subscription { missed, up_to_id: ring.last_id(), user, receiver: self.sender.subscribe(), _slot: slot })
     }
 }
 
@@ -104,7 +109,8 @@ impl Subscription {
     pub async fn hear(&mut self) -> Heard {
         loop {
             return match self.receiver.recv().await {
-                Ok(numbered) if numbered.event.concerns(self.user) => Heard::Event(numbered),
+                Ok(Signal::Event(numbered)) if numbered.event.concerns(self.user) => Heard::Event(numbered),
+                Ok(Signal::Dismiss(user)) if user == self.user => Heard::Closed,
                 Ok(_) => continue,
                 Err(broadcast::error::RecvError::Lagged(_)) => Heard::Lagged,
                 Err(broadcast::error::RecvError::Closed) => Heard::Closed,
@@ -166,6 +172,17 @@ mod tests {
         }
         assert!(matches!(ann.hear().await, Heard::Lagged));
         assert!(matches!(ann.hear().await, Heard::Event(_)));
+    }
+
+    #[tokio::test]
+    async fn a_dismissed_user_hears_the_end() {
+        let hub = hub();
+        let mut ann = hub.subscribe(Uuid::from_u128(1), None).expect("a slot");
+        hub.dismiss(Uuid::from_u128(2));
+        hub.publish(event(1, &[1]));
+        hub.dismiss(Uuid::from_u128(1));
+        assert!(matches!(ann.hear().await, Heard::Event(_)));
+        assert!(matches!(ann.hear().await, Heard::Closed));
     }
 
     #[test]

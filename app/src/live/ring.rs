@@ -24,7 +24,7 @@ pub enum Replay {
 
 /// A bounded run of events.
 #[derive(Debug)]
-pub struct Ring {
+pub(super) struct Ring {
     events: VecDeque<Numbered>,
     events_max: usize,
     next_id: u64,
@@ -33,12 +33,12 @@ pub struct Ring {
 impl Ring {
     /// An empty ring that numbers from `first_id`.
     #[must_use]
-    pub fn new(first_id: u64, events_max: usize) -> Self {
+    pub(super) fn new(first_id: u64, events_max: usize) -> Self {
         Self { events: VecDeque::with_capacity(events_max), events_max, next_id: first_id }
     }
 
     /// Numbers an event and keeps it, forgetting the oldest when full.
-    pub fn push(&mut self, event: NoteEvent) -> Numbered {
+    pub(super) fn push(&mut self, event: NoteEvent) -> Numbered {
         let numbered = Numbered { id: self.next_id, event: Arc::new(event) };
         self.next_id += 1;
         if self.events.len() == self.events_max {
@@ -50,13 +50,13 @@ impl Ring {
 
     /// The number of the newest event, or the one before the first.
     #[must_use]
-    pub const fn last_id(&self) -> u64 {
+    pub(super) const fn last_id(&self) -> u64 {
         self.next_id - 1
     }
 
     /// What came after `seen`.
     #[must_use]
-    pub fn since(&self, seen: u64) -> Replay {
+    pub(super) fn since(&self, seen: u64) -> Replay {
         let oldest = self.next_id - self.events.len() as u64;
         if seen >= self.next_id || seen + 1 < oldest {
             return Replay::Gap;

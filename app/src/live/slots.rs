@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
 
 /// Streams per user: some windows on some devices.
-pub const STREAMS_PER_USER_MAX: usize = 16;
+const STREAMS_PER_USER_MAX: usize = 16;
 
 /// The user has [`STREAMS_PER_USER_MAX`] streams open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
