@@ -9,10 +9,12 @@ mod accounts;
 mod database;
 mod error;
 mod moment;
+mod sessions;
 
 pub use accounts::{AccountStore, Credentials, NewUser};
 pub use database::Database;
 pub use error::StoreError;
+pub use sessions::SessionStore;
 
 /// Runs an expression that only reads. `$pool` is `&SqlitePool` or `&PgPool`.
 macro_rules! reading {
