@@ -7,6 +7,7 @@ pub mod event;
 pub mod markdown;
 pub mod note;
 pub mod search;
+pub mod session;
 pub mod share;
 pub mod tag;
 mod url;

@@ -13,6 +13,7 @@ mod files;
 mod moment;
 mod note_list;
 mod notes;
+mod sessions;
 mod shares;
 mod users;
 
@@ -23,6 +24,7 @@ pub use error::StoreError;
 pub use files::{DigestLock, Files, Received, Upload, UploadError};
 pub use note_list::{NoteListStore, NotePage, NoteQuery};
 pub use notes::{ContentChange, NewNote, NoteStore, RemovedNote};
+pub use sessions::SessionStore;
 pub use shares::{AddedShare, ShareStore};
 pub use users::{UserListStore, UserPage};
 
