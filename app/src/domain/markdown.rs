@@ -38,7 +38,7 @@ pub fn excerpt(text: &str) -> String {
             Event::SoftBreak | Event::HardBreak | Event::End(_) if !inline_end(&event) => words.space(),
             _ => {}
         }
-        if words.full() {
+        if words.full {
             break;
         }
     }
@@ -50,16 +50,17 @@ fn inline_end(event: &Event<'_>) -> bool {
     matches!(event, Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link))
 }
 
-/// Words joined by single spaces, up to [`EXCERPT_CHARS_MAX`] characters.
+/// Words joined by single spaces, up to [`EXCERPT_CHARS_MAX`] characters and a mark that there is more.
 #[derive(Default)]
 struct Words {
     text: String,
     chars: usize,
     space: bool,
+    full: bool,
 }
 
 impl Words {
-    fn space(&mut self) {
+    const fn space(&mut self) {
         self.space = self.chars > 0;
     }
 
@@ -67,22 +68,19 @@ impl Words {
         for char in text.chars() {
             if char.is_whitespace() || char.is_control() {
                 self.space();
-            } else if !self.full() {
-                if std::mem::take(&mut self.space) {
-                    self.text.push(' ');
-                    self.chars += 1;
-                }
-                self.text.push(char);
-                self.chars += 1;
-                if self.full() {
+            } else if !self.full {
+                self.chars += 1 + usize::from(self.space);
+                self.full = self.chars > EXCERPT_CHARS_MAX;
+                if self.full {
                     self.text.push('…');
+                } else {
+                    if std::mem::take(&mut self.space) {
+                        self.text.push(' ');
+                    }
+                    self.text.push(char);
                 }
             }
         }
-    }
-
-    const fn full(&self) -> bool {
-        self.chars >= EXCERPT_CHARS_MAX
     }
 }
 
@@ -245,8 +243,7 @@ mod tests {
         ] {
             assert_eq!(excerpt(text), plain, "{text}");
         }
-        let long = excerpt(&"é ".repeat(10_000));
-        assert_eq!(long.chars().count(), EXCERPT_CHARS_MAX + 1);
-        assert!(long.ends_with('…'));
+        assert_eq!(excerpt(&"é ".repeat(10_000)), format!("{}é…", "é ".repeat(EXCERPT_CHARS_MAX / 2 - 1)));
+        assert_eq!(excerpt(&"é".repeat(EXCERPT_CHARS_MAX)), "é".repeat(EXCERPT_CHARS_MAX));
     }
 }

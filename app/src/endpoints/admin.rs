@@ -9,7 +9,7 @@ use crate::store::UserListStore;
 use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// An account as administrators see it.
@@ -48,8 +48,7 @@ pub struct UserListView {
 }
 
 /// Which page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Deserialize)]
 pub struct PageParameters {
     /// The `next` of the page before.
     cursor: Option<String>,
@@ -58,7 +57,9 @@ pub struct PageParameters {
 }
 
 /// All accounts, the newest first.
-#[utoipa::path(get, path = "/api/admin/users/", tag = "administration", params(PageParameters),
+#[utoipa::path(get, path = "/api/admin/users/", tag = "administration", params(
+        ("cursor" = Option<String>, Query, description = "the `next` of the page before"),
+        ("limit" = Option<u32>, Query, description = "1 to 100, 20 when absent")),
     responses((status = OK, body = UserListView), (status = FORBIDDEN, description = "forbidden")))]
 pub async fn users(
     State(state): State<AppState>,

@@ -18,12 +18,10 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serve::BodyError;
-use utoipa::IntoParams;
 use uuid::Uuid;
 
 /// What an upload is called.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Deserialize)]
 pub struct UploadParameters {
     /// The file's name.
     name: Option<String>,
@@ -31,7 +29,7 @@ pub struct UploadParameters {
 
 /// Hangs a file on a note: the body is the file.
 #[utoipa::path(post, path = "/api/notes/{id}/attachments/", tag = "notebook",
-    params(("id" = String, Path), UploadParameters),
+    params(("id" = String, Path), ("name" = String, Query, description = "the file's name")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = CREATED, body = AttachmentView), (status = BAD_REQUEST, description = "validation"),
         (status = FORBIDDEN, description = "forbidden"), (status = NOT_FOUND, description = "not_found"),
@@ -80,8 +78,16 @@ async fn receive(state: &AppState, headers: &HeaderMap, mut body: Body) -> Resul
     }
     let mut upload = state.files.receive(bytes_max).await.map_err(|error| failed(&error.into()))?;
     while let Some(frame) = body.frame().await {
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) => {
+                // Dropping would remove it too, but later than the answer.
+                upload.discard().await.map_err(|error| failed(&error.into()))?;
+                return Err(broken(&error));
+            }
+        };
         // Trailers carry nothing that we keep.
-        if let Ok(bytes) = frame.map_err(|error| broken(&error))?.into_data() {
+        if let Ok(bytes) = frame.into_data() {
             upload.write(bytes).await.map_err(|error| failed(&error))?;
         }
     }

@@ -23,12 +23,11 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, ETAG, LOCATION};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Which notes.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Deserialize)]
 pub struct ListParameters {
     /// Words, each of which must occur in title, text or tags.
     #[serde(default)]
@@ -83,7 +82,11 @@ impl From<NotePage> for NoteListView {
 
 /// The notes that the caller can see: pinned first, then the newest change. A page of very long notes may hold fewer
 /// than the limit.
-#[utoipa::path(get, path = "/api/notes/", tag = "notebook", params(ListParameters),
+#[utoipa::path(get, path = "/api/notes/", tag = "notebook", params(
+        ("q" = Option<String>, Query, description = "words, each of which must occur in title, text or tags"),
+        ("tag" = Option<String>, Query, description = "a tag that the note must have"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the page before"),
+        ("limit" = Option<u32>, Query, description = "1 to 100, 20 when absent")),
     responses((status = OK, body = NoteListView), (status = BAD_REQUEST, description = "validation")))]
 pub async fn list(
     State(state): State<AppState>,
