@@ -11,6 +11,8 @@ pub mod edge;
 pub mod endpoints;
 pub mod error;
 pub mod extract;
+pub mod passwords;
 pub mod router;
 pub mod state;
 pub mod store;
+pub mod tokens;

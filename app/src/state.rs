@@ -2,7 +2,9 @@
 
 use crate::config::Config;
 use crate::edge::Edge;
+use crate::passwords::Passwords;
 use crate::store::Database;
+use crate::tokens::Tokens;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -15,6 +17,10 @@ pub struct Parts {
     pub store: Database,
     /// Whose word about the caller counts.
     pub edge: Edge,
+    /// Signs and reads our own tokens.
+    pub tokens: Tokens,
+    /// Hashes passwords, so many at once.
+    pub passwords: Passwords,
 }
 
 /// The shared parts, as axum hands them to endpoints.
