@@ -13,6 +13,7 @@ pub mod error;
 pub mod extract;
 pub mod passwords;
 pub mod router;
+pub mod service;
 pub mod state;
 pub mod store;
 pub mod tokens;
