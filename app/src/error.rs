@@ -4,6 +4,7 @@
 //! and [`render`], the outermost layer of the router, writes the body. The paths under `/api/token/` speak
 //! simplejwt's shapes instead and have an error of their own there.
 
+use crate::passwords::PasswordError;
 use crate::store::StoreError;
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -132,6 +133,16 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Unavailable(_) => Self::unavailable("store_unavailable"),
             _ => Self::internal(),
+        }
+    }
+}
+
+impl From<PasswordError> for ApiError {
+    fn from(error: PasswordError) -> Self {
+        tracing::warn!(%error, "a password was not hashed");
+        match error {
+            PasswordError::Busy => Self::unavailable("busy"),
+            PasswordError::Failed => Self::internal(),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Every endpoint in one list.
 
-use crate::endpoints::{admin, attachments, events, markdown, me, notes, openapi, shares};
+use crate::endpoints::{account, admin, attachments, events, jwks, markdown, notes, openapi, shares, token};
 use crate::error::{self, ApiError};
 use crate::extract::ArrivedPath;
 use crate::state::AppState;
 use axum::extract::{DefaultBodyLimit, Request};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::Uri;
 use http::uri::PathAndQuery;
+use http::{Method, Uri};
 use tower::ServiceExt;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -30,7 +31,13 @@ struct Api;
 pub fn router(state: AppState) -> axum::Router {
     let (endpoints, api) = OpenApiRouter::with_openapi(Api::openapi())
         // accounts
-        .routes(routes!(me::me))
+        .routes(routes!(token::obtain::obtain))
+        .routes(routes!(token::refresh::refresh))
+        .routes(routes!(token::verify::verify))
+        .routes(routes!(token::blacklist::blacklist))
+        .routes(routes!(jwks::jwks))
+        .routes(routes!(account::register))
+        .routes(routes!(account::me))
         // notebook
         .routes(routes!(notes::list, notes::create))
         .routes(routes!(notes::read, notes::replace, notes::change, notes::remove))
@@ -48,13 +55,21 @@ pub fn router(state: AppState) -> axum::Router {
     let endpoints = endpoints
         .route("/api/openapi.json", get(move || async move { document }))
         .fallback(|| async { ApiError::not_found() })
-        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
         // Outermost, because the fallbacks' errors are rendered too.
         .layer(axum::middleware::from_fn(error::render))
         .with_state(state);
     // Before the endpoints are matched: a layer of the router itself would run after that.
     axum::Router::new().fallback_service(endpoints.map_request(with_final_slash))
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+    if uri.path().starts_with(token::PREFIX) {
+        token::TokenApiError::Method(method).into_response()
+    } else {
+        ApiError::method_not_allowed().into_response()
+    }
 }
 
 /// Accepts every path with and without its final slash, as Django's `APPEND_SLASH` does but without the redirect,

@@ -3,7 +3,9 @@
 use crate::config::Config;
 use crate::edge::Edge;
 use crate::live::Hub;
+use crate::passwords::Passwords;
 use crate::store::{Database, Files};
+use crate::tokens::Tokens;
 use std::ops::Deref;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +25,10 @@ pub struct Parts {
     pub live: Hub,
     /// Cancelled when the drain begins: streams that would never end by themselves end then.
     pub draining: CancellationToken,
+    /// Signs and reads our own tokens.
+    pub tokens: Tokens,
+    /// Hashes passwords, so many at once.
+    pub passwords: Passwords,
 }
 
 /// The shared parts, as axum hands them to endpoints.

@@ -91,7 +91,8 @@ impl AccountStore for Database {
             username: new.username.clone(),
             role: new.role,
             active: true,
-            created_at: new.created_at,
+            // As it will be read.
+            created_at: moment(new.created_at.as_millisecond())?,
             last_login: None,
         })
     }

@@ -3,6 +3,7 @@
 use super::{Notebook, refusal};
 use axum::body::{Body, Bytes};
 use http::{Method, StatusCode};
+use serde_json::json;
 use serve::BodyError;
 
 /// SHA-256 of "abc" (FIPS 180-2 appendix B.1).
@@ -16,10 +17,13 @@ async fn an_upload_is_named_for_the_edge_to_serve() {
     let made = notebook.upload(&ann, &note, "..%2FB%C3%BCro%20%221%22.txt", "abc").await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
     let attachment = made.json();
-    for (member, value) in
-        [("name", "Büro \"1\".txt".into()), ("size", 3.into()), ("content_type", "text/plain".into()), ("digest", ABC.into())]
-    {
-        assert_eq!(attachment[member], serde_json::Value::from(value), "{member}");
+    for (member, value) in [
+        ("name", json!("Büro \"1\".txt")),
+        ("size", json!(3)),
+        ("content_type", json!("text/plain")),
+        ("digest", json!(ABC)),
+    ] {
+        assert_eq!(attachment[member], value, "{member}");
     }
     assert_eq!(notebook.get(&ann, &note.path).await.json()["attachments"][0], attachment);
 
@@ -131,7 +135,8 @@ async fn uploads_that_make_no_sense() {
     let notebook = Notebook::new().await;
     let ann = notebook.person("ann").await;
     let note = notebook.note(&ann, "odd").await;
-    for (query, content_type) in [("", "text/plain"), ("?name=", "text/plain"), ("?name=a", "text"), ("?name=a", "é/x")] {
+    for (query, content_type) in [("", "text/plain"), ("?name=", "text/plain"), ("?name=a", "text"), ("?name=a", "é/x")]
+    {
         let path = format!("{}attachments/{query}", note.path);
         let request = notebook.request(&ann, Method::POST, &path).header("content-type", content_type);
         let answer = notebook.app.send(request.body("abc".into()).expect("a request")).await;
@@ -141,5 +146,8 @@ async fn uploads_that_make_no_sense() {
     // No type and no bytes are fine.
     let request = notebook.request(&ann, Method::POST, &format!("{}attachments/?name=a", note.path));
     let empty = notebook.app.send(request.body(Body::empty()).expect("a request")).await;
-    assert_eq!((empty.status, empty.string("content_type").as_str()), (StatusCode::CREATED, "application/octet-stream"));
+    assert_eq!(
+        (empty.status, empty.string("content_type").as_str()),
+        (StatusCode::CREATED, "application/octet-stream")
+    );
 }

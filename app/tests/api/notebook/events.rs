@@ -40,8 +40,16 @@ async fn everybody_hears_what_he_may_see() {
     }
     assert!(ids.is_sorted_by(|left, right| left < right), "{ids:?}");
 
-    let heard =
-        [("shared", 2), ("updated", 2), ("updated", 3), ("updated", 3), ("unshared", 3), ("shared", 4), ("updated", 4), ("deleted", 5)];
+    let heard = [
+        ("shared", 2),
+        ("updated", 2),
+        ("updated", 3),
+        ("updated", 3),
+        ("unshared", 3),
+        ("shared", 4),
+        ("updated", 4),
+        ("deleted", 5),
+    ];
     for (kind, version) in heard {
         let event = to_bob.expect().await;
         assert_eq!((event.kind(), &event.data["version"]), (kind, &json!(version)));

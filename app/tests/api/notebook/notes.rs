@@ -52,14 +52,9 @@ async fn writes_say_which_version_they_are_made_from() {
     let note = notebook.note(&ann, "first").await;
     let missing = notebook.send_json(&ann, Method::PATCH, &note.path, None, json!({"title": "x"})).await;
     assert_eq!(refusal(&missing), (428, "precondition_required".into()));
-    for (tag, status) in [
-        ("\"9\"", 412),
-        ("W/\"1\"", 412),
-        ("nonsense", 400),
-        ("\"9\", \"1\"", 200),
-        ("\"1\"", 412),
-        ("*", 200),
-    ] {
+    for (tag, status) in
+        [("\"9\"", 412), ("W/\"1\"", 412), ("nonsense", 400), ("\"9\", \"1\"", 200), ("\"1\"", 412), ("*", 200)]
+    {
         let answer = notebook.patch(&ann, &note.path, tag, json!({"text": tag})).await;
         assert_eq!(answer.status.as_u16(), status, "{tag}: {}", answer.text);
     }
