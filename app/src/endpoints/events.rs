@@ -107,3 +107,41 @@ fn note(numbered: &Numbered) -> String {
     });
     format!("event: note\nid: {}\ndata: {data}\n\n", numbered.id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::Hub;
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    fn listener(hub: &Hub, lifetime: Duration) -> Listener {
+        Listener {
+            subscription: hub.subscribe(Uuid::nil(), None).expect("a slot"),
+            heartbeat: interval_at(Instant::now() + HEARTBEAT, HEARTBEAT),
+            ends_at: Instant::now() + lifetime,
+            draining: CancellationToken::new(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_stream_says_that_it_lives_until_its_token_ends() {
+        let (begun, hub) = (Instant::now(), Hub::new(Timestamp::UNIX_EPOCH));
+        let mut listener = listener(&hub, Duration::from_secs(40));
+        for second in [15, 30] {
+            assert_eq!(listener.next().await.as_deref(), Some(&b": heartbeat\n\n"[..]));
+            assert_eq!(begun.elapsed().as_secs(), second);
+        }
+        assert_eq!(listener.next().await, None);
+        assert_eq!(begun.elapsed().as_secs(), 40);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_ends_a_quiet_stream_at_once() {
+        let (begun, hub) = (Instant::now(), Hub::new(Timestamp::UNIX_EPOCH));
+        let mut listener = listener(&hub, Duration::from_secs(40));
+        let draining = listener.draining.clone();
+        let (end, ()) = tokio::join!(listener.next(), async { draining.cancel() });
+        assert_eq!((end, begun.elapsed()), (None, Duration::ZERO));
+    }
+}

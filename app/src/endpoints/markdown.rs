@@ -7,6 +7,10 @@ use crate::extract::{Caller, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// A text longer than this is rendered on the blocking pool, in bytes: the longest takes milliseconds, for which every
+/// other request of the same worker would wait.
+const INLINE_BYTES_MAX: usize = 16 * 1024;
+
 /// A text.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct MarkdownInput {
@@ -28,5 +32,17 @@ pub async fn preview(_caller: Caller, Json(input): Json<MarkdownInput>) -> Resul
     if input.text.len() > TEXT_BYTES_MAX {
         return Err(ApiError::validation().with_field("text", format!("At most {TEXT_BYTES_MAX} bytes.")));
     }
-    Ok(axum::Json(MarkdownView { html: markdown::render(&input.text) }))
+    Ok(axum::Json(MarkdownView { html: render(&input.text).await? }))
+}
+
+/// Renders a text without holding up the worker.
+pub(super) async fn render(text: &str) -> Result<String, ApiError> {
+    if text.len() <= INLINE_BYTES_MAX {
+        return Ok(markdown::render(text));
+    }
+    let text = text.to_owned();
+    tokio::task::spawn_blocking(move || markdown::render(&text)).await.map_err(|error| {
+        tracing::error!(%error, "a text could not be rendered");
+        ApiError::internal()
+    })
 }

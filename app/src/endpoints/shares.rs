@@ -71,7 +71,8 @@ pub async fn remove(
 ) -> Result<StatusCode, ApiError> {
     let note = find(&state, &caller, id, Deed::Read).await?;
     let own = caller.user.username.folded() == fold(&username);
-    if !note.access.allows(Deed::Share) && !(own && note.access.allows(Deed::Leave)) {
+    let deed = if own && note.access.allows(Deed::Leave) { Deed::Leave } else { Deed::Share };
+    if !note.access.allows(deed) {
         return Err(ApiError::forbidden());
     }
     let user = named(&state, &username).await?;

@@ -90,3 +90,16 @@ pub(super) async fn release(state: &AppState, digest: Digest) {
         tracing::warn!(%digest, error = &error as &dyn std::error::Error, "an attachment's file may be left over");
     }
 }
+
+/// Releases every file that no attachment has any more: a process that was killed between the file and its row left
+/// one. Safe at any time, beside any number of uploads.
+pub async fn sweep(state: AppState) {
+    match state.files.digests().await {
+        Ok(digests) => {
+            for digest in digests {
+                release(&state, digest).await;
+            }
+        }
+        Err(error) => tracing::warn!(%error, "attachments that nobody needs may be left over"),
+    }
+}

@@ -9,6 +9,7 @@ pub use view::{AttachmentView, NoteInput, NoteSummary, NoteView, ShareView};
 use super::clock::now;
 use super::complete::complete;
 use super::etag;
+use super::markdown::render;
 use crate::domain::cursor::{self, Cursor};
 use crate::domain::event::{EventKind, NoteEvent};
 use crate::domain::note::Note;
@@ -134,10 +135,16 @@ pub async fn create(
 
 /// A note with all that hangs on it and its tag.
 async fn shown(state: &AppState, note: Note) -> Result<Response, ApiError> {
-    let shares = if note.access.allows(Deed::Share) { state.store.shares(note.id).await? } else { Vec::new() };
-    let attachments = state.store.attachments(note.id).await?;
+    // A note that nothing ever hung on needs no further look.
+    let (shares, attachments) = match (note.detail, note.access.allows(Deed::Share)) {
+        (0, _) => (Vec::new(), Vec::new()),
+        (_, true) => (state.store.shares(note.id).await?, state.store.attachments(note.id).await?),
+        (_, false) => (Vec::new(), state.store.attachments(note.id).await?),
+    };
     let tag = etag::of(&note);
-    Ok(([(ETAG, tag), (CACHE_CONTROL, CACHE)], axum::Json(NoteView::new(note, shares, attachments))).into_response())
+    let html = render(note.content.text()).await?;
+    let view = NoteView::new(note, html, shares, attachments);
+    Ok(([(ETAG, tag), (CACHE_CONTROL, CACHE)], axum::Json(view)).into_response())
 }
 
 /// A browser may keep a note, but asks each time whether it is still the same.

@@ -31,11 +31,12 @@ pub struct NoteView {
 }
 
 impl NoteView {
-    pub(super) fn new(note: Note, shares: Vec<Share>, attachments: Vec<Attachment>) -> Self {
+    /// `html` is the rendered text.
+    pub(super) fn new(note: Note, html: String, shares: Vec<Share>, attachments: Vec<Attachment>) -> Self {
         Self {
             id: note.id.to_string(),
             title: note.content.title().to_owned(),
-            html: markdown::render(note.content.text()),
+            html,
             text: note.content.text().to_owned(),
             tags: note.content.tags().as_slice().to_vec(),
             pinned: note.content.pinned(),

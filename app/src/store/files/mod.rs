@@ -12,6 +12,7 @@ pub use lock::DigestLock;
 pub use upload::{Received, Upload, UploadError};
 
 use crate::domain::attachment::Digest;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,6 +48,27 @@ impl Files {
         Ok(Upload::new(temporary, bytes_max))
     }
 
+    /// The digests of all files that are kept, for a look at which of them are still needed.
+    ///
+    /// # Errors
+    /// When the directory can't be read.
+    pub async fn digests(&self) -> io::Result<Vec<Digest>> {
+        let root = Arc::clone(&self.root);
+        blocking(move || {
+            let mut digests = Vec::new();
+            for first in folders(&root)? {
+                for second in folders(&first)? {
+                    let names = fs::read_dir(second)?.map(|entry| entry.map(|entry| entry.file_name()));
+                    for name in names {
+                        digests.extend(name?.to_str().and_then(|name| name.parse::<Digest>().ok()));
+                    }
+                }
+            }
+            Ok(digests)
+        })
+        .await
+    }
+
     /// Waits until nobody else puts or removes the content of this digest, in this process or another one with the
     /// same directory. Hold it over the database's commit: then a row never outlives its file.
     ///
@@ -55,6 +77,19 @@ impl Files {
     pub async fn lock(&self, digest: Digest) -> io::Result<DigestLock> {
         self.locks.lock(&self.root, digest).await
     }
+}
+
+/// The folders in a folder whose names are two hexadecimal digits.
+fn folders(parent: &Path) -> io::Result<Vec<PathBuf>> {
+    let digits = |name: &str| name.len() == 2 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(parent)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(digits) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
 }
 
 /// Runs file work where it may block.

@@ -18,7 +18,7 @@ async fn received(files: &Files, content: &[u8]) -> Received {
 }
 
 fn incoming_count(files: &Files) -> usize {
-    std::fs::read_dir(incoming::directory(&files.root)).expect("a list").count()
+    fs::read_dir(incoming::directory(&files.root)).expect("a list").count()
 }
 
 #[tokio::test]
@@ -32,10 +32,11 @@ async fn an_upload_lands_under_its_digest() {
     for received in [abc, large] {
         let (digest, size_bytes) = (received.digest, received.size_bytes);
         files.lock(digest).await.expect("a lock").put(received).await.expect("put");
-        let found = std::fs::metadata(files.root.join(digest.path())).expect("the file");
+        let found = fs::metadata(files.root.join(digest.path())).expect("the file");
         assert_eq!(found.len(), size_bytes);
     }
     assert_eq!(incoming_count(&files), 0);
+    assert_eq!(files.digests().await.expect("a list").len(), 2);
 }
 
 #[tokio::test]
@@ -45,11 +46,11 @@ async fn the_same_content_is_one_file_and_a_damaged_one_is_replaced() {
     let path = files.root.join(digest.path());
     for damage in [None, None, Some("sa")] {
         if let Some(damage) = damage {
-            std::fs::write(&path, damage).expect("damaged");
+            fs::write(&path, damage).expect("damaged");
         }
         let received = received(&files, b"same").await;
         files.lock(digest).await.expect("a lock").put(received).await.expect("put");
-        assert_eq!(std::fs::read(&path).expect("the file"), b"same");
+        assert_eq!(fs::read(&path).expect("the file"), b"same");
     }
     files.lock(digest).await.expect("a lock").remove().await.expect("removed");
     files.lock(digest).await.expect("a lock").remove().await.expect("nothing to remove");

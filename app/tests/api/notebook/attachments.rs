@@ -131,6 +131,19 @@ async fn a_broken_upload_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_file_that_a_killed_process_left_is_swept_out() {
+    let notebook = Notebook::new().await;
+    let ann = notebook.person("ann").await;
+    let note = notebook.note(&ann, "kept").await;
+    notebook.upload(&ann, &note, "a", "abc").await;
+    let orphan = notebook.attachments.join("00/00").join("0".repeat(64));
+    std::fs::create_dir_all(orphan.parent().expect("a folder")).expect("a folder");
+    std::fs::write(&orphan, "left").expect("a file");
+    notebook.app.application.sweep_attachments().await;
+    assert_eq!(notebook.files(), [ABC]);
+}
+
+#[tokio::test]
 async fn uploads_that_make_no_sense() {
     let notebook = Notebook::new().await;
     let ann = notebook.person("ann").await;
