@@ -81,7 +81,7 @@ pub async fn build(config: Config) -> Result<Application, BuildError> {
         .map_err(|source| BuildError::State { path: config.state.clone(), source })?;
     let key = load_or_create(&config.edge.assertion_key, config.edge.assertion_key_create)?;
     let tokens = Tokens::new(SigningKey::load_or_create(&config.keys())?, config.tokens.clone());
-    let passwords = Passwords::new(config.threads.max(1))?;
+    let passwords = Passwords::new(config.threads.get())?;
     let store = Database::open(&config.database).await?;
     let new_demo_user = match &config.demo {
         Some(demo) => add_demo_user(&store, &passwords, demo).await?,

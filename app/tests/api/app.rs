@@ -9,6 +9,7 @@ use portcullis_app::service::{self, Application};
 use serde_json::{Value, json};
 use serve::contract::identity::{ASSERTION_TYPE, Assertion, Identity, X_AUTH_ASSERTION};
 use serve::contract::request_id::X_REQUEST_ID;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -45,12 +46,14 @@ impl Answer {
 pub(crate) fn config(state: &Path) -> Config {
     Config {
         listen: "127.0.0.1:0".parse().expect("an address"),
-        threads: 2,
+        threads: NonZeroUsize::MIN.saturating_add(1),
         database: DatabaseUrl::Sqlite(state.join("app.db")),
         state: state.to_owned(),
         request_timeout: Duration::from_secs(10),
         drain_timeout: Duration::from_secs(10),
         in_flight_max: 100,
+        connections_max: 100,
+        access_log: None,
         attachment_bytes_max: 1024,
         edge: EdgeConfig {
             assertion_key: state.join("edge.key"),
