@@ -1,0 +1,73 @@
+//! The store's behaviour, run against each back end: every case gets an empty database of its own.
+//!
+//! PostgreSQL is taken from `PORTCULLIS_TEST_POSTGRES` (a URL whose user may make databases), else started from
+//! Debian's package; where neither is possible that half says SKIPPED.
+
+mod accounts;
+mod attachments;
+mod notes;
+mod postgres;
+mod sessions;
+mod users;
+
+use portcullis_app::config::DatabaseUrl;
+use portcullis_app::store::Database;
+
+/// Runs every case, each on a database of its own from `open`.
+async fn every_case(open: impl AsyncFn() -> Database) {
+    macro_rules! run {
+        ($($case:path),* $(,)?) => {
+            $(
+                let database = open().await;
+                $case(&database).await;
+                database.close().await;
+            )*
+        };
+    }
+    run!(
+        accounts::an_account_is_found_by_id_and_by_name_in_any_case,
+        accounts::a_name_is_taken_in_any_case,
+        sessions::a_sign_in_is_noted,
+        sessions::each_refresh_token_has_one_successor,
+        sessions::fifty_refreshes_at_once_get_one_successor,
+        sessions::a_late_reuse_ends_the_session,
+        sessions::an_older_link_of_the_chain_is_judged_by_its_own_use,
+        sessions::a_revoked_session_refreshes_no_more,
+        sessions::what_has_expired_is_forgotten,
+        notes::a_note_reads_back_for_those_who_see_it,
+        notes::of_two_writers_of_one_version_one_wins,
+        notes::a_share_grants_and_its_end_takes_away,
+        notes::only_the_owner_shares_and_never_himself_away,
+        notes::shares_have_a_limit,
+        notes::a_removed_note_takes_everything_along,
+        notes::a_search_finds_the_same_everywhere,
+        notes::pages_stay_whole_while_notes_come,
+        notes::a_page_of_long_notes_ends_early,
+        attachments::an_attachment_is_seen_with_its_note,
+        attachments::a_content_is_referenced_by_rows,
+        attachments::attachments_have_a_limit_even_at_once,
+        users::pages_show_every_account_once,
+        users::an_account_is_disabled_and_enabled,
+    );
+}
+
+#[tokio::test]
+async fn sqlite() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let number = std::sync::atomic::AtomicU32::new(0);
+    every_case(async || {
+        let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let url = DatabaseUrl::Sqlite(folder.path().join(format!("{number}.db")));
+        Database::open(&url).await.expect("a database")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn postgres() {
+    let Some(server) = postgres::Server::find() else {
+        println!("SKIPPED: no PostgreSQL (set PORTCULLIS_TEST_POSTGRES or install Debian's postgresql)");
+        return;
+    };
+    every_case(async || Database::open(&server.new_database().await).await.expect("a database")).await;
+}
