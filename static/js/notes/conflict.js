@@ -18,12 +18,20 @@ export async function chooseVersion(mine, theirs, by) {
   const { left, right } = compareLines(wholeText(mine), wholeText(theirs));
   fill(byId("conflict-mine"), left);
   fill(byId("conflict-theirs"), right);
-  return /** @type {any} */ (await answer(byId("conflict")));
+  const answered = answer(byId("conflict"));
+  for (const pre of document.querySelectorAll("#conflict .lines")) toFirstMark(pre);
+  return /** @type {any} */ (await answered);
 }
 
 /** Title and tags are lines like any other here, so that a change in them shows too. */
 function wholeText({ title, tags, text }) {
   return [`# ${title}`, tags.map((tag) => `#${tag}`).join(" "), text].join("\n");
+}
+
+/** In a long note the difference may be far down; the reader needn't look for it. */
+function toFirstMark(pre) {
+  const mark = pre.querySelector("mark");
+  pre.scrollTop = mark ? Math.max(0, mark.offsetTop - pre.offsetTop - pre.clientHeight / 3) : 0;
 }
 
 function fill(pre, lines) {

@@ -94,6 +94,8 @@ export class Editor {
     this.#tags.flush();
     const fields = this.#fields();
     if (!open.isNew && !open.isDirty(fields)) return true;
+    // The stream has already told of a newer version: the server would refuse, so ask the reader first.
+    if (open.waiting) return this.#resolve();
     this.#wrong(null);
     this.#setSaving(true);
     try {
