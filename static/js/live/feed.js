@@ -43,19 +43,16 @@ export class Feed extends EventTarget {
 
   async #run(stopped) {
     let failures = 0;
-    let first = true;
     while (!stopped.aborted) {
       try {
-        const blind = !first && !this.#lastId;
         await this.#read(stopped, () => {
           failures = 0;
-          // Reconnected with no id to resume from: what happened meanwhile is unknown.
-          if (blind) this.dispatchEvent(new Event("resync"));
+          // Without an id to resume from, what happened since the page last read anything is unknown.
+          if (!this.#lastId) this.dispatchEvent(new Event("resync"));
         });
       } catch {
         failures += 1;
       }
-      first = false;
       if (stopped.aborted) break;
       this.#state("waiting");
       await this.#pause(failures);

@@ -10,6 +10,8 @@ import * as service from "./token-service.js";
 const STORED = "refresh";
 /** Renewed this long before it expires: longer than a slow request needs, short against five minutes. */
 const RENEW_AHEAD_MS = 30_000;
+/** A token that lives shorter than that is renewed at half its life. */
+const RENEW_SHARE_MIN = 0.5;
 const RETRY_MS = 5_000;
 
 /** Events: "started" when someone is signed in, "ended" (detail: the reason or "") when no longer. */
@@ -115,10 +117,11 @@ class Session extends EventTarget {
     this.#access = access;
     this.#refresh = refresh ?? this.#refresh;
     this.#claims = claimsOf(access);
-    const ahead = Math.max(lifetimeMs(this.#claims) - RENEW_AHEAD_MS, 1_000);
-    this.#renewAt = Date.now() + ahead;
+    const lifetime = lifetimeMs(this.#claims);
+    const wait = Math.max(lifetime - RENEW_AHEAD_MS, lifetime * RENEW_SHARE_MIN);
+    this.#renewAt = Date.now() + wait;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#renewQuietly(), ahead);
+    this.#timer = setTimeout(() => this.#renewQuietly(), wait);
     write(this.#refresh);
   }
 
