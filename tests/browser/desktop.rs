@@ -35,6 +35,7 @@ pub(super) async fn two_people_share_a_note(driver_url: &str, base_url: &str) {
         person.window.screenshot("note").await;
         person.signs_out().await;
         person.reads_the_api_page().await;
+        person.window.has_a_quiet_console().await;
         person.window.close().await;
     }
 }

@@ -14,6 +14,7 @@ pub(super) async fn hold_alone(driver_url: &str, base_url: &str) {
     event_parser(&window).await;
     line_comparison(&window).await;
     problems(&window).await;
+    // No look at the console here: over hostile HTML the browser's own content policy is expected to speak up.
     window.close().await;
 }
 

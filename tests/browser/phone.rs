@@ -44,5 +44,6 @@ pub(super) async fn one_hand_is_enough(driver_url: &str, base_url: &str) {
 
     cleo.signs_out().await;
     cleo.reads_the_api_page().await;
+    cleo.window.has_a_quiet_console().await;
     cleo.window.close().await;
 }

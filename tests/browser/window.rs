@@ -178,9 +178,7 @@ impl Window {
         path
     }
 
-    /// Closes the window after a last look at its console.
     pub(super) async fn close(self) {
-        self.has_a_quiet_console().await;
         self.client.close().await.expect("the browser closes");
     }
 
