@@ -28,6 +28,8 @@ export class Problem extends Error {
   /** @param {unknown} error */
   static of(error) {
     if (error instanceof Problem) return error;
+    // A plain sentence is the page's own and has no code; anything thrown that isn't a Problem is a mistake of ours.
+    if (typeof error === "string") return new Problem(error);
     return new Problem(error instanceof Error ? error.message : String(error), { code: "page_error", cause: error });
   }
 

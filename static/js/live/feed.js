@@ -7,6 +7,9 @@ const BACKOFF_MAX_MS = 30_000;
 /** The server's heartbeat comes every 15 s; three missing ones mean that the line is dead, whatever TCP thinks. */
 const SILENCE_MAX_MS = 45_000;
 
+/** A stream that ended sooner than this counts as a failure, so that a server that closes at once isn't hammered. */
+const SHORT_MS = 2_000;
+
 /**
  * @typedef {object} NoteEvent
  * @property {"created"|"updated"|"deleted"|"shared"|"unshared"} kind
@@ -44,17 +47,20 @@ export class Feed extends EventTarget {
   async #run(stopped) {
     let failures = 0;
     while (!stopped.aborted) {
+      const began = Date.now();
       try {
         await this.#read(stopped, () => {
           failures = 0;
           // Without an id to resume from, what happened since the page last read anything is unknown.
           if (!this.#lastId) this.dispatchEvent(new Event("resync"));
         });
+        // The server ends each stream with the token's life. That is no trouble worth a word, unless it comes at once.
+        if (Date.now() - began < SHORT_MS) failures += 1;
       } catch {
         failures += 1;
       }
       if (stopped.aborted) break;
-      this.#state("waiting");
+      if (failures) this.#state("waiting");
       await this.#pause(failures);
     }
     this.#state("closed");
@@ -77,6 +83,7 @@ export class Feed extends EventTarget {
         clearTimeout(watchdog);
         watchdog = setTimeout(() => silent.abort(), SILENCE_MAX_MS);
         for (const event of parser.feed(value)) this.#deliver(event);
+        this.#lastId = parser.lastId || this.#lastId;
       }
     } finally {
       clearTimeout(watchdog);
@@ -84,8 +91,7 @@ export class Feed extends EventTarget {
   }
 
   /** @param {import("./sse.js").StreamEvent} event */
-  #deliver({ event, data, id }) {
-    if (id) this.#lastId = id;
+  #deliver({ event, data }) {
     if (event === "note") this.dispatchEvent(new CustomEvent("note", { detail: JSON.parse(data) }));
     else if (event === "resync") this.dispatchEvent(new Event("resync"));
   }

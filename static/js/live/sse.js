@@ -4,7 +4,6 @@
  * @typedef {object} StreamEvent
  * @property {string} event
  * @property {string} data
- * @property {string} id the last id seen, "" when none
  */
 
 export class SseParser {
@@ -13,6 +12,12 @@ export class SseParser {
   /** @type {string[]} */
   #data = [];
   #id = "";
+  #lastId = "";
+
+  /** The id to resume from, "" when none was given. A server may send one without an event, so that nothing is missed. */
+  get lastId() {
+    return this.#lastId;
+  }
 
   /**
    * Feeds a piece of the stream; a line or an event may be split anywhere.
@@ -42,7 +47,8 @@ export class SseParser {
   }
 
   #dispatch(events) {
-    if (this.#data.length) events.push({ event: this.#event || "message", data: this.#data.join("\n"), id: this.#id });
+    this.#lastId = this.#id;
+    if (this.#data.length) events.push({ event: this.#event || "message", data: this.#data.join("\n") });
     this.#event = "";
     this.#data = [];
   }

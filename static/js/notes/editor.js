@@ -124,10 +124,14 @@ export class Editor {
       if (event.by !== session.username) this.#lost(`${event.by} deleted this note.`);
       return;
     }
-    if (event.by !== session.username) this.#lastBy = event.by;
-    // Our own save comes back as an event too; its version is then already here.
-    if (event.by === session.username && event.version <= (this.#open.base.version ?? 0)) return;
-    await this.#again(event.by === session.username ? "" : event.by);
+    if (event.kind === "unshared" && !this.#open.isOwner) {
+      this.#lost("This note is no longer shared with you.");
+      return;
+    }
+    // Our own changes too: they may come from another tab, and files or shares change without a new version.
+    const other = event.by === session.username ? "" : event.by;
+    if (other) this.#lastBy = other;
+    await this.#again(other);
   }
 
   /** Reads the open note again: after a gap in the stream, or after a change of its shares or files. */

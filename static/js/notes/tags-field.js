@@ -46,7 +46,7 @@ export class TagsField {
   }
 
   #take() {
-    const tag = this.#input.value.replace(/^[#\s]+|[\s,]+$/g, "").toLowerCase();
+    const tag = this.#input.value.replace(/^[#\s]+|[\s,]+$/g, "").replace(/\s+/g, " ").toLowerCase();
     this.#input.value = "";
     if (!tag || this.#tags.includes(tag)) return;
     this.#tags.push(tag);
