@@ -15,6 +15,7 @@ pub mod endpoints;
 pub mod error;
 pub mod extract;
 pub mod host;
+pub mod live;
 pub mod passwords;
 pub mod router;
 pub mod run;

@@ -3,16 +3,19 @@
 use crate::config::{Config, DemoConfig};
 use crate::domain::account::{AccountError, Role, User, Username};
 use crate::edge::Edge;
+use crate::endpoints::attachments;
+use crate::live::Hub;
 use crate::passwords::{PasswordError, Passwords};
 use crate::router::router;
 use crate::state::{AppState, Parts};
-use crate::store::{AccountStore, Database, NewUser, SessionStore, StoreError};
+use crate::store::{AccountStore, Database, Files, NewUser, SessionStore, StoreError};
 use crate::tokens::{KeyError, SigningKey, Tokens};
 use jiff::Timestamp;
 use serve::shared_key::{SharedKeyError, load_or_create};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// How often expired sessions are swept out.
@@ -92,7 +95,12 @@ pub async fn build(config: Config) -> Result<Application, BuildError> {
     };
     tokio::spawn(sweep(store.clone()));
     let edge = Edge::new(&key, &config.edge.upstream_name);
-    let state = AppState::new(Parts { config, store, edge, tokens, passwords });
+    let folder = config.attachments();
+    let files = Files::open(folder.clone()).await.map_err(|source| BuildError::State { path: folder, source })?;
+    let live = Hub::new(Timestamp::now());
+    let draining = CancellationToken::new();
+    let state = AppState::new(Parts { config, store, edge, files, live, draining, tokens, passwords });
+    tokio::spawn(attachments::sweep(state.clone()));
     Ok(Application { router: router(state.clone()), state, new_demo_user })
 }
 
@@ -109,7 +117,14 @@ impl Application {
     }
 
     /// Told when the host begins to drain: what would never end by itself ends now.
-    pub fn begin_drain(&self) {}
+    pub fn begin_drain(&self) {
+        self.state.draining.cancel();
+    }
+
+    /// Removes files of attachments that nobody needs. Every start does so in the background.
+    pub async fn sweep_attachments(&self) {
+        attachments::sweep(self.state.clone()).await;
+    }
 
     /// Closes the database; called after the last request.
     pub async fn close(&self) {

@@ -4,4 +4,5 @@
 
 mod accounts;
 mod app;
+mod notebook;
 mod tokens;
