@@ -94,6 +94,12 @@ impl Origin {
         within("a request at the origin", self.exchanges.recv()).await.expect("the origin is listening")
     }
 
+    /// A request that has arrived already.
+    #[must_use]
+    pub fn arrived(&mut self) -> Option<Exchange> {
+        self.exchanges.try_recv().ok()
+    }
+
     /// Whether no further request has arrived up to now.
     #[must_use]
     pub fn is_quiet(&mut self) -> bool {

@@ -10,10 +10,11 @@ mod key;
 pub use jwk::jwk_set;
 pub use key::{ALGORITHMS, SigningKey};
 
-use aws_lc_rs::rand;
+use aws_lc_rs::{hmac, rand};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
+use serve::contract::identity::{ASSERTION_TYPE, Assertion};
 use std::time::SystemTime;
 
 /// The issuer that [`Token::good`] names.
@@ -113,6 +114,25 @@ pub fn claims_of(token: &str) -> Value {
 #[must_use]
 pub fn header_of(token: &str) -> Value {
     part(token, 0)
+}
+
+/// The claims of an assertion (see [`serve::contract::identity`]) after a check of its header and signature; `key` is
+/// the shared key as its file holds it.
+///
+/// # Panics
+///
+/// When anything about it is wrong.
+#[must_use]
+pub fn read_assertion(assertion: &str, key: &str) -> Assertion {
+    let header = header_of(assertion);
+    assert_eq!((&header["alg"], &header["typ"]), (&json!("HS256"), &json!(ASSERTION_TYPE)));
+    let key = URL_SAFE_NO_PAD.decode(key).expect("the key is base64url");
+    assert_eq!(key.len(), 32, "the shared key has 256 bits");
+    let (signed, signature) = assertion.rsplit_once('.').expect("a token has three parts");
+    let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+    hmac::verify(&key, signed.as_bytes(), &signature).expect("the edge's signature");
+    serde_json::from_value(claims_of(assertion)).expect("the claims of an assertion")
 }
 
 /// The time as tokens count it.
