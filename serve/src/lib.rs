@@ -4,8 +4,15 @@
 //! request came from, how an error looks. The rest serves a [`tower::Service`] over sockets: bind, accept, limit,
 //! drain.
 
+mod activity;
 pub mod body;
+pub mod connection;
 pub mod contract;
+pub mod drain;
 pub mod listener;
+pub mod telemetry;
+pub mod timer;
+pub mod transport;
+pub mod worker;
 
 pub use body::{Body, BodyError};

@@ -30,7 +30,7 @@ impl RequestId {
     pub fn from_random(random: u128) -> Self {
         let mut text = [0; 32];
         for (index, digit) in text.iter_mut().enumerate() {
-            *digit = HEX[usize::from((random >> (124 - 4 * index)) as u8 & 0xf)];
+            *digit = HEX[usize::from(random.to_be_bytes()[index / 2] >> (4 - 4 * (index % 2)) & 0xf)];
         }
         Self(HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("00000000")))
     }

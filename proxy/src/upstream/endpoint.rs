@@ -1,0 +1,121 @@
+//! One endpoint as a worker knows it: its address, requests in flight, idle connections.
+
+use super::connection::Connection;
+use super::resolve::{self, Resolved};
+use crate::config::EndpointAddress;
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// An endpoint that could not be reached is asked last for this long.
+const AVOIDED_FOR: Duration = Duration::from_secs(1);
+
+pub(super) struct Endpoint {
+    address: EndpointAddress,
+    /// For logs.
+    pub(super) label: Rc<str>,
+    resolved: Resolved,
+    in_flight: Cell<usize>,
+    avoided_until: Cell<Option<Instant>>,
+    /// The most recently used last.
+    idle: RefCell<Vec<Idle>>,
+}
+
+struct Idle {
+    connection: Connection,
+    since: Instant,
+}
+
+impl Endpoint {
+    pub(super) fn new(address: EndpointAddress) -> Self {
+        let label = resolve::display(&address).into();
+        Self {
+            address,
+            label,
+            resolved: Resolved::default(),
+            in_flight: Cell::new(0),
+            avoided_until: Cell::new(None),
+            idle: RefCell::default(),
+        }
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.get()
+    }
+
+    pub(super) fn is_avoided(&self) -> bool {
+        self.avoided_until.get().is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Counts a request until the value is dropped.
+    pub(super) fn count(self: &Rc<Self>) -> Counted {
+        self.in_flight.set(self.in_flight.get() + 1);
+        Counted(Rc::clone(self))
+    }
+
+    /// A connection that has been used before and still lives; the warmest first.
+    pub(super) async fn take_idle(&self, idle_timeout: Duration) -> Option<Connection> {
+        loop {
+            let Idle { mut connection, since } = self.idle.borrow_mut().pop()?;
+            if since.elapsed() < idle_timeout && connection.is_usable().await {
+                return Some(connection);
+            }
+        }
+    }
+
+    /// Opens a connection to the first address that answers.
+    pub(super) async fn connect(&self, resolve_every: Duration) -> io::Result<Connection> {
+        let connected = match &self.address {
+            EndpointAddress::Unix(path) => Connection::connect_unix(path).await,
+            EndpointAddress::Tcp { host, port } => {
+                let mut last = Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+                for address in self.resolved.addresses(host, *port, resolve_every).await? {
+                    last = Connection::connect_tcp(address).await;
+                    if last.is_ok() {
+                        break;
+                    }
+                }
+                last
+            }
+        };
+        self.avoided_until.set(None);
+        connected
+    }
+
+    /// Notes that no connection could be made.
+    pub(super) fn avoid(&self) {
+        self.avoided_until.set(Some(Instant::now() + AVOIDED_FOR));
+    }
+
+    /// Keeps a connection for the next request, unless it is full or broken.
+    pub(super) fn give_back(&self, connection: Connection, idle_max: usize) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < idle_max {
+            idle.push(Idle { connection, since: Instant::now() });
+        }
+    }
+
+    /// Closes what has been idle for too long; returns whether anything is left.
+    pub(super) fn sweep(&self, idle_timeout: Duration) -> bool {
+        let mut idle = self.idle.borrow_mut();
+        idle.retain(|idle| idle.since.elapsed() < idle_timeout);
+        !idle.is_empty()
+    }
+}
+
+/// A request in flight at an endpoint.
+pub(super) struct Counted(Rc<Endpoint>);
+
+impl Counted {
+    pub(super) fn endpoint(&self) -> &Rc<Endpoint> {
+        &self.0
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.in_flight.set(self.0.in_flight.get().saturating_sub(1));
+    }
+}

@@ -1,0 +1,267 @@
+//! One request to an upstream: choose, connect, send, wait for the head; with the retries that are always safe.
+//!
+//! Two failures are retried here because they can't have had an effect: a connection that could not be made, and a
+//! request that a *reused* connection lost before a single byte of an answer. The second is the race in which the
+//! application closes an idle connection at the moment it is used again; in other proxies it shows as a random 502.
+
+use super::balance;
+use super::body::UpstreamBody;
+use super::connection::{Connection, NoResponse, Tunnel};
+use super::endpoint::{Counted, Endpoint};
+use super::upload::{Progress, Upload};
+use crate::config;
+use http::{Request, Response, StatusCode, request};
+use hyper::body::Incoming;
+use serve::timer::{self, Deadline};
+use serve::{Body, BodyError};
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// An upstream as one worker uses it.
+pub struct Upstream {
+    name: String,
+    balance: config::Balance,
+    endpoints: Vec<Rc<Endpoint>>,
+    turn: Cell<usize>,
+    connect_timeout: Duration,
+    idle_timeout: Duration,
+    idle_max: usize,
+    resolve_every: Duration,
+}
+
+/// The limits of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendLimits {
+    /// Bytes of its body.
+    pub body_bytes_max: u64,
+    /// Between two pieces of its body.
+    pub progress_timeout: Duration,
+    /// From its end to the head of the response.
+    pub response_timeout: Duration,
+}
+
+/// A response's head has come.
+pub struct Sent {
+    /// The response.
+    pub response: Response<UpstreamBody>,
+    /// For a 101: the stream.
+    pub tunnel: Option<Tunnel>,
+}
+
+/// What happened on the way, for the access log; filled in even when the request fails.
+#[derive(Debug, Clone, Default)]
+pub struct Attempt {
+    /// How many endpoints or connections were tried.
+    pub attempts: u32,
+    /// The endpoint of the last one.
+    pub endpoint: Option<Rc<str>>,
+    /// How long the last connect took, when there was one.
+    pub connect: Option<Duration>,
+    /// From the start to the head of the response.
+    pub first_byte: Option<Duration>,
+}
+
+/// Why there is no response.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// No endpoint's name is known to the resolver.
+    #[error("no address: {0}")]
+    Resolve(io::Error),
+    /// No endpoint could be connected to.
+    #[error("cannot connect: {0}")]
+    Connect(io::Error),
+    /// No endpoint answered a connect in time.
+    #[error("connecting took too long")]
+    ConnectTimeout,
+    /// The head of the response did not come in time.
+    #[error("no response in time")]
+    ResponseTimeout,
+    /// The connection broke before the head of the response was complete.
+    #[error("the connection closed before the response: {0}")]
+    Reset(hyper::Error),
+    /// What came is no HTTP response.
+    #[error("malformed response: {0}")]
+    Malformed(hyper::Error),
+    /// The client's body failed: it is too large, too slow, or broke off.
+    #[error("{0}")]
+    Client(BodyError),
+}
+
+impl Upstream {
+    pub(super) fn new(config: &config::Upstream, endpoints: Vec<Rc<Endpoint>>) -> Self {
+        Self {
+            name: config.name.clone(),
+            balance: config.balance,
+            endpoints,
+            turn: Cell::new(0),
+            connect_timeout: config.connect_timeout,
+            idle_timeout: config.idle_timeout,
+            idle_max: config.idle_max,
+            resolve_every: config.resolve_every,
+        }
+    }
+
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sends a request and waits for the head of the response.
+    ///
+    /// # Errors
+    /// [`UpstreamError`] names the cause; `attempt` says how far it came.
+    pub async fn send(
+        &self,
+        head: request::Parts,
+        body: Body,
+        limits: SendLimits,
+        attempt: &mut Attempt,
+    ) -> Result<Sent, UpstreamError> {
+        let started = Instant::now();
+        let (upload, progress) = Upload::new(body, limits.body_bytes_max);
+        let bodiless = progress.ended.get();
+        let mut request = Request::from_parts(head, upload);
+        let mut must_be_fresh = false;
+        loop {
+            attempt.attempts += 1;
+            let (mut connection, counted) = self.connection(must_be_fresh, attempt).await?;
+            let reused = connection.used > 0;
+            // Kept only where it may be needed: methods that may be sent twice (RFC 9110 section 9.2.2).
+            let spare = (reused && bodiless && request.method().is_idempotent()).then(|| spare(&request));
+            let deadline = Deadline::after(limits.response_timeout);
+            let watch = Watch {
+                deadline: &deadline,
+                progress: &progress,
+                limits: &limits,
+                seen: Cell::new(0),
+                phase: Cell::new(None),
+            };
+            match connection.send(request, |cx| watch.poll(cx)).await? {
+                Ok(response) => {
+                    attempt.first_byte = Some(started.elapsed());
+                    return Ok(self.sent(response, connection, counted).await);
+                }
+                Err(failed) => {
+                    if let Some(error) = progress.failed.take() {
+                        return Err(UpstreamError::Client(error));
+                    }
+                    request = match (failed.unsent, spare) {
+                        (Some(unsent), _) if reused => *unsent,
+                        (_, Some(spare)) if !failed.received => spare,
+                        (unsent, _) => return Err(lost(NoResponse { unsent, ..failed })),
+                    };
+                    // Other idle connections to a restarted application are as dead as this one.
+                    must_be_fresh = true;
+                }
+            }
+        }
+    }
+
+    /// A connection to the best endpoint that can be reached; each is tried at most once.
+    async fn connection(&self, fresh: bool, attempt: &mut Attempt) -> Result<(Connection, Counted), UpstreamError> {
+        let turn = self.turn.replace(self.turn.get().wrapping_add(1));
+        let loads: Vec<_> = self.endpoints.iter().map(|endpoint| endpoint.in_flight()).collect();
+        let mut tried = vec![false; self.endpoints.len()];
+        let mut last = UpstreamError::Connect(io::Error::other("the upstream has no endpoint"));
+        loop {
+            let good =
+                balance::choose(self.balance, &loads, turn, |index| tried[index] || self.endpoints[index].is_avoided());
+            let Some(chosen) = good.or_else(|| balance::choose(self.balance, &loads, turn, |index| tried[index]))
+            else {
+                return Err(last);
+            };
+            tried[chosen] = true;
+            let endpoint = &self.endpoints[chosen];
+            let counted = endpoint.count();
+            attempt.endpoint = Some(Rc::clone(&endpoint.label));
+            if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout).await {
+                return Ok((connection, counted));
+            }
+            let connecting = Instant::now();
+            let outcome = timer::timeout(self.connect_timeout, endpoint.connect(self.resolve_every)).await;
+            attempt.connect = Some(connecting.elapsed());
+            last = match outcome {
+                Ok(Ok(connection)) => return Ok((connection, counted)),
+                Ok(Err(error))
+                    if error.kind() == io::ErrorKind::ConnectionRefused || error.raw_os_error().is_some() =>
+                {
+                    UpstreamError::Connect(error)
+                }
+                Ok(Err(error)) => UpstreamError::Resolve(error),
+                Err(timer::Elapsed) => UpstreamError::ConnectTimeout,
+            };
+            endpoint.avoid();
+            tracing::debug!(upstream = self.name, endpoint = &*endpoint.label, error = %last, "no connection");
+        }
+    }
+
+    async fn sent(&self, response: Response<Incoming>, connection: Connection, counted: Counted) -> Sent {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let tunnel = connection.into_tunnel().await;
+            return Sent { response: response.map(|_| UpstreamBody::empty()), tunnel: Some(tunnel) };
+        }
+        let idle_max = self.idle_max;
+        Sent { response: response.map(|body| UpstreamBody::new(body, connection, counted, idle_max)), tunnel: None }
+    }
+}
+
+/// The same request once more; only for those without a body.
+fn spare(request: &Request<Upload>) -> Request<Upload> {
+    let mut head = Request::new(Upload::new(Body::empty(), 0).0);
+    *head.method_mut() = request.method().clone();
+    *head.uri_mut() = request.uri().clone();
+    *head.version_mut() = request.version();
+    *head.headers_mut() = request.headers().clone();
+    head
+}
+
+fn lost(failed: NoResponse) -> UpstreamError {
+    if failed.error.is_parse() { UpstreamError::Malformed(failed.error) } else { UpstreamError::Reset(failed.error) }
+}
+
+/// Decides, while a response is awaited, whose turn it is and whether it takes too long.
+struct Watch<'a> {
+    deadline: &'a Deadline,
+    progress: &'a Progress,
+    limits: &'a SendLimits,
+    seen: Cell<u64>,
+    phase: Cell<Option<Phase>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    ClientSends,
+    EndpointTakes,
+    EndpointThinks,
+}
+
+impl Watch<'_> {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<UpstreamError> {
+        if let Some(error) = self.progress.failed.take() {
+            return Poll::Ready(UpstreamError::Client(error));
+        }
+        let phase = if self.progress.ended.get() {
+            Phase::EndpointThinks
+        } else if self.progress.waits_for_client.get() {
+            Phase::ClientSends
+        } else {
+            Phase::EndpointTakes
+        };
+        let bytes = self.progress.bytes.get();
+        if self.phase.replace(Some(phase)) != Some(phase) || self.seen.replace(bytes) != bytes {
+            self.deadline.set(match phase {
+                Phase::ClientSends => self.limits.progress_timeout,
+                Phase::EndpointTakes | Phase::EndpointThinks => self.limits.response_timeout,
+            });
+        }
+        self.deadline.poll(cx).map(|()| match phase {
+            Phase::ClientSends => UpstreamError::Client(BodyError::TooSlow),
+            Phase::EndpointTakes | Phase::EndpointThinks => UpstreamError::ResponseTimeout,
+        })
+    }
+}

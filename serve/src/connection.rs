@@ -1,0 +1,419 @@
+//! From a listening socket to calls of a service: accept, connection slot, TLS, HTTP/1.1 or HTTP/2, and the timeouts
+//! of a connection.
+
+use crate::activity::{Activity, Waiting};
+use crate::body::Body;
+use crate::drain::Drain;
+use crate::listener::{Accepting, Address, Peer, Socket};
+use crate::timer::{self, Deadline};
+use crate::transport::{Transport, Watched};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
+use std::convert::Infallible;
+use std::error::Error;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls;
+use tower::Service;
+use tower::util::{Oneshot, ServiceExt};
+
+/// Reads are at most this large, unless a larger request head is allowed: more does not fit a core's cache well.
+const READ_BYTES_MAX: usize = 64 * 1024;
+
+/// The receive window of one HTTP/2 stream, in bytes: what an upload may send ahead of the application.
+const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+
+/// The receive window of an HTTP/2 connection, in bytes.
+const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// What one HTTP/2 stream may hold of an answer that its client does not take, in bytes.
+const SEND_BUFFER_BYTES_MAX: usize = 128 * 1024;
+
+/// After a failed accept (no descriptors left), how long until the next try.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a connection may do and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Bytes of a request's head; hyper answers 431 beyond the larger of this and 64 KiB, the service must count below.
+    pub header_bytes_max: usize,
+    /// Fields of a request; more is 431.
+    pub header_count_max: usize,
+    /// From accept to the end of the TLS handshake.
+    pub handshake_timeout: Duration,
+    /// From the first byte of a request to the end of its head.
+    pub header_timeout: Duration,
+    /// Between requests.
+    pub idle_timeout: Duration,
+    /// Between two moments at which the client takes bytes of an answer.
+    pub send_timeout: Duration,
+    /// HTTP/2 streams at once.
+    pub streams_max: u32,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            header_bytes_max: 32 * 1024,
+            header_count_max: 100,
+            handshake_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            send_timeout: Duration::from_secs(30),
+            streams_max: 128,
+        }
+    }
+}
+
+/// What is known of a connection before its first request.
+#[derive(Debug, Clone)]
+pub struct ConnectionInfo {
+    /// Who is at the other end.
+    pub peer: Peer,
+    /// The listener's address.
+    pub local: Arc<Address>,
+    /// The TLS session, if there is one.
+    pub tls: Option<TlsInfo>,
+    /// Whether requests come as HTTP/2 streams.
+    pub http2: bool,
+}
+
+/// What is known of a TLS session.
+#[derive(Debug, Clone)]
+pub struct TlsInfo {
+    /// `TLSv1_2` or `TLSv1_3`.
+    pub version: Option<rustls::ProtocolVersion>,
+    /// The name that the client asked for (RFC 6066 section 3), lower-case.
+    pub server_name: Option<Arc<str>>,
+}
+
+/// Accepts connections on one socket of one worker and serves each with a service made for it.
+pub struct Acceptor<M> {
+    /// The socket.
+    pub socket: Socket,
+    /// Its address, as told to services.
+    pub local: Arc<Address>,
+    /// What a connection may do.
+    pub limits: Rc<ConnectionLimits>,
+    /// Ends TLS when set; ALPN chooses between HTTP/2 and HTTP/1.1 (RFC 7301).
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// One permit a connection, shared by all workers; further connections wait in the kernel's queue.
+    pub slots: Arc<Semaphore>,
+    /// When to stop, and who is still open.
+    pub drain: Rc<Drain>,
+    /// Makes the service of a connection.
+    pub make_service: M,
+}
+
+impl<M, S, B> Acceptor<M>
+where
+    M: Fn(&ConnectionInfo) -> S + 'static,
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S::Future: 'static,
+    B: HttpBody<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    /// Accepts until the drain begins. Must run on a local runtime.
+    ///
+    /// # Errors
+    /// Only when the socket can't be registered with the runtime; failures of single accepts are logged.
+    pub async fn run(self) -> io::Result<()> {
+        let Self { socket, local, limits, tls, slots, drain, make_service } = self;
+        let listener = Accepting::register(socket)?;
+        let make_service = Rc::new(make_service);
+        let acceptor = tls.map(TlsAcceptor::from);
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = drain.begun() => return Ok(()),
+                accepted = listener.accept() => accepted,
+            };
+            let (transport, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) if is_of_one_connection(&error) => continue,
+                Err(error) => {
+                    tracing::error!(%error, address = %local, "accept failed");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let slot = tokio::select! {
+                biased;
+                () = drain.begun() => return Ok(()),
+                slot = Arc::clone(&slots).acquire_owned() => slot,
+            };
+            // Nobody closes the semaphore; if somebody did, it would be to stop.
+            let Ok(slot) = slot else { return Ok(()) };
+            let info = ConnectionInfo { peer, local: Arc::clone(&local), tls: None, http2: false };
+            let (acceptor, limits, make_service) = (acceptor.clone(), Rc::clone(&limits), Rc::clone(&make_service));
+            let open = drain.open();
+            tokio::task::spawn_local(async move {
+                match acceptor {
+                    None => serve(transport, slot, info, &limits, &*make_service, open.drain()).await,
+                    Some(acceptor) => {
+                        let handshake = timer::timeout(limits.handshake_timeout, acceptor.accept(transport));
+                        let Ok(Ok(stream)) = handshake.await else {
+                            tracing::debug!(peer = %info.peer, "no TLS handshake");
+                            return;
+                        };
+                        let (_, session) = stream.get_ref();
+                        let info = ConnectionInfo {
+                            tls: Some(TlsInfo {
+                                version: session.protocol_version(),
+                                server_name: session.server_name().map(|name| name.to_ascii_lowercase().into()),
+                            }),
+                            http2: session.alpn_protocol() == Some(b"h2"),
+                            ..info
+                        };
+                        serve(Transport::Tls(Box::new(stream)), slot, info, &limits, &*make_service, open.drain())
+                            .await;
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// Errors that concern the connection being accepted and not the socket (accept(2), "Error handling").
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+async fn serve<M, S, B>(
+    transport: Transport,
+    slot: OwnedSemaphorePermit,
+    info: ConnectionInfo,
+    limits: &ConnectionLimits,
+    make_service: &M,
+    drain: &Drain,
+) where
+    M: Fn(&ConnectionInfo) -> S,
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S::Future: 'static,
+    B: HttpBody<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let activity = Arc::new(Activity::default());
+    let service = Adapter { service: make_service(&info), activity: Arc::clone(&activity) };
+    let io = TokioIo::new(Watched::new(transport, Arc::clone(&activity), slot));
+    let ended = if info.http2 {
+        let mut builder = hyper::server::conn::http2::Builder::new(LocalTasks);
+        builder
+            .max_concurrent_streams(limits.streams_max)
+            .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_send_buf_size(SEND_BUFFER_BYTES_MAX);
+        drive(pin!(builder.serve_connection(io, service)), &activity, limits, drain, true).await
+    } else {
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        builder
+            .max_buf_size(limits.header_bytes_max.max(READ_BYTES_MAX))
+            .max_headers(limits.header_count_max)
+            // The deadlines here are this module's own; hyper's timer costs 4-5 % of a small request.
+            .header_read_timeout(None);
+        drive(pin!(builder.serve_connection(io, service).with_upgrades()), &activity, limits, drain, false).await
+    };
+    if let Err(error) = ended {
+        tracing::debug!(peer = %info.peer, error = %error, "connection ended early");
+    }
+}
+
+/// hyper's two kinds of connections, as far as driving them goes.
+trait Drivable: Future<Output = hyper::Result<()>> {
+    fn graceful_shutdown(self: Pin<&mut Self>);
+}
+
+impl<I, S, B> Drivable for hyper::server::conn::http1::UpgradeableConnection<I, S>
+where
+    S: hyper::service::Service<Request<Incoming>, Response = Response<B>>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    B: HttpBody + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    fn graceful_shutdown(self: Pin<&mut Self>) {
+        hyper::server::conn::http1::UpgradeableConnection::graceful_shutdown(self);
+    }
+}
+
+impl<I, S, B> Drivable for hyper::server::conn::http2::Connection<I, S, LocalTasks>
+where
+    S: hyper::service::Service<Request<Incoming>, Response = Response<B>>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Future: 'static,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    B: HttpBody + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    fn graceful_shutdown(self: Pin<&mut Self>) {
+        hyper::server::conn::http2::Connection::graceful_shutdown(self);
+    }
+}
+
+/// Polls a connection to its end, within its deadlines, and tells it once when the drain begins.
+async fn drive<C: Drivable>(
+    mut connection: Pin<&mut C>,
+    activity: &Activity,
+    limits: &ConnectionLimits,
+    drain: &Drain,
+    http2: bool,
+) -> Result<(), Ended> {
+    let deadline = Deadline::after(limits.idle_timeout);
+    let mut seen = activity.epoch();
+    let mut told = false;
+    std::future::poll_fn(|cx| {
+        if drain.has_begun() && !std::mem::replace(&mut told, true) {
+            connection.as_mut().graceful_shutdown();
+        }
+        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            return Poll::Ready(ended.map_err(Ended::Broken));
+        }
+        let epoch = activity.epoch();
+        if epoch != seen {
+            seen = epoch;
+            match activity.waiting() {
+                Waiting::Answer => deadline.clear(),
+                Waiting::Reader => deadline.set(limits.send_timeout),
+                // Pings and window updates of an idle HTTP/2 client look like the start of a request here.
+                Waiting::Head if !http2 => deadline.set(limits.header_timeout),
+                Waiting::Head | Waiting::Request => deadline.set(limits.idle_timeout),
+            }
+        }
+        ready!(deadline.poll(cx));
+        match activity.waiting() {
+            Waiting::Reader => Poll::Ready(Err(Ended::ReaderStalled)),
+            Waiting::Head if !http2 => Poll::Ready(Err(Ended::HeadTooSlow)),
+            _ if told => Poll::Ready(Err(Ended::Idle)),
+            _ => {
+                // HTTP/2 clients are told by GOAWAY, so that a request on its way is not lost (RFC 9113 section 6.8).
+                told = true;
+                connection.as_mut().graceful_shutdown();
+                deadline.set(limits.header_timeout);
+                // Registers the new deadline and lets the connection act on the shutdown.
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
+/// Why a connection ended other than by its normal close.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("{0}")]
+    Broken(hyper::Error),
+    #[error("the client did not finish its request head in time")]
+    HeadTooSlow,
+    #[error("the client did not take the answer in time")]
+    ReaderStalled,
+    #[error("no request in time")]
+    Idle,
+}
+
+/// Spawns the tasks of HTTP/2 streams on the connection's own worker.
+#[derive(Clone, Copy)]
+struct LocalTasks;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for LocalTasks {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(async move {
+            future.await;
+        });
+    }
+}
+
+/// hyper calls services by shared reference, tower by exclusive one; and each call is noted.
+struct Adapter<S> {
+    service: S,
+    activity: Arc<Activity>,
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for Adapter<S>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone,
+{
+    type Response = Response<Noted<B>>;
+    type Error = Infallible;
+    type Future = Call<Oneshot<S, Request<Body>>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        self.activity.request_began();
+        let in_flight = InFlight(Arc::clone(&self.activity));
+        Call { answer: self.service.clone().oneshot(request.map(Body::from)), in_flight: Some(in_flight) }
+    }
+}
+
+/// Notes the end of a response when dropped.
+struct InFlight(Arc<Activity>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.response_ended();
+    }
+}
+
+pin_project! {
+    struct Call<F> {
+        #[pin]
+        answer: F,
+        in_flight: Option<InFlight>,
+    }
+}
+
+impl<F, B> Future for Call<F>
+where
+    F: Future<Output = Result<Response<B>, Infallible>>,
+{
+    type Output = Result<Response<Noted<B>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Ok(response) = ready!(this.answer.poll(cx));
+        let in_flight = this.in_flight.take();
+        Poll::Ready(Ok(response.map(|body| Noted { body, in_flight })))
+    }
+}
+
+pin_project! {
+    /// A response's body that holds the note that its request is in flight.
+    struct Noted<B> {
+        #[pin]
+        body: B,
+        in_flight: Option<InFlight>,
+    }
+}
+
+impl<B: HttpBody> HttpBody for Noted<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
