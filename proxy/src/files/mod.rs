@@ -1,1 +1,37 @@
 //! Static files, opened beneath their root.
+//!
+//! The way of a request, top down: [`server`] decides which name is meant; [`path`] maps it; [`small`] may have it in
+//! memory; [`find`] else looks at the disk, where [`open`] lets nothing leave the root and [`read`] never lets a worker
+//! wait; [`representation`] prepares its fields ([`content_type`], [`cache_control`], [`validators`]); [`answer`]
+//! compares them with the request ([`conditional`], [`range`]) and [`body`] carries the bytes.
+//!
+//! [`FileServer`] belongs to a snapshot and is shared; [`SmallFiles`] belongs to a worker.
+
+mod answer;
+mod body;
+mod cache_control;
+mod conditional;
+mod content_type;
+mod error;
+mod find;
+mod internal;
+mod open;
+mod path;
+mod piece;
+mod range;
+mod read;
+mod representation;
+mod server;
+mod small;
+mod stamp;
+mod validators;
+
+#[cfg(test)]
+mod tests;
+
+pub use body::FileBody;
+pub use error::{FileError, FilesError};
+pub use internal::FIELDS_BYTES_MAX;
+pub use path::PathRefusal;
+pub use server::{ALLOW, FileRequest, FileServer};
+pub use small::{SMALL_FILES_BYTES_MAX, SmallFiles};

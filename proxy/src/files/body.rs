@@ -1,0 +1,204 @@
+//! The body of a file answer: bytes from memory, or a large file in pieces.
+
+use super::piece::{self, PIECE_BYTES};
+use super::read;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use serve::BodyError;
+use std::fs::File;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::task::JoinHandle;
+
+/// Pieces that one body may deliver before the worker's other connections have a turn: 1 MiB.
+const PIECES_PER_TURN: u32 = 16;
+
+/// The body of a file answer. At most one piece of it is in memory beside what the connection has still to write.
+#[derive(Debug)]
+pub struct FileBody(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Memory(Option<Bytes>),
+    Stream(FileStream),
+}
+
+impl FileBody {
+    /// No body: HEAD, 304, redirects.
+    pub(super) const fn empty() -> Self {
+        Self(Kind::Memory(None))
+    }
+
+    /// Bytes at hand.
+    pub(super) fn memory(bytes: Bytes) -> Self {
+        Self(Kind::Memory((!bytes.is_empty()).then_some(bytes)))
+    }
+
+    /// `length` bytes of a file from `offset` on.
+    pub(super) const fn stream(file: Arc<File>, offset: u64, length: u64) -> Self {
+        Self(Kind::Stream(FileStream { file, offset, remaining: length, pieces: 0, fetch: None }))
+    }
+}
+
+impl Body for FileBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.0 {
+            Kind::Memory(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::Stream(stream) => stream.poll_piece(cx).map(|piece| piece.map(|piece| piece.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Memory(bytes) => bytes.is_none(),
+            Kind::Stream(stream) => stream.remaining == 0,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(match &self.0 {
+            Kind::Memory(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
+            Kind::Stream(stream) => stream.remaining,
+        })
+    }
+}
+
+/// A buffer on its way back from a blocking thread.
+type Fetched = io::Result<(Box<[u8]>, usize)>;
+
+/// A part of an open file that is still to be sent.
+#[derive(Debug)]
+struct FileStream {
+    file: Arc<File>,
+    offset: u64,
+    remaining: u64,
+    /// Delivered since the last turn ended.
+    pieces: u32,
+    /// Set while a blocking thread waits for the disk.
+    fetch: Option<JoinHandle<Fetched>>,
+}
+
+impl FileStream {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        if self.remaining == 0 {
+            return Poll::Ready(None);
+        }
+        if let Some(fetch) = &mut self.fetch {
+            let fetched = ready!(Pin::new(fetch).poll(cx));
+            self.fetch = None;
+            self.pieces = 0;
+            let Ok(Ok((buffer, count))) = fetched else { return self.fail() };
+            return self.deliver(buffer, count);
+        }
+        if self.pieces >= PIECES_PER_TURN {
+            self.pieces = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let mut buffer = piece::take();
+        let wanted = usize::try_from(self.remaining).unwrap_or(PIECE_BYTES).min(buffer.len());
+        if let Some(count) = read::from_page_cache(&self.file, &mut buffer[..wanted], self.offset) {
+            return self.deliver(buffer, count);
+        }
+        let (file, offset) = (Arc::clone(&self.file), self.offset);
+        self.fetch = Some(tokio::task::spawn_blocking(move || {
+            let count = read::from_disk(&file, &mut buffer[..wanted], offset)?;
+            Ok((buffer, count))
+        }));
+        self.poll_piece(cx)
+    }
+
+    fn deliver(&mut self, buffer: Box<[u8]>, count: usize) -> Poll<Option<Result<Bytes, BodyError>>> {
+        if count == 0 {
+            // The file has become shorter than its Content-Length: only closing the connection tells the client.
+            piece::give_back(buffer);
+            return self.fail();
+        }
+        self.pieces += 1;
+        self.offset += count as u64;
+        self.remaining = self.remaining.saturating_sub(count as u64);
+        Poll::Ready(Some(Ok(piece::freeze(buffer, count))))
+    }
+
+    fn fail(&mut self) -> Poll<Option<Result<Bytes, BodyError>>> {
+        self.remaining = 0;
+        Poll::Ready(Some(Err(BodyError::File)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+    use std::task::Waker;
+
+    fn numbered(length: usize) -> Vec<u8> {
+        (0..length).map(|index| u8::try_from(index % 251).expect("small")).collect()
+    }
+
+    fn file(content: &[u8]) -> (tempfile::NamedTempFile, Arc<File>) {
+        let file = tempfile::NamedTempFile::new().expect("temporary file");
+        std::fs::write(file.path(), content).expect("write");
+        let opened = Arc::new(File::open(file.path()).expect("open"));
+        (file, opened)
+    }
+
+    #[tokio::test]
+    async fn a_large_file_arrives_whole_in_pieces() {
+        let content = numbered(10 * 1024 * 1024 + 17);
+        let (_kept, file) = file(&content);
+        let body = FileBody::stream(file, 0, content.len() as u64);
+        assert_eq!(body.size_hint().exact(), Some(content.len() as u64));
+        assert_eq!(body.collect().await.expect("body").to_bytes(), content);
+    }
+
+    #[tokio::test]
+    async fn a_part_is_exactly_that_part() {
+        let content = numbered(300_000);
+        let (_kept, file) = file(&content);
+        for (offset, length) in [(0, 1), (65_535, 2), (65_536, 65_536), (1, 299_999), (299_999, 1), (123, 0)] {
+            let body = FileBody::stream(Arc::clone(&file), offset as u64, length as u64);
+            let bytes = body.collect().await.expect("body").to_bytes();
+            assert_eq!(bytes, content[offset..offset + length], "{offset} {length}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_shrinks_while_it_is_sent_is_an_error() {
+        let content = numbered(200_000);
+        let (kept, file) = file(&content);
+        let mut body = FileBody::stream(file, 0, content.len() as u64);
+        let first = body.frame().await.expect("frame").expect("piece").into_data().expect("data");
+        assert_eq!(first, content[..first.len()]);
+        kept.as_file().set_len(first.len() as u64).expect("truncate");
+        assert!(matches!(body.frame().await, Some(Err(BodyError::File))));
+        assert!(body.frame().await.is_none(), "it ends there");
+    }
+
+    #[tokio::test]
+    async fn a_long_body_lets_others_have_a_turn() {
+        let content = numbered(PIECE_BYTES * (PIECES_PER_TURN as usize + 1));
+        let (_kept, file) = file(&content);
+        let mut body = FileBody::stream(file, 0, content.len() as u64);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut delivered = 0;
+        while Pin::new(&mut body).poll_frame(&mut cx).is_ready() {
+            delivered += 1;
+            assert!(delivered <= PIECES_PER_TURN);
+        }
+        body.collect().await.expect("the rest");
+    }
+
+    #[tokio::test]
+    async fn an_empty_body_has_ended() {
+        assert!(FileBody::empty().is_end_stream());
+        assert!(FileBody::memory(Bytes::new()).is_end_stream());
+        assert!(!FileBody::memory(Bytes::from_static(b"x")).is_end_stream());
+        assert_eq!(FileBody::memory(Bytes::from_static(b"x")).collect().await.expect("body").to_bytes(), "x");
+    }
+}

@@ -1,0 +1,130 @@
+//! From a checked name to a representation: from memory, or from the disk and then into memory.
+
+use super::error::FileError;
+use super::open::Opened;
+use super::path::RelativePath;
+use super::read;
+use super::representation::{Content, Representation};
+use super::server::FileServer;
+use super::small::SmallFiles;
+use super::stamp::Stamp;
+use super::validators::Validators;
+use bytes::Bytes;
+use rustix::io::Errno;
+use std::fs::File;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+/// How often a file that is being written to is read again before it is streamed instead.
+const ATTEMPTS_MAX: usize = 3;
+
+/// What a name stands for.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// A file.
+    File(Rc<Representation>),
+    /// A directory.
+    Directory,
+}
+
+/// A worker's memory, the name of a file in it, and the time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Memory<'a> {
+    /// Where small files are kept.
+    pub files: &'a SmallFiles,
+    /// Under which name; `None`: this file is not kept.
+    pub key: Option<&'a str>,
+    /// Read once per request.
+    pub now: Instant,
+}
+
+impl FileServer {
+    /// Looks at the disk, and reads the file when it is another than the one in memory.
+    ///
+    /// # Errors
+    /// When there is no such file, or it can't be read.
+    pub(super) async fn find(&self, path: &RelativePath, memory: Memory<'_>) -> Result<Found, FileError> {
+        let Memory { files, key, now } = memory;
+        let known = key.and_then(|key| files.claim(self.id, key, now));
+        let opened = match (self.root.open_beneath(path).await, &known) {
+            (Ok(opened), _) => opened,
+            // Out of descriptors, or the disk is away: what was right a second ago is better than nothing.
+            (Err(FileError::Unavailable(_)), Some((_, representation))) => {
+                return Ok(Found::File(Rc::clone(representation)));
+            }
+            (Err(error), _) => {
+                self.forget(memory);
+                return Err(error);
+            }
+        };
+        let Opened::File(file, stamp) = opened else {
+            self.forget(memory);
+            return Ok(Found::Directory);
+        };
+        if let Some((known_stamp, representation)) = known
+            && known_stamp == stamp
+        {
+            return Ok(Found::File(representation));
+        }
+        self.load(path, file, stamp, memory).await.map(Found::File)
+    }
+
+    async fn load(
+        &self,
+        path: &RelativePath,
+        file: File,
+        stamp: Stamp,
+        memory: Memory<'_>,
+    ) -> Result<Rc<Representation>, FileError> {
+        let file = Arc::new(file);
+        let settled = self.read_settled(&file, stamp).await?;
+        let now = SystemTime::now();
+        let (validators, content) = match &settled {
+            Read::Small(content, stamp) => {
+                (Validators::of_content(content, stamp, now), Content::Memory(content.clone()))
+            }
+            Read::Large(stamp) => (Validators::of_stamp(stamp, now), Content::File(file, stamp.size)),
+        };
+        let representation = Rc::new(Representation::new(path.file_name(), validators, content, &self.cache_policy));
+        match (settled, memory.key) {
+            (Read::Small(_, stamp), Some(key)) => {
+                memory.files.insert(self.id, key, stamp, &representation, memory.now);
+            }
+            _ => self.forget(memory),
+        }
+        Ok(representation)
+    }
+
+    /// Reads a small file such that bytes and stamp belong together: one that is written to meanwhile is read again,
+    /// and in the end treated as a large one.
+    async fn read_settled(&self, file: &Arc<File>, mut stamp: Stamp) -> Result<Read, FileError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let Some(size) = usize::try_from(stamp.size).ok().filter(|_| stamp.size <= self.cached_bytes_max) else {
+                break;
+            };
+            let content = read::whole(file, size).await?;
+            let metadata = file.metadata().map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+            let after = Stamp::of(&metadata);
+            if after == stamp && content.len() == size {
+                return Ok(Read::Small(Bytes::from(content), stamp));
+            }
+            stamp = after;
+        }
+        Ok(Read::Large(stamp))
+    }
+
+    fn forget(&self, memory: Memory<'_>) {
+        if let Some(key) = memory.key {
+            memory.files.forget(self.id, key);
+        }
+    }
+}
+
+/// What reading a file gave.
+enum Read {
+    /// All of it, and the version that it is.
+    Small(Bytes, Stamp),
+    /// Too large to keep, or never at rest.
+    Large(Stamp),
+}

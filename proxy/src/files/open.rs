@@ -1,0 +1,215 @@
+//! Opening files beneath a root: whatever the name is and whatever happens on the disk meanwhile, the kernel resolves
+//! no link and nothing outside the root.
+//!
+//! `openat2` does this in one call. Where the kernel lacks it, or a container's seccomp filter forbids it, each step of
+//! the name is opened on its own without following links.
+
+use super::error::FileError;
+use super::path::RelativePath;
+use super::stamp::Stamp;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::io::Errno;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+
+/// `NONBLOCK`: a FIFO must not hang the worker before it is recognised. `NOCTTY`: nor may a terminal become ours.
+const READ: OFlags =
+    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOFOLLOW).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// A directory on the way, held without being readable.
+const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Never above the root, never through a link, also not through those of `/proc`.
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
+
+/// How often the kernel may ask to try again (a rename raced with the lookup).
+const ATTEMPTS_MAX: usize = 3;
+
+/// A directory beneath which files are opened.
+#[derive(Debug)]
+pub(super) struct Root {
+    directory: Arc<OwnedFd>,
+    lookup: Lookup,
+}
+
+/// What a name turned out to be.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// A regular file and the version that it had when it was opened.
+    File(File, Stamp),
+    /// A directory.
+    Directory,
+}
+
+/// How names are resolved, found out once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lookup {
+    /// `openat2`; with `RESOLVE_CACHED` (Linux 5.12) the worker may ask without ever waiting for a disk.
+    Beneath { cached: bool },
+    /// Step by step with `openat` and `O_NOFOLLOW`.
+    Stepwise,
+}
+
+impl Root {
+    /// Opens the root itself; links on the way to it are the operator's and are followed.
+    ///
+    /// # Errors
+    /// The system's, when it is no directory that can be entered.
+    pub(super) fn open(path: &Path) -> Result<Self, Errno> {
+        let directory = openat(CWD, path, STEP.difference(OFlags::NOFOLLOW), Mode::empty())?;
+        let lookup = Lookup::probe(&directory);
+        Ok(Self { directory: Arc::new(directory), lookup })
+    }
+
+    /// Opens what `path` names. What the kernel has in memory is opened at once; when it would have to ask the disk,
+    /// a blocking thread waits instead of the worker.
+    ///
+    /// # Errors
+    /// [`FileError::NotFound`] also for links, devices, FIFOs and sockets.
+    pub(super) async fn open_beneath(&self, path: &RelativePath) -> Result<Opened, FileError> {
+        let name = if path.as_str().is_empty() { "." } else { path.as_str() };
+        if self.lookup == (Lookup::Beneath { cached: true }) {
+            match openat2(&*self.directory, name, READ, Mode::empty(), BENEATH.union(ResolveFlags::CACHED)) {
+                Err(Errno::AGAIN) => {}
+                opened => return inspect(opened?),
+            }
+        }
+        let (directory, lookup, name) = (Arc::clone(&self.directory), self.lookup, name.to_owned());
+        tokio::task::spawn_blocking(move || inspect(lookup.open(&directory, &name)?))
+            .await
+            .unwrap_or(Err(FileError::Unavailable(Errno::CANCELED)))
+    }
+}
+
+impl Lookup {
+    /// Asks the kernel for the root itself. Every failure means the fallback: seccomp filters answer with EPERM as
+    /// often as with ENOSYS.
+    fn probe(root: &OwnedFd) -> Self {
+        let ask = |resolve| openat2(root, ".", STEP, Mode::empty(), resolve);
+        match (ask(BENEATH), ask(BENEATH.union(ResolveFlags::CACHED))) {
+            (Err(_), _) => Self::Stepwise,
+            (Ok(_), Ok(_) | Err(Errno::AGAIN)) => Self::Beneath { cached: true },
+            (Ok(_), Err(_)) => Self::Beneath { cached: false },
+        }
+    }
+
+    fn open(self, root: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+        match self {
+            Self::Beneath { .. } => {
+                let mut attempt = 1;
+                loop {
+                    match openat2(root, name, READ, Mode::empty(), BENEATH) {
+                        Err(Errno::AGAIN | Errno::INTR) if attempt < ATTEMPTS_MAX => attempt += 1,
+                        outcome => return outcome,
+                    }
+                }
+            }
+            Self::Stepwise => open_stepwise(root, name),
+        }
+    }
+}
+
+/// Relies on [`RelativePath`] holding no `..`: each step goes down, into a real directory.
+fn open_stepwise(root: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+    let mut held: Option<OwnedFd> = None;
+    let mut steps = name.split('/').peekable();
+    while let Some(step) = steps.next() {
+        let flags = if steps.peek().is_some() { STEP } else { READ };
+        let from = held.as_ref().map_or(root.as_fd(), AsFd::as_fd);
+        held = Some(openat(from, step, flags, Mode::empty())?);
+    }
+    held.ok_or(Errno::NOENT)
+}
+
+/// Looks at the opened file itself, so that nothing can be exchanged between the check and the use.
+fn inspect(opened: OwnedFd) -> Result<Opened, FileError> {
+    let file = File::from(opened);
+    let metadata = file.metadata().map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    if metadata.is_dir() {
+        return Ok(Opened::Directory);
+    }
+    if !metadata.is_file() {
+        return Err(FileError::NotFound { no_store: false });
+    }
+    Ok(Opened::File(file, Stamp::of(&metadata)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{FileType, mknodat};
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    /// `site/` with all that must not be served, and a secret beside it.
+    fn tree() -> tempfile::TempDir {
+        let tree = tempfile::tempdir().expect("temporary directory");
+        let site = tree.path().join("site");
+        std::fs::create_dir_all(site.join("docs/deep")).expect("directories");
+        std::fs::write(tree.path().join("secret"), "secret").expect("secret");
+        std::fs::write(site.join("docs/deep/page.html"), "page").expect("page");
+        symlink("../secret", site.join("link")).expect("link out");
+        symlink("docs/deep/page.html", site.join("inner")).expect("link within");
+        symlink("..", site.join("up")).expect("link to a directory");
+        symlink("/proc/self/root", site.join("magic")).expect("magic link");
+        symlink("loop", site.join("loop")).expect("loop");
+        mknodat(CWD, site.join("fifo"), FileType::Fifo, Mode::RUSR, 0).expect("fifo");
+        UnixListener::bind(site.join("socket")).expect("socket");
+        tree
+    }
+
+    fn roots(tree: &tempfile::TempDir) -> [Root; 3] {
+        [Lookup::Beneath { cached: true }, Lookup::Beneath { cached: false }, Lookup::Stepwise].map(|lookup| {
+            let found = Root::open(&tree.path().join("site")).expect("root");
+            Root { lookup, ..found }
+        })
+    }
+
+    #[tokio::test]
+    async fn only_regular_files_beneath_the_root_are_opened() {
+        let tree = tree();
+        let gone = FileError::NotFound { no_store: false };
+        for root in roots(&tree) {
+            for name in [
+                "link",
+                "inner",
+                "up/secret",
+                "up/site/docs",
+                "magic/etc/passwd",
+                "loop",
+                "fifo",
+                "socket",
+                "none",
+                "docs/none/x",
+            ] {
+                let path = RelativePath::from_plain(name).expect(name);
+                let opened = root.open_beneath(&path).await;
+                assert_eq!(opened.err(), Some(gone), "{name} with {:?}", root.lookup);
+            }
+            for name in ["docs", "docs/deep"] {
+                let path = RelativePath::from_plain(name).expect(name);
+                assert!(matches!(root.open_beneath(&path).await, Ok(Opened::Directory)), "{name}");
+            }
+            let page = RelativePath::from_plain("docs/deep/page.html").expect("page");
+            assert!(matches!(root.open_beneath(&page).await, Ok(Opened::File(..))), "{:?}", root.lookup);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_as_a_directory_is_not_found() {
+        let tree = tree();
+        let path = RelativePath::from_plain("docs/deep/page.html/x").expect("path");
+        for root in roots(&tree) {
+            assert_eq!(root.open_beneath(&path).await.err(), Some(FileError::NotFound { no_store: false }));
+        }
+    }
+
+    #[test]
+    fn the_root_must_be_a_directory() {
+        let tree = tree();
+        assert_eq!(Root::open(&tree.path().join("none")).err(), Some(Errno::NOENT));
+        assert_eq!(Root::open(&tree.path().join("secret")).err(), Some(Errno::NOTDIR));
+    }
+}

@@ -1,0 +1,70 @@
+//! A file as it is answered: its fields, made once per version, and where its content is.
+
+use super::cache_control::CachePolicy;
+use super::content_type;
+use super::validators::Validators;
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue};
+use std::fs::File;
+use std::sync::Arc;
+
+/// The selected representation of RFC 9110 section 3.2, for one version of one file.
+#[derive(Debug, Clone)]
+pub(super) struct Representation {
+    /// The fields of a 200 answer.
+    pub headers: HeaderMap,
+    /// What conditions are compared with; also in `headers`.
+    pub validators: Validators,
+    /// Its bytes.
+    pub content: Content,
+}
+
+/// Where the bytes are.
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    /// All of them at hand.
+    Memory(Bytes),
+    /// In an open file, of which this many bytes belong to the answer.
+    File(Arc<File>, u64),
+}
+
+impl Content {
+    /// In bytes.
+    pub(super) const fn size(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::File(_, size) => *size,
+        }
+    }
+}
+
+impl Representation {
+    /// Prepares the fields of a file's answer.
+    pub(super) fn new(file_name: &str, validators: Validators, content: Content, policy: &CachePolicy) -> Self {
+        let content_type = content_type::of(file_name);
+        let mut headers = HeaderMap::with_capacity(16);
+        headers.insert(CACHE_CONTROL, policy.of(file_name, &content_type));
+        headers.insert(CONTENT_TYPE, content_type);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(content.size()));
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let mut representation = Self { headers, validators, content };
+        representation.write_validators();
+        representation
+    }
+
+    /// Brings the fields in line with the validators.
+    pub(super) fn write_validators(&mut self) {
+        self.headers.remove(ETAG);
+        self.headers.remove(LAST_MODIFIED);
+        if let Some(etag) = &self.validators.etag {
+            self.headers.insert(ETAG, etag.value().clone());
+        }
+        if let Some(modified) = &self.validators.last_modified {
+            self.headers.insert(LAST_MODIFIED, modified.value().clone());
+        }
+    }
+}

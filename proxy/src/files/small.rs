@@ -1,0 +1,220 @@
+//! The small files that one worker keeps in memory: a hit costs a lookup and a copy of the prepared fields.
+//!
+//! Each worker has its own, so there are no locks. A file is looked up by the path as the client has written it, before
+//! anything is decoded; only files that exist are kept, so no client can fill it with names of its own.
+
+use super::representation::{Content, Representation};
+use super::stamp::Stamp;
+use lru::LruCache;
+use std::cell::RefCell;
+use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// Bytes that one worker keeps unless told otherwise: 32 MiB.
+pub const SMALL_FILES_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// How long a file is served without looking at the disk.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// What an entry costs beside its bytes and its path: fields, validators, the list's links. Rounded up.
+const ENTRY_BYTES: usize = 2048;
+
+/// Tells the files of different roots apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ServerId(pub u64);
+
+/// The small files of one worker, across all routes. Not `Sync`: each worker makes its own.
+#[derive(Debug)]
+pub struct SmallFiles {
+    kept: RefCell<Kept>,
+    bytes_max: usize,
+    hasher: RandomState,
+}
+
+#[derive(Debug)]
+struct Kept {
+    /// By the hash of server and path, which the entry repeats: so a lookup needs no owned key.
+    entries: LruCache<u64, Entry>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    server: ServerId,
+    path: Box<str>,
+    stamp: Stamp,
+    representation: Rc<Representation>,
+    checked_at: Instant,
+}
+
+impl Entry {
+    fn cost(&self) -> usize {
+        let content = match &self.representation.content {
+            Content::Memory(bytes) => bytes.len(),
+            Content::File(..) => 0,
+        };
+        ENTRY_BYTES + self.path.len() + content
+    }
+
+    fn is_for(&self, server: ServerId, path: &str) -> bool {
+        self.server == server && *self.path == *path
+    }
+}
+
+impl Default for SmallFiles {
+    fn default() -> Self {
+        Self::new(SMALL_FILES_BYTES_MAX)
+    }
+}
+
+impl SmallFiles {
+    /// Keeps at most `bytes_max` bytes, the least recently served files leave first.
+    #[must_use]
+    pub fn new(bytes_max: usize) -> Self {
+        let kept = Kept { entries: LruCache::unbounded(), bytes: 0 };
+        Self { kept: RefCell::new(kept), bytes_max, hasher: RandomState::new() }
+    }
+
+    /// Bytes in use, at most `bytes_max`.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.kept.borrow().bytes
+    }
+
+    /// The file, if it was looked at within the last second.
+    pub(super) fn fresh(&self, server: ServerId, path: &str, now: Instant) -> Option<Rc<Representation>> {
+        let mut kept = self.kept.borrow_mut();
+        let entry = kept.entries.get(&self.key(server, path)).filter(|entry| entry.is_for(server, path))?;
+        let is_fresh = now.saturating_duration_since(entry.checked_at) < FRESH_FOR;
+        is_fresh.then(|| Rc::clone(&entry.representation))
+    }
+
+    /// The file as it was known, for whoever is about to look at the disk. It counts as looked at from now on: one
+    /// request does the work, those that come meanwhile are still served.
+    pub(super) fn claim(&self, server: ServerId, path: &str, now: Instant) -> Option<(Stamp, Rc<Representation>)> {
+        let mut kept = self.kept.borrow_mut();
+        let entry = kept.entries.get_mut(&self.key(server, path)).filter(|entry| entry.is_for(server, path))?;
+        entry.checked_at = now;
+        Some((entry.stamp, Rc::clone(&entry.representation)))
+    }
+
+    /// Keeps a file that has just been read, unless it is larger than everything that may be kept.
+    pub(super) fn insert(
+        &self,
+        server: ServerId,
+        path: &str,
+        stamp: Stamp,
+        representation: &Rc<Representation>,
+        now: Instant,
+    ) {
+        let representation = Rc::clone(representation);
+        let entry = Entry { server, path: path.into(), stamp, representation, checked_at: now };
+        let cost = entry.cost();
+        if cost > self.bytes_max {
+            return;
+        }
+        let mut kept = self.kept.borrow_mut();
+        if let Some(replaced) = kept.entries.put(self.key(server, path), entry) {
+            kept.bytes -= replaced.cost();
+        }
+        kept.bytes += cost;
+        while kept.bytes > self.bytes_max
+            && let Some((_, oldest)) = kept.entries.pop_lru()
+        {
+            kept.bytes -= oldest.cost();
+        }
+    }
+
+    /// Drops a file that is gone.
+    pub(super) fn forget(&self, server: ServerId, path: &str) {
+        let mut kept = self.kept.borrow_mut();
+        if let Some(entry) = kept.entries.pop(&self.key(server, path)) {
+            kept.bytes -= entry.cost();
+        }
+    }
+
+    fn key(&self, server: ServerId, path: &str) -> u64 {
+        self.hasher.hash_one((server, path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cache_control::{Audience, CachePolicy};
+    use super::super::validators::Validators;
+    use super::*;
+    use bytes::Bytes;
+
+    const SITE: ServerId = ServerId(1);
+
+    fn file(length: usize) -> (Stamp, Rc<Representation>) {
+        let stamp = Stamp::of(&std::fs::metadata("/").expect("metadata"));
+        let policy = CachePolicy { configured: None, audience: Audience::Everyone };
+        let validators = Validators { etag: None, last_modified: None };
+        let content = Content::Memory(Bytes::from(vec![0; length]));
+        (stamp, Rc::new(Representation::new("a.txt", validators, content, &policy)))
+    }
+
+    #[test]
+    fn a_file_is_fresh_for_a_second_and_then_claimed_once() {
+        let files = SmallFiles::default();
+        let (stamp, representation) = file(10);
+        let start = Instant::now();
+        assert!(files.fresh(SITE, "/a", start).is_none());
+        files.insert(SITE, "/a", stamp, &representation, start);
+        assert!(files.fresh(SITE, "/a", start + Duration::from_millis(999)).is_some());
+        let later = start + FRESH_FOR;
+        assert!(files.fresh(SITE, "/a", later).is_none());
+        assert_eq!(files.claim(SITE, "/a", later).map(|(stamp, _)| stamp), Some(stamp));
+        assert!(files.fresh(SITE, "/a", later).is_some(), "others are served while one looks");
+    }
+
+    #[test]
+    fn roots_do_not_share_names() {
+        let files = SmallFiles::default();
+        let (stamp, representation) = file(10);
+        let now = Instant::now();
+        files.insert(SITE, "/a", stamp, &representation, now);
+        assert!(files.fresh(ServerId(2), "/a", now).is_none());
+    }
+
+    #[test]
+    fn the_least_recently_served_leave_first_and_the_bytes_are_bounded() {
+        let files = SmallFiles::new(3 * (ENTRY_BYTES + 1000 + 2));
+        let (stamp, representation) = file(1000);
+        let now = Instant::now();
+        for path in ["/a", "/b", "/c"] {
+            files.insert(SITE, path, stamp, &representation, now);
+        }
+        assert!(files.fresh(SITE, "/a", now).is_some());
+        files.insert(SITE, "/d", stamp, &representation, now);
+        assert!(files.fresh(SITE, "/b", now).is_none(), "the oldest left");
+        for path in ["/a", "/c", "/d"] {
+            assert!(files.fresh(SITE, path, now).is_some(), "{path}");
+        }
+        assert!(files.bytes() <= files.bytes_max);
+    }
+
+    #[test]
+    fn replacing_and_forgetting_keep_the_account() {
+        let files = SmallFiles::default();
+        let now = Instant::now();
+        for length in [10, 5000, 1] {
+            let (stamp, representation) = file(length);
+            files.insert(SITE, "/a", stamp, &representation, now);
+            assert_eq!(files.bytes(), ENTRY_BYTES + 2 + length);
+        }
+        files.forget(SITE, "/a");
+        files.forget(SITE, "/a");
+        assert_eq!(files.bytes(), 0);
+    }
+
+    #[test]
+    fn a_file_larger_than_everything_is_not_kept() {
+        let files = SmallFiles::new(1000);
+        let (stamp, representation) = file(1000);
+        files.insert(SITE, "/a", stamp, &representation, Instant::now());
+        assert_eq!(files.bytes(), 0);
+    }
+}

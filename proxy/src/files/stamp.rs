@@ -1,0 +1,90 @@
+//! Which version of a file an open descriptor shows.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime};
+
+/// Below this age a change may share its timestamp with the next one: file systems keep time in ticks, the coarsest
+/// in use (FAT) of two seconds.
+const TICK_MAX: Duration = Duration::from_secs(2);
+
+/// What changes when a file is replaced, written to or truncated. The change time can't be set by users, so that also
+/// a file that was given an old modification time (`cp -p`, image layers) has another stamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    /// In bytes.
+    pub size: u64,
+    device: u64,
+    inode: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// Takes the stamp from a file's metadata.
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            size: metadata.size(),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// When the content was last changed; `None` before 1970.
+    pub(super) fn modified(&self) -> Option<SystemTime> {
+        since_epoch(self.modified)
+    }
+
+    /// Whether the file may have changed twice under this stamp.
+    pub(super) fn is_settled(&self, now: SystemTime) -> bool {
+        since_epoch(self.changed).is_some_and(|changed| now.duration_since(changed).is_ok_and(|age| age >= TICK_MAX))
+    }
+
+    /// All of it, for hashing.
+    pub(super) fn to_bytes(self) -> [u8; 56] {
+        let mut bytes = [0; 56];
+        let (modified, changed) = (self.modified, self.changed);
+        let times = [modified.0, modified.1, changed.0, changed.1].map(i64::to_le_bytes);
+        let facts = [self.size, self.device, self.inode].map(u64::to_le_bytes);
+        for (place, word) in bytes.chunks_exact_mut(8).zip(facts.iter().chain(&times)) {
+            place.copy_from_slice(word);
+        }
+        bytes
+    }
+}
+
+fn since_epoch((seconds, nanoseconds): (i64, i64)) -> Option<SystemTime> {
+    let whole = Duration::from_secs(u64::try_from(seconds).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(whole.checked_add(Duration::from_nanos(u64::try_from(nanoseconds).ok()?))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rewritten_file_has_another_stamp() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let (old, new) = (directory.path().join("old"), directory.path().join("new"));
+        std::fs::write(&old, "one").expect("write");
+        std::fs::write(&new, "two").expect("write");
+        let stamp = |path: &std::path::Path| Stamp::of(&std::fs::metadata(path).expect("metadata"));
+        let (before, replacement) = (stamp(&old), stamp(&new));
+        assert_ne!(before, replacement);
+        std::fs::rename(&new, &old).expect("rename");
+        assert_ne!(stamp(&old), before);
+        assert_ne!(stamp(&old).to_bytes(), before.to_bytes());
+    }
+
+    #[test]
+    fn a_fresh_change_is_not_settled() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let stamp = Stamp::of(&std::fs::metadata(directory.path()).expect("metadata"));
+        let now = SystemTime::now();
+        assert!(!stamp.is_settled(now));
+        assert!(stamp.is_settled(now + TICK_MAX));
+        assert!(!stamp.is_settled(SystemTime::UNIX_EPOCH), "a clock that was set back settles nothing");
+    }
+}
