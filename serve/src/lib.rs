@@ -10,6 +10,7 @@ pub mod connection;
 pub mod contract;
 pub mod drain;
 pub mod listener;
+pub mod shared_key;
 pub mod telemetry;
 pub mod timer;
 pub mod transport;

@@ -1,0 +1,116 @@
+//! Accounts in the store.
+
+use super::moment::{id, moment};
+use super::{Database, StoreError, reading, writing};
+use crate::domain::account::{Role, User, Username, fold};
+use jiff::Timestamp;
+use std::future::Future;
+use uuid::Uuid;
+
+/// What is kept of accounts.
+pub trait AccountStore {
+    /// Adds an account. A name that is taken in any case is [`StoreError::Taken`].
+    fn add_user(&self, new: &NewUser) -> impl Future<Output = Result<User, StoreError>> + Send;
+    /// The account with this id.
+    fn user(&self, id: Uuid) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+    /// The account with this name, in any case.
+    fn user_named(&self, username: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+    /// The account with this name and its password hash.
+    fn credentials(&self, username: &str) -> impl Future<Output = Result<Option<Credentials>, StoreError>> + Send;
+}
+
+/// An account to be added.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// A new version 7 UUID.
+    pub id: Uuid,
+    /// The checked name.
+    pub username: Username,
+    /// The PHC string of the password.
+    pub password_hash: String,
+    /// What the account may do.
+    pub role: Role,
+    /// Now.
+    pub created_at: Timestamp,
+}
+
+/// What a sign-in is checked against.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The account.
+    pub user: User,
+    /// The PHC string of its password.
+    pub password_hash: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct UserRow {
+    id: String,
+    username: String,
+    password_hash: String,
+    role: String,
+    active: bool,
+    created_at: i64,
+    last_login: Option<i64>,
+}
+
+impl TryFrom<UserRow> for Credentials {
+    type Error = StoreError;
+
+    fn try_from(row: UserRow) -> Result<Self, StoreError> {
+        let user = User {
+            id: id(&row.id)?,
+            username: Username::parse(&row.username).map_err(|error| StoreError::Damaged(error.to_string()))?,
+            role: row.role.parse().map_err(|_| StoreError::Damaged(format!("role {:?}", row.role)))?,
+            active: row.active,
+            created_at: moment(row.created_at)?,
+            last_login: row.last_login.map(moment).transpose()?,
+        };
+        Ok(Self { user, password_hash: row.password_hash })
+    }
+}
+
+impl AccountStore for Database {
+    async fn add_user(&self, new: &NewUser) -> Result<User, StoreError> {
+        const INSERT: &str =
+            "INSERT INTO users (id, username, username_folded, password_hash, role, active, created_at)
+            VALUES ($1, $2, $3, $4, $5, TRUE, $6)";
+        writing!(self, |pool| {
+            sqlx::query(INSERT)
+                .bind(new.id.to_string())
+                .bind(new.username.as_str())
+                .bind(new.username.folded())
+                .bind(&new.password_hash)
+                .bind(new.role.as_str())
+                .bind(new.created_at.as_millisecond())
+                .execute(pool)
+                .await?;
+        });
+        Ok(User {
+            id: new.id,
+            username: new.username.clone(),
+            role: new.role,
+            active: true,
+            created_at: new.created_at,
+            last_login: None,
+        })
+    }
+
+    async fn user(&self, id: Uuid) -> Result<Option<User>, StoreError> {
+        const SELECT: &str = "SELECT * FROM users WHERE id = $1";
+        let row: Option<UserRow> =
+            reading!(self, |pool| sqlx::query_as(SELECT).bind(id.to_string()).fetch_optional(pool).await?);
+        Ok(row.map(Credentials::try_from).transpose()?.map(|found| found.user))
+    }
+
+    async fn user_named(&self, username: &str) -> Result<Option<User>, StoreError> {
+        Ok(self.credentials(username).await?.map(|found| found.user))
+    }
+
+    async fn credentials(&self, username: &str) -> Result<Option<Credentials>, StoreError> {
+        const SELECT: &str = "SELECT * FROM users WHERE username_folded = $1";
+        let row: Option<UserRow> =
+            reading!(self, |pool| sqlx::query_as(SELECT).bind(fold(username)).fetch_optional(pool).await?);
+        row.map(Credentials::try_from).transpose()
+    }
+}

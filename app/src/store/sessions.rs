@@ -1,0 +1,185 @@
+//! Sessions and their refresh tokens in the store.
+
+use super::moment::{id, moment};
+use super::{Database, StoreError, reading, transaction, writing};
+use crate::domain::session::{Refresh, Rotation, Standing, within_grace};
+use jiff::Timestamp;
+use std::future::Future;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// What is kept of sessions.
+pub trait SessionStore {
+    /// Opens a session with its first refresh token and notes the sign-in.
+    fn open_session(
+        &self,
+        session: Uuid,
+        user: Uuid,
+        first: &Refresh,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Uses a refresh token and puts `successor` in its place. Of any number of concurrent uses exactly one is
+    /// [`Rotation::First`].
+    fn rotate(
+        &self,
+        session: Uuid,
+        used: Uuid,
+        successor: &Refresh,
+        grace: Duration,
+    ) -> impl Future<Output = Result<Rotation, StoreError>> + Send;
+    /// Ends a session. False when it was over or unknown.
+    fn revoke_session(&self, session: Uuid, now: Timestamp) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Whether a token with the id `token` of this session counts. Access tokens, which have no row, stand as their
+    /// session does.
+    fn standing(
+        &self,
+        session: Uuid,
+        token: Uuid,
+        now: Timestamp,
+        grace: Duration,
+    ) -> impl Future<Output = Result<Standing, StoreError>> + Send;
+    /// Forgets sessions whose last refresh token has expired. Returns how many.
+    fn forget_expired_sessions(&self, now: Timestamp) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
+
+#[derive(sqlx::FromRow)]
+struct UsedRow {
+    revoked_at: Option<i64>,
+    used_at: Option<i64>,
+    successor: Option<String>,
+    issued_at: Option<i64>,
+    expires_at: Option<i64>,
+}
+
+impl UsedRow {
+    /// Reads what became of a token that could not be used for the first time.
+    fn judge(self, now: Timestamp, grace: Duration) -> Result<Rotation, StoreError> {
+        if self.revoked_at.is_some() {
+            return Ok(Rotation::Revoked);
+        }
+        let (Some(used_at), Some(successor), Some(issued_at), Some(expires_at)) =
+            (self.used_at, self.successor, self.issued_at, self.expires_at)
+        else {
+            // Not used and yet not usable: it has expired since its signature was checked.
+            return Ok(Rotation::Unknown);
+        };
+        if !within_grace(moment(used_at)?, now, grace) {
+            return Ok(Rotation::Reused);
+        }
+        let successor = Refresh { id: id(&successor)?, issued_at: moment(issued_at)?, expires_at: moment(expires_at)? };
+        Ok(Rotation::Repeated(successor))
+    }
+}
+
+const INSERT_TOKEN: &str =
+    "INSERT INTO refresh_tokens (jti, session_id, issued_at, expires_at) VALUES ($1, $2, $3, $4)";
+const REVOKE: &str = "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+
+impl SessionStore for Database {
+    async fn open_session(&self, session: Uuid, user: Uuid, first: &Refresh) -> Result<(), StoreError> {
+        const INSERT: &str = "INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
+        const LAST_LOGIN: &str = "UPDATE users SET last_login = $2 WHERE id = $1";
+        let (session, user) = (session.to_string(), user.to_string());
+        let (now, expires) = (first.issued_at.as_millisecond(), first.expires_at.as_millisecond());
+        transaction!(self, |tx| {
+            sqlx::query(INSERT).bind(&session).bind(&user).bind(now).bind(expires).execute(&mut *tx).await?;
+            sqlx::query(INSERT_TOKEN)
+                .bind(first.id.to_string())
+                .bind(&session)
+                .bind(now)
+                .bind(expires)
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(LAST_LOGIN).bind(&user).bind(now).execute(&mut *tx).await?;
+        });
+        Ok(())
+    }
+
+    async fn rotate(
+        &self,
+        session: Uuid,
+        used: Uuid,
+        successor: &Refresh,
+        grace: Duration,
+    ) -> Result<Rotation, StoreError> {
+        // The one statement that decides who is first. A concurrent use waits for the row and then finds it used.
+        const USE: &str = "UPDATE refresh_tokens SET used_at = $3, successor = $4
+            WHERE jti = $1 AND session_id = $2 AND used_at IS NULL AND expires_at > $3
+            AND EXISTS (SELECT 1 FROM sessions WHERE id = $2 AND revoked_at IS NULL)";
+        const PROLONG: &str = "UPDATE sessions SET expires_at = $2 WHERE id = $1";
+        const SELECT: &str = "SELECT s.revoked_at, t.used_at, t.successor, n.issued_at, n.expires_at
+            FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
+            LEFT JOIN refresh_tokens n ON n.jti = t.successor
+            WHERE t.jti = $1 AND t.session_id = $2";
+        let (session, used) = (session.to_string(), used.to_string());
+        let (now, expires) = (successor.issued_at.as_millisecond(), successor.expires_at.as_millisecond());
+        Ok(transaction!(self, |tx| {
+            let first = sqlx::query(USE)
+                .bind(&used)
+                .bind(&session)
+                .bind(now)
+                .bind(successor.id.to_string())
+                .execute(&mut *tx)
+                .await?
+                .rows_affected()
+                == 1;
+            if first {
+                sqlx::query(INSERT_TOKEN)
+                    .bind(successor.id.to_string())
+                    .bind(&session)
+                    .bind(now)
+                    .bind(expires)
+                    .execute(&mut *tx)
+                    .await?;
+                sqlx::query(PROLONG).bind(&session).bind(expires).execute(&mut *tx).await?;
+                Rotation::First
+            } else {
+                let row: Option<UsedRow> =
+                    sqlx::query_as(SELECT).bind(&used).bind(&session).fetch_optional(&mut *tx).await?;
+                let rotation = row.map_or(Ok(Rotation::Unknown), |row| row.judge(successor.issued_at, grace))?;
+                if rotation == Rotation::Reused {
+                    sqlx::query(REVOKE).bind(&session).bind(now).execute(&mut *tx).await?;
+                }
+                rotation
+            }
+        }))
+    }
+
+    async fn revoke_session(&self, session: Uuid, now: Timestamp) -> Result<bool, StoreError> {
+        let revoked = writing!(self, |pool| {
+            sqlx::query(REVOKE)
+                .bind(session.to_string())
+                .bind(now.as_millisecond())
+                .execute(pool)
+                .await?
+                .rows_affected()
+        });
+        Ok(revoked == 1)
+    }
+
+    async fn standing(
+        &self,
+        session: Uuid,
+        token: Uuid,
+        now: Timestamp,
+        grace: Duration,
+    ) -> Result<Standing, StoreError> {
+        const SELECT: &str = "SELECT s.revoked_at, t.used_at FROM sessions s
+            LEFT JOIN refresh_tokens t ON t.session_id = s.id AND t.jti = $2 WHERE s.id = $1";
+        let row: Option<(Option<i64>, Option<i64>)> = reading!(self, |pool| {
+            sqlx::query_as(SELECT).bind(session.to_string()).bind(token.to_string()).fetch_optional(pool).await?
+        });
+        Ok(match row {
+            None => Standing::Unknown,
+            Some((Some(_), _)) => Standing::Revoked,
+            Some((None, Some(used_at))) if !within_grace(moment(used_at)?, now, grace) => Standing::Revoked,
+            Some((None, _)) => Standing::Valid,
+        })
+    }
+
+    async fn forget_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {
+        const DELETE: &str = "DELETE FROM sessions WHERE expires_at <= $1";
+        Ok(writing!(self, |pool| {
+            sqlx::query(DELETE).bind(now.as_millisecond()).execute(pool).await?.rows_affected()
+        }))
+    }
+}
