@@ -72,21 +72,21 @@ fi
 cargo fetch --locked --quiet 2>"$work/fetch" || cargo fetch --locked --offline --quiet \
     || { cat "$work/fetch" >&2; die 'the crates of Cargo.lock are neither in the cache of this host nor to be had'; }
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
-mkdir -p "$work/root/usr/local/cargo/registry" "$work/root/etc" "$work/root/root" "$work/root/tmp"
-chmod 1777 "$work/root/tmp"
-printf 'root:x:0:0:root:/root:/bin/sh\n' > "$work/root/etc/passwd"
-printf 'root:x:0:\n' > "$work/root/etc/group"
+mkdir -p "$work/extra/usr/local/cargo/registry" "$work/extra/etc" "$work/extra/root" "$work/extra/tmp"
+chmod 1777 "$work/extra/tmp"
+printf 'root:x:0:0:root:/root:/bin/sh\n' > "$work/extra/etc/passwd"
+printf 'root:x:0:\n' > "$work/extra/etc/group"
 awk '/^name = /{ name = $3 } /^version = /{ version = $3 } /^source = "registry/{ gsub(/"/, "", name); gsub(/"/, "", version); print name, version }' \
     Cargo.lock > "$work/crates"
 # A mirror has another cache directory than the registry that it stands for: of the host's settings only that replacement
 # goes along, never a linker, a wrapper or a token.
 for setting in config.toml config; do
     [ ! -f "$cargo_home/$setting" ] || awk '/^\[/{ keep = /^\[source[.]/ } keep' "$cargo_home/$setting"
-done > "$work/root/usr/local/cargo/config.toml"
+done > "$work/extra/usr/local/cargo/config.toml"
 for cache in "$cargo_home"/registry/cache/*/; do
     registry=$(basename "$cache")
     index=$cargo_home/registry/index/$registry
-    target=$work/root/usr/local/cargo/registry
+    target=$work/extra/usr/local/cargo/registry
     [ -f "$index/config.json" ] || continue
     mkdir -p "$target/cache/$registry" "$target/index/$registry"
     cp "$index/config.json" "$target/index/$registry/"
@@ -102,7 +102,7 @@ for cache in "$cargo_home"/registry/cache/*/; do
         | while read -r entry; do [ ! -f "$entry" ] || printf '%s\n' "$entry"; done \
         | xargs -r cp --parents -t "$target/index/$registry" --)
 done
-found=$(find "$work/root/usr/local/cargo/registry/cache" -name '*.crate' | wc -l)
+found=$(find "$work/extra/usr/local/cargo/registry/cache" -name '*.crate' | wc -l)
 [ "$found" -ge "$(wc -l < "$work/crates")" ] || die "only $found of $(wc -l < "$work/crates") crates found in $cargo_home/registry/cache"
 
 # Files of the packages. On a merged /usr the old names are links and the files are listed under the new ones.
@@ -137,7 +137,7 @@ done > "$work/links"
 
 say "importing $(wc -l < "$work/packages") packages, $(rustc -V) and $found crates as $IMAGE"
 tar -c --no-recursion --numeric-owner --owner=0 --group=0 --transform "flags=rh;s#^${sysroot#/}/#usr/local/#" -C / -T "$work/files" -f "$work/builder.tar"
-tar -r --numeric-owner --owner=0 --group=0 -C "$work/root" -f "$work/builder.tar" .
+tar -r --numeric-owner --owner=0 --group=0 -C "$work/extra" -f "$work/builder.tar" .
 docker import \
     --change "LABEL $LABEL=$inputs" \
     --change 'ENV PATH=/usr/local/bin:/usr/bin:/bin CARGO_HOME=/usr/local/cargo CARGO_NET_OFFLINE=true' \

@@ -44,17 +44,20 @@ all_healthy() {
     done
 }
 
-find_ports() {
-    https_port=$(compose port edge 8443 | sed 's/.*://')
-    http_port=$(compose port edge 8080 | sed 's/.*://')
+# A port that nobody listens on, below the range that the kernel gives to clients.
+free_port() {
+    local port
+    while port=$((10000 + RANDOM % 20000)); do
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+    done
 }
 
 image_bytes() { docker image inspect -f '{{.Size}}' "$1"; }
 container_facts() { docker inspect -f '{{.Config.User}} {{.HostConfig.ReadonlyRootfs}}' "$(container "$1")"; }
 
-# No interpreter is named in a static binary's program headers; ldd refuses both kinds of static ones.
 is_static() { # SERVICE PATH
-    docker cp "$(container "$1"):$2" "$work/binary" >/dev/null && ! ldd "$work/binary" >/dev/null 2>&1
+    docker cp "$(container "$1"):$2" "$work/binary" >/dev/null \
+        && LC_ALL=C ldd "$work/binary" 2>&1 | grep -qE 'statically linked|not a dynamic executable'
 }
 
 curl_to() { # STATUS-FILE URL CURL-ARGUMENTS...
