@@ -36,6 +36,7 @@ unit-fast:
 	@tests/step.sh 'unit tests' tests/run.sh --workspace --exclude portcullis-tests
 
 unit: ## All tests: unit, end to end, browser, tidy (PostgreSQL and browser parts say SKIPPED where they can't run)
+	@tests/step.sh 'examples in the documentation' cargo test --workspace --doc --locked --quiet
 	@tests/step.sh 'tests' tests/run.sh --workspace
 
 e2e: ## The end-to-end and tidy tests alone
