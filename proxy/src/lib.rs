@@ -1,7 +1,18 @@
-//! Portcullis, the front server.
+//! Portcullis, the front server: TLS, static files, tokens checked at the edge, everything else forwarded.
+//!
+//! The floors, from the ground up: [`config`] says what is meant; [`auth`], [`files`], [`route`], [`tls`] and
+//! [`upstream`] hold one idea each and do not know each other; [`snapshot`] builds one revision of all of them;
+//! [`http`] is the path of a request through it; [`run`] and [`cli`] are the process.
 
+mod admin;
 pub mod auth;
+pub mod cli;
 pub mod config;
 pub mod files;
+pub mod http;
+pub mod reload;
 pub mod route;
+pub mod run;
+pub mod snapshot;
+pub mod tls;
 pub mod upstream;

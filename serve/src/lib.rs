@@ -10,6 +10,7 @@ pub mod connection;
 pub mod contract;
 pub mod drain;
 pub mod listener;
+pub mod probe;
 pub mod shared_key;
 pub mod telemetry;
 pub mod timer;

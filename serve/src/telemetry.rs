@@ -40,6 +40,14 @@ pub fn init(format: Format, filter: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a text is a tracing filter.
+///
+/// # Errors
+/// The reason why not.
+pub fn check_filter(filter: &str) -> Result<(), String> {
+    EnvFilter::try_new(filter).map(drop).map_err(|error| error.to_string())
+}
+
 /// Blocks wait here for the writing thread, at most.
 const BLOCKS_MAX: usize = 64;
 /// A worker hands its lines over when it has this many bytes ...

@@ -107,6 +107,8 @@ pub struct ListenerLimits {
     pub header_timeout: Duration,
     /// Between requests. Default 75 s.
     pub idle_timeout: Duration,
+    /// Between two moments at which the client takes bytes of an answer. Default 30 s: then the connection ends.
+    pub send_timeout: Duration,
     /// HTTP/2 streams at once on one connection. Default 128.
     pub streams_max: u32,
 }
@@ -352,7 +354,7 @@ pub struct RoutePolicy {
     pub auth: RouteAuth,
     /// Bytes of a request body. Default 10 MiB: more is 413.
     pub body_bytes_max: u64,
-    /// Between two pieces of a request body, and between two pieces taken by a reader. Default 30 s: then 408.
+    /// Between two pieces of a request body. Default 30 s: then 408.
     pub progress_timeout: Duration,
     /// From the end of the request to the head of the upstream's response. Default 60 s: then 504.
     pub response_timeout: Duration,

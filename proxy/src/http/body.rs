@@ -1,0 +1,127 @@
+//! The body of an answer, whatever made it, and what happens at its end.
+
+use super::access_log::Line;
+use crate::files::FileBody;
+use crate::upstream::UpstreamBody;
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use serve::BodyError;
+use serve::timer::Deadline;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A response's body. Not boxed: which kinds there are is known.
+pub struct ProxyBody {
+    kind: Kind,
+    /// The rest of the route's total time.
+    deadline: Option<Deadline>,
+    /// Written when the body ends or is dropped.
+    line: Option<Box<Line>>,
+}
+
+enum Kind {
+    Bytes(Option<Bytes>),
+    File(FileBody),
+    Upstream(UpstreamBody),
+}
+
+impl ProxyBody {
+    /// Bytes at hand.
+    #[must_use]
+    pub fn bytes(bytes: Bytes) -> Self {
+        Kind::Bytes((!bytes.is_empty()).then_some(bytes)).into()
+    }
+
+    /// Ends the body with an error when the deadline passes.
+    pub(super) fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = Some(deadline);
+    }
+
+    /// Has this line written at the end.
+    pub(super) fn set_line(&mut self, line: Box<Line>) {
+        self.line = Some(line);
+    }
+
+    fn ended(&mut self, error: Option<BodyError>) {
+        if let Some(mut line) = self.line.take() {
+            line.ended(error);
+        }
+    }
+}
+
+impl From<Kind> for ProxyBody {
+    fn from(kind: Kind) -> Self {
+        Self { kind, deadline: None, line: None }
+    }
+}
+
+impl From<FileBody> for ProxyBody {
+    fn from(body: FileBody) -> Self {
+        Kind::File(body).into()
+    }
+}
+
+impl From<UpstreamBody> for ProxyBody {
+    fn from(body: UpstreamBody) -> Self {
+        Kind::Upstream(body).into()
+    }
+}
+
+impl HttpBody for ProxyBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let mut polled = match &mut this.kind {
+            Kind::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::File(body) => Pin::new(body).poll_frame(cx),
+            Kind::Upstream(body) => Pin::new(body).poll_frame(cx),
+        };
+        if polled.is_pending()
+            && let Some(deadline) = &this.deadline
+            && deadline.poll(cx).is_ready()
+        {
+            polled = Poll::Ready(Some(Err(BodyError::TooSlow)));
+        }
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let (Some(line), Some(data)) = (&mut this.line, frame.data_ref()) {
+                    line.sent(data.len());
+                }
+                // hyper does not ask again once the announced length is reached.
+                if this.is_end_stream() {
+                    this.ended(None);
+                }
+            }
+            Poll::Ready(Some(Err(error))) => this.ended(Some(*error)),
+            Poll::Ready(None) => this.ended(None),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Bytes(bytes) => bytes.is_none(),
+            Kind::File(body) => body.is_end_stream(),
+            Kind::Upstream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Bytes(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::File(body) => body.size_hint(),
+            Kind::Upstream(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Drop for ProxyBody {
+    fn drop(&mut self) {
+        // Dropped before its end: either there was nothing to send, or the client has left.
+        let error = (!self.is_end_stream()).then_some(BodyError::Disconnected);
+        self.ended(error);
+    }
+}

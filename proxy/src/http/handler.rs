@@ -1,0 +1,262 @@
+//! The way of a request, step by step. The only file that knows the order.
+
+use super::body::ProxyBody;
+use super::context::RequestContext;
+use super::error::Cause;
+use super::headers;
+use super::stack::Entrance;
+use super::target::Target;
+use super::upgrade::PendingTunnel;
+use super::worker::{Local, WorkerState};
+use crate::auth::{Permit, Subject};
+use crate::files::{FileError, FileRequest, FileServer, SmallFiles};
+use crate::route::{Found, NormalPath};
+use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, RedirectTo, Snapshot};
+use crate::upstream::SendLimits;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header, request};
+use http_body::Body as _;
+use serve::Body;
+use serve::contract::identity::{self, X_AUTH_ASSERTION};
+use serve::timer::{self, Deadline};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::time::Instant;
+
+/// nginx's name for "serve this file instead", which applications already know.
+static X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
+
+/// Answers one request.
+pub(super) async fn handle(
+    worker: &WorkerState,
+    local: &Rc<Local>,
+    entrance: &Entrance,
+    context: &mut RequestContext,
+    tunnel: &mut Option<PendingTunnel>,
+    mut head: request::Parts,
+    body: Body,
+) -> Result<Response<ProxyBody>, Cause> {
+    check_head(&head, entrance)?;
+    let target = Target::read(&head)?;
+    if let Some(port) = entrance.redirect_to_https {
+        return redirect_to_https(&head, &target, port);
+    }
+    let snapshot = &*local.snapshot;
+    let (index, route) = find_route(snapshot, &head, &target)?;
+    context.route = Some(Arc::clone(&route.name));
+    context.route_index = Some(index);
+
+    // Without `..`: a new policy does not compile until it has its place in the order.
+    let PreparedPolicy { auth, send, total_timeout, response_headers } = &route.policy;
+    check_length(&body, send.body_bytes_max)?;
+    let permit = auth
+        .authorize(&head.headers, head.uri.query(), &worker.tokens, SystemTime::now())
+        .await
+        .map_err(|refusal| Cause::Refused(Box::new(refusal)))?;
+    context.subject = permit.identity().cloned();
+    identity::strip(&mut head.headers, &snapshot.config.server.identity_headers);
+    auth.cleanse(&mut head.headers);
+    if auth.query_token_param().is_some() {
+        remove_query_token(&mut head, auth.query_token_param());
+    }
+
+    let acting = act(&permit, worker, local, &route.action, send, context, tunnel, head, body, &target);
+    let mut response = match total_timeout {
+        None => acting.await?,
+        Some(limit) => {
+            let started = Instant::now();
+            let mut response = timer::timeout(*limit, acting).await.map_err(|_| Cause::TotalTimeout)??;
+            response.body_mut().set_deadline(Deadline::after(limit.saturating_sub(started.elapsed())));
+            response
+        }
+    };
+    for (name, value) in response_headers {
+        response.headers_mut().insert(name.clone(), value.clone());
+    }
+    Ok(response)
+}
+
+/// What can be said before the route is known.
+fn check_head(head: &request::Parts, entrance: &Entrance) -> Result<(), Cause> {
+    if head.method == Method::CONNECT {
+        return Err(Cause::Connect);
+    }
+    let target_bytes = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if target_bytes > entrance.uri_bytes_max {
+        return Err(Cause::TargetTooLong(entrance.uri_bytes_max));
+    }
+    // As RFC 9113 section 6.5.2 counts: name, value and 32 for the entry.
+    let fields_bytes: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+    if fields_bytes > entrance.header_bytes_max {
+        return Err(Cause::HeadTooLarge(entrance.header_bytes_max));
+    }
+    Ok(())
+}
+
+fn find_route<'a>(
+    snapshot: &'a Snapshot,
+    head: &request::Parts,
+    target: &Target,
+) -> Result<(usize, &'a PreparedRoute), Cause> {
+    let site = snapshot.sites.find(target.host()).ok_or(Cause::UnknownHost)?;
+    let path = NormalPath::read(head.uri.path()).map_err(Cause::Path)?;
+    let found = snapshot.table.find(site, &path, &head.method, &head.headers).map_err(Cause::Path)?;
+    match found {
+        Found::Route(index) => snapshot.routes.get(index).map(|route| (index, route)).ok_or(Cause::NoRoute),
+        Found::Nothing => Err(Cause::NoRoute),
+    }
+}
+
+/// An announced length is refused before a byte is read or the application is asked.
+fn check_length(body: &Body, limit_bytes: u64) -> Result<(), Cause> {
+    if body.size_hint().lower() > limit_bytes { Err(Cause::BodyTooLarge(limit_bytes)) } else { Ok(()) }
+}
+
+/// What the route is for. Only who holds a permit gets here.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call site; a struct of these would be named once and hide the order"
+)]
+async fn act(
+    permit: &Permit,
+    worker: &WorkerState,
+    local: &Rc<Local>,
+    action: &PreparedAction,
+    limits: &SendLimits,
+    context: &mut RequestContext,
+    tunnel: &mut Option<PendingTunnel>,
+    head: request::Parts,
+    body: Body,
+    target: &Target,
+) -> Result<Response<ProxyBody>, Cause> {
+    match action {
+        PreparedAction::Files(files) => {
+            let request = FileRequest {
+                method: &head.method,
+                raw_path: head.uri.path(),
+                query: head.uri.query(),
+                headers: &head.headers,
+            };
+            let served = files.serve(request, &worker.files, std::time::Instant::now()).await.map_err(Cause::File)?;
+            Ok(served.map(ProxyBody::from))
+        }
+        PreparedAction::Forward(to) => forward(permit, worker, local, to, limits, context, tunnel, head, body, target).await,
+        PreparedAction::Redirect(to) => redirect(&head, target, to),
+        PreparedAction::Respond(fixed) => {
+            let mut response = Response::new(ProxyBody::bytes(fixed.body.clone()));
+            *response.status_mut() = fixed.status;
+            response.headers_mut().insert(header::CONTENT_TYPE, fixed.content_type.clone());
+            Ok(response)
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the forwarding arm of `act`")]
+async fn forward(
+    permit: &Permit,
+    worker: &WorkerState,
+    local: &Rc<Local>,
+    to: &ForwardTo,
+    limits: &SendLimits,
+    context: &mut RequestContext,
+    tunnel: &mut Option<PendingTunnel>,
+    mut head: request::Parts,
+    body: Body,
+    target: &Target,
+) -> Result<Response<ProxyBody>, Cause> {
+    let upstream = &local.upstreams[to.upstream];
+    let client_upgrade = headers::wanted_upgrade(&head).map(|_| take_upgrade(&mut head));
+    // The answer may name a file, whose conditions and ranges are then the client's.
+    let for_internal_file = to.internal.as_ref().map(|_| (head.method.clone(), head.headers.clone()));
+    headers::towards_upstream(&mut head, context, target);
+    permit.write_fields(&mut head.headers);
+    if let Some(assertions) = &to.assertions {
+        let assertion =
+            assertions.mint(permit, context.request_id.as_str(), &head.method, head.uri.path(), SystemTime::now());
+        head.headers.insert(X_AUTH_ASSERTION.clone(), assertion);
+    }
+    if let Some(target) = head.uri.path_and_query() {
+        head.uri = Uri::from(target.clone());
+    }
+    head.extensions.clear();
+
+    context.upstream = Some(upstream.name().to_owned());
+    let sent = upstream
+        .send(head, body, *limits, &mut context.attempt)
+        .await
+        .map_err(|error| Cause::Upstream { name: upstream.name().to_owned(), error })?;
+    let mut response = sent.response.map(ProxyBody::from);
+    let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    headers::towards_client(response.headers_mut(), switched);
+    if switched {
+        let (Some(client), Some(server)) = (client_upgrade, sent.tunnel) else { return Err(Cause::UnaskedUpgrade) };
+        *tunnel = Some(PendingTunnel { client, server });
+        return Ok(response);
+    }
+    let Some(path) = response.headers_mut().remove(&X_ACCEL_REDIRECT) else { return Ok(response) };
+    match (&to.internal, for_internal_file) {
+        (Some(files), Some((method, asked))) => internal_file(files, &path, &method, &asked, response.headers(), &worker.files).await,
+        _ => Ok(response),
+    }
+}
+
+/// The application has authorised a download and named the file; the edge serves it, with ranges and conditions.
+async fn internal_file(
+    files: &FileServer,
+    path: &HeaderValue,
+    method: &Method,
+    asked: &HeaderMap,
+    answered: &HeaderMap,
+    kept: &SmallFiles,
+) -> Result<Response<ProxyBody>, Cause> {
+    let path = path.to_str().map_err(|_| Cause::InternalFile(FileError::NotFound { no_store: true }))?;
+    let request = FileRequest { method, raw_path: path, query: None, headers: asked };
+    match files.serve_internal(path, request, answered, kept, std::time::Instant::now()).await {
+        Ok(served) => Ok(served.map(ProxyBody::from)),
+        // The client's own conditions and ranges are its business, a missing file is the application's fault.
+        Err(
+            error @ (FileError::PreconditionFailed | FileError::RangeNotSatisfiable { .. } | FileError::Unavailable(_)),
+        ) => Err(Cause::File(error)),
+        Err(error) => Err(Cause::InternalFile(error)),
+    }
+}
+
+fn take_upgrade(head: &mut request::Parts) -> hyper::upgrade::OnUpgrade {
+    // hyper hands the stream over through the request's extensions.
+    let mut carrier = http::Request::new(());
+    *carrier.extensions_mut() = std::mem::take(&mut head.extensions);
+    hyper::upgrade::on(&mut carrier)
+}
+
+fn redirect_to_https(head: &request::Parts, target: &Target, port: u16) -> Result<Response<ProxyBody>, Cause> {
+    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    let rest = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    location(StatusCode::PERMANENT_REDIRECT, &format!("https://{}{port}{rest}", target.host()))
+}
+
+fn redirect(head: &request::Parts, target: &Target, to: &RedirectTo) -> Result<Response<ProxyBody>, Cause> {
+    let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let authority = target.authority.to_str().unwrap_or_default();
+    location(to.status, &to.fill(authority, head.uri.path(), &query))
+}
+
+fn location(status: StatusCode, to: &str) -> Result<Response<ProxyBody>, Cause> {
+    let value = HeaderValue::try_from(to).map_err(|_| Cause::Host("no address can be made of the request"))?;
+    let mut response = Response::new(ProxyBody::bytes(bytes::Bytes::new()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::LOCATION, value);
+    Ok(response)
+}
+
+/// A token in the query must not reach the application's log (RFC 6750 section 5.3).
+fn remove_query_token(head: &mut request::Parts, parameter: Option<&str>) {
+    let (Some(parameter), Some(query)) = (parameter, head.uri.query()) else { return };
+    let kept: Vec<_> = query.split('&').filter(|pair| pair.split('=').next() != Some(parameter)).collect();
+    let path = head.uri.path();
+    let rebuilt = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
+    if let Ok(target) = rebuilt.parse() {
+        let mut parts = std::mem::take(&mut head.uri).into_parts();
+        parts.path_and_query = Some(target);
+        head.uri = Uri::from_parts(parts).unwrap_or_default();
+    }
+}

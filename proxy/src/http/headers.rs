@@ -1,0 +1,123 @@
+//! Which fields cross the proxy, in which shape.
+
+use super::context::RequestContext;
+use super::target::Target;
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE, VIA,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Version, request};
+use serve::contract::{forwarded, request_id::X_REQUEST_ID};
+use smallvec::SmallVec;
+
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Fields that concern one connection only (RFC 9110 section 7.6.1), beside those that `Connection` names.
+static HOP_BY_HOP: [&HeaderName; 9] = [
+    &CONNECTION,
+    &KEEP_ALIVE,
+    &PROXY_CONNECTION,
+    &PROXY_AUTHENTICATE,
+    &PROXY_AUTHORIZATION,
+    &TE,
+    &TRAILER,
+    &TRANSFER_ENCODING,
+    &UPGRADE,
+];
+
+/// Removes what concerns one connection only. `Connection` may not name the fields that frame or address a message:
+/// a client could make the application see another message than the edge did.
+pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let named: SmallVec<[HeaderName; 4]> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+            .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+            .filter(|name| *name != HOST && *name != CONTENT_LENGTH)
+            .collect();
+        named.iter().for_each(|name| drop(headers.remove(name)));
+    }
+    HOP_BY_HOP.into_iter().for_each(|name| drop(headers.remove(name)));
+}
+
+/// The protocol that a client wants to switch to, if it does so as RFC 9110 section 7.8 says.
+pub(super) fn wanted_upgrade(head: &request::Parts) -> Option<HeaderValue> {
+    let named = |value: &HeaderValue| {
+        value.as_bytes().split(|&byte| byte == b',').any(|name| name.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+    };
+    let wanted = head.version == Version::HTTP_11 && head.headers.get_all(CONNECTION).iter().any(named);
+    head.headers.get(UPGRADE).filter(|_| wanted).cloned()
+}
+
+/// Makes the fields of a request ready for an upstream: what the edge knows replaces what the client claims.
+pub(super) fn towards_upstream(head: &mut request::Parts, context: &RequestContext, target: &Target) {
+    let upgrade = wanted_upgrade(head);
+    let received = head.version;
+    let headers = &mut head.headers;
+    remove_hop_by_hop(headers);
+    if let Some(protocol) = upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, protocol);
+    }
+    // The edge itself answers 100 when it starts to read the body (RFC 9110 section 10.1.1).
+    headers.remove(EXPECT);
+    headers.insert(HOST, target.authority.clone());
+    headers.insert(X_REQUEST_ID.clone(), context.request_id.header_value());
+    forwarded::write(headers, &context.origin, context.peer_ip, Some(&target.authority), context.local_port);
+    append_via(headers, received);
+    head.version = Version::HTTP_11;
+}
+
+/// RFC 9110 section 7.6.3.
+fn append_via(headers: &mut HeaderMap, received: Version) {
+    let ours = match received {
+        Version::HTTP_2 => "2 portcullis",
+        Version::HTTP_10 => "1.0 portcullis",
+        _ => "1.1 portcullis",
+    };
+    let value = match headers.get(VIA).and_then(|value| value.to_str().ok()) {
+        Some(before) => HeaderValue::try_from(format!("{before}, {ours}")).unwrap_or(HeaderValue::from_static(ours)),
+        None => HeaderValue::from_static(ours),
+    };
+    headers.insert(VIA, value);
+}
+
+/// Makes the fields of an upstream's response ready for the client. A 101 keeps what it switches to.
+pub(super) fn towards_client(headers: &mut HeaderMap, switched: bool) {
+    let upgrade = switched.then(|| headers.remove(UPGRADE)).flatten();
+    remove_hop_by_hop(headers);
+    if switched {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        upgrade.map(|protocol| headers.insert(UPGRADE, protocol));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_concerns_one_connection_goes() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, X-Secret , host, content-length"),
+            ("connection", "x-other"),
+            ("x-secret", "1"),
+            ("x-other", "1"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("host", "a"),
+            ("content-length", "5"),
+            ("x-kept", "1"),
+        ] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        remove_hop_by_hop(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["content-length", "host", "x-kept"]);
+    }
+}

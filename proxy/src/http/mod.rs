@@ -1,0 +1,19 @@
+//! The request path: from a parsed request to a response, and the line in the log.
+//!
+//! [`stack`] is the outer ring, [`handler`] the inner path and the only file that knows the order of its steps,
+//! [`error`] the only place that words errors.
+
+mod access_log;
+mod body;
+mod context;
+mod error;
+mod handler;
+mod headers;
+mod stack;
+mod target;
+mod upgrade;
+mod worker;
+
+pub use body::ProxyBody;
+pub use stack::Front;
+pub use worker::{WorkerState, WorkerTools};

@@ -1,0 +1,133 @@
+//! The outer ring: what happens around every request, whatever its route.
+
+use super::access_log::{Head, Line};
+use super::body::ProxyBody;
+use super::context::RequestContext;
+use super::error::Cause;
+use super::handler;
+use super::worker::WorkerState;
+use crate::config::ListenerLimits;
+use futures_util::FutureExt;
+use http::{HeaderValue, Method, Request, Response, Version, header};
+use serve::Body;
+use serve::connection::ConnectionInfo;
+use serve::contract::request_id::X_REQUEST_ID;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use tower::Service;
+
+/// What a listener decides about its requests.
+#[derive(Debug)]
+pub(super) struct Entrance {
+    pub(super) redirect_to_https: Option<u16>,
+    pub(super) header_bytes_max: usize,
+    pub(super) uri_bytes_max: usize,
+}
+
+/// The front server as a service: one for each connection, all of a worker sharing its state.
+#[derive(Clone)]
+pub struct Front {
+    worker: Rc<WorkerState>,
+    info: Rc<ConnectionInfo>,
+    entrance: Rc<Entrance>,
+}
+
+impl Front {
+    /// The service maker of one listener on one worker.
+    pub fn maker(
+        worker: Rc<WorkerState>,
+        limits: &ListenerLimits,
+        redirect_to_https: Option<u16>,
+    ) -> impl Fn(&ConnectionInfo) -> Self + 'static {
+        let entrance = Rc::new(Entrance {
+            redirect_to_https,
+            header_bytes_max: limits.header_bytes_max,
+            uri_bytes_max: limits.uri_bytes_max,
+        });
+        move |info| Self { worker: Rc::clone(&worker), info: Rc::new(info.clone()), entrance: Rc::clone(&entrance) }
+    }
+}
+
+impl Service<Request<Body>> for Front {
+    type Response = Response<ProxyBody>;
+    type Error = Infallible;
+    // Erased once, here: the path below is one large future whose type nobody should have to spell.
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let Self { worker, info, entrance } = self.clone();
+        Box::pin(async move { Ok(ring(&worker, &info, &entrance, request).await) })
+    }
+}
+
+async fn ring(
+    worker: &Rc<WorkerState>,
+    info: &Rc<ConnectionInfo>,
+    entrance: &Entrance,
+    request: Request<Body>,
+) -> Response<ProxyBody> {
+    let local = worker.local();
+    let (head, body) = request.into_parts();
+    let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server.trusted_proxies);
+    let noted = worker.access.as_ref().map(|_| Head::of(&head));
+    let (version, is_head) = (head.version, head.method == Method::HEAD);
+    let mut tunnel = None;
+
+    let handled = handler::handle(worker, &local, entrance, &mut context, &mut tunnel, head, body);
+    let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err(cause)) => refuse(cause, &mut context, version),
+        Err(_) => {
+            tracing::error!(request_id = %context.request_id, "a request made the proxy panic");
+            refuse(Cause::Panic, &mut context, version)
+        }
+    };
+
+    response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
+    if is_head {
+        strip_body(&mut response);
+    }
+    let line = worker.access.as_ref().zip(noted).map(|(access, head)| {
+        let secret = secret_parameter(&context, &local);
+        Line::new(access, context, head, response.status(), secret)
+    });
+    match (tunnel, line) {
+        // The line of a tunnel is written at its end.
+        (Some(tunnel), line) => tunnel.start(worker.drain.open(), line),
+        (None, Some(line)) => response.body_mut().set_line(line),
+        (None, None) => {}
+    }
+    response
+}
+
+fn refuse(cause: Cause, context: &mut RequestContext, version: Version) -> Response<ProxyBody> {
+    context.cause = Some((cause.code(), cause.to_string()));
+    let closes = cause.closes() && version < Version::HTTP_2;
+    let mut response = cause.into_response(context.request_id.as_str());
+    if closes {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// An answer to HEAD has the fields of one to GET and no body (RFC 9110 section 9.3.2).
+fn strip_body(response: &mut Response<ProxyBody>) {
+    use http_body::Body as _;
+    if let Some(length) = response.body().size_hint().exact().filter(|&length| length > 0) {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    *response.body_mut() = ProxyBody::bytes(bytes::Bytes::new());
+}
+
+/// The query parameter in which the request's route takes a token: its value is not logged.
+fn secret_parameter<'a>(context: &RequestContext, local: &'a super::worker::Local) -> Option<&'a str> {
+    let route = context.route_index?;
+    local.snapshot.routes.get(route)?.policy.auth.query_token_param()
+}
