@@ -1,18 +1,34 @@
 //! The real front server in process, with one listener or several on port 0.
 
 use crate::client::Client;
+use crate::log::Log;
+use portcullis::config::{self, Config};
+use portcullis::run::{self, Running, StartOptions};
 use serve::listener::Address;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use tempfile::TempDir;
 
+/// What a test's configuration leaves out: one worker, an operator's listener on a free port, and all state in the
+/// server's own folder.
+const DEFAULTS: [(&str, &str); 3] = [
+    ("[server]", "threads = 1\nstate = \"{folder}/state\"\n"),
+    ("[admin]", "address = \"127.0.0.1:0\"\n"),
+    ("[log]", "format = \"json\"\n"),
+];
+
 /// A running front server with a folder of its own. Dropped, it stops at once.
 pub struct Edge {
+    running: Running,
+    log: Log,
     folder: TempDir,
+    variables: BTreeMap<String, String>,
 }
 
 /// What most tests of one feature need: everything on `http` goes to one upstream, `app`, and nobody is asked for a
-/// token. Further tables may follow.
+/// token. The route stands last, so that its keys may follow.
 #[must_use]
 pub fn forwarding_to(endpoint: &str) -> String {
     format!(
@@ -33,7 +49,7 @@ pub fn forwarding_to(endpoint: &str) -> String {
 
 impl Edge {
     /// Starts it with this configuration. `{folder}` in the text stands for the server's own folder; what tests do
-    /// not care about (threads, admin listener, state, access log) is set where the text has no such table.
+    /// not care about (threads, admin listener, state, log format) is set where the text does not.
     ///
     /// # Panics
     ///
@@ -48,13 +64,34 @@ impl Edge {
     ///
     /// As [`Edge::start`].
     pub async fn start_in(folder: TempDir, config: &str) -> Self {
-        Self { folder }
+        Self::start_with(folder, config, BTreeMap::new()).await
+    }
+
+    /// As [`Edge::start_in`], with these environment variables.
+    ///
+    /// # Panics
+    ///
+    /// As [`Edge::start`].
+    pub async fn start_with(folder: TempDir, config: &str, variables: BTreeMap<String, String>) -> Self {
+        let read = read(config, folder.path(), &variables);
+        let log = Log::default();
+        let options = StartOptions { config_path: None, request_log: Some(Box::new(log.clone())) };
+        let config = read.unwrap_or_else(|problems| unreachable!("a test's configuration is good: {problems}"));
+        let started = run::start(config, options).await;
+        let running = started.unwrap_or_else(|error| unreachable!("the front server starts: {error}"));
+        Self { running, log, folder, variables }
     }
 
     /// The server's own folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// What it has logged of requests.
+    #[must_use]
+    pub const fn log(&self) -> &Log {
+        &self.log
     }
 
     /// Where a listener is bound.
@@ -64,13 +101,7 @@ impl Edge {
     /// When there is no TCP listener of this name.
     #[must_use]
     pub fn address(&self, listener: &str) -> SocketAddr {
-        unimplemented!()
-    }
-
-    /// The certificate that was made for development.
-    #[must_use]
-    pub fn development_certificate(&self) -> std::path::PathBuf {
-        unimplemented!()
+        tcp(self.running.address(listener).expect("a listener of this name"))
     }
 
     /// A client of the listener `http`.
@@ -80,9 +111,13 @@ impl Edge {
     }
 
     /// A client of the operator's listener.
+    ///
+    /// # Panics
+    ///
+    /// When it is switched off.
     #[must_use]
     pub fn admin(&self) -> Client {
-        unimplemented!()
+        Client::http(tcp(self.running.admin().expect("an operator's listener")))
     }
 
     /// Replaces the configuration, as SIGHUP does.
@@ -91,11 +126,35 @@ impl Edge {
     ///
     /// What `portcullis check` would print; the server goes on with what it had.
     pub async fn reload(&self, config: &str) -> Result<(), String> {
-        unimplemented!()
+        let config = read(config, self.folder(), &self.variables)?;
+        self.running.reload(Some(config)).await.map(drop).map_err(|error| error.to_string())
     }
 
-    /// Stops it as SIGTERM does and waits for the end: nothing new is accepted, what is under way finishes.
+    /// Stops it as SIGTERM does and waits for the end: nothing new is accepted, what is under way finishes. Says how
+    /// many connections were cut.
     pub async fn drain(self) -> usize {
-        unimplemented!()
+        self.running.shutdown().await.cut
     }
+}
+
+fn read(config: &str, folder: &Path, variables: &BTreeMap<String, String>) -> Result<Config, String> {
+    let folder_name = folder.to_str().expect("a folder with a name in UTF-8");
+    let mut text = config.to_owned();
+    for (table, keys) in DEFAULTS {
+        if text.contains(table) {
+            let missing = keys.lines().filter(|line| !text.contains(line.split('=').next().unwrap_or_default().trim()));
+            let missing: Vec<&str> = missing.collect();
+            text = text.replacen(table, &format!("{table}\n{}\n", missing.join("\n")), 1);
+        } else {
+            write!(text, "\n{table}\n{keys}").expect("a string takes text");
+        }
+    }
+    let text = text.replace("{folder}", folder_name);
+    let variable = |name: &str| variables.get(name).cloned();
+    config::load_str("test.toml", &text, &variable, folder).map_err(|problems| problems.to_string())
+}
+
+fn tcp(address: &Address) -> SocketAddr {
+    let Address::Tcp(address) = address else { unreachable!("a TCP listener") };
+    *address
 }

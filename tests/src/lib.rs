@@ -14,6 +14,7 @@ pub mod edge;
 pub mod exchange;
 pub mod guarded;
 pub mod head;
+pub mod log;
 pub mod origin;
 pub mod raw;
 pub mod socket;
