@@ -108,7 +108,7 @@ fn the_reference_page_and_the_schema_are_current() {
 #[test]
 fn a_file_that_is_missing_or_too_large_is_one_mistake() {
     let missing = config::load(Path::new("no-such.toml"), &environment).expect_err("there is no such file");
-    assert_eq!(missing.to_string(), "cannot read no-such.toml: no such file\n\n1 mistake\n");
+    assert_eq!(missing.to_string(), "cannot read no-such.toml: no such file or directory\n\n1 mistake\n");
     let large = "#".repeat((4 << 20) + 1);
     let large = config::load_str("large.toml", &large, &environment, Path::new("")).expect_err("too large");
     assert_eq!(large.count(), 1);
@@ -145,4 +145,15 @@ proptest! {
             prop_assert!(!problems.to_string().is_empty());
         }
     }
+}
+
+#[test]
+fn deep_nesting_is_refused_and_not_followed() {
+    for (open, close) in [("[", "]"), ("{ a = ", "}")] {
+        let text = format!("x = {}1{}", open.repeat(100_000), close.repeat(100_000));
+        let problems = config::load_str("deep.toml", &text, &environment, Path::new("")).expect_err("too deep");
+        assert!(problems.count() > 0);
+    }
+    let dotted = format!("{}a = 1", "a.".repeat(100_000));
+    assert!(config::load_str("dotted.toml", &dotted, &environment, Path::new("")).is_err());
 }

@@ -1,5 +1,6 @@
 //! Which files a pattern of `include` stands for.
 
+use super::disk;
 use std::path::{Path, PathBuf};
 
 /// Why a pattern of `include` cannot be followed.
@@ -9,7 +10,7 @@ pub(super) enum BadInclude {
     StarInDirectory,
     #[error("this names no file")]
     NoFileName,
-    #[error("cannot read the directory {}: {reason}", dir.display())]
+    #[error("cannot read the directory {}: {}", dir.display(), disk::reason(reason))]
     Directory { dir: PathBuf, reason: std::io::Error },
 }
 

@@ -1,5 +1,6 @@
 //! Reads the main file and everything that it includes, and joins them into one.
 
+use super::disk::read_text;
 use super::file::issuer::Issuer;
 use super::file::route::Route;
 use super::file::site::Site;
@@ -9,7 +10,6 @@ use super::include;
 use super::node;
 use super::problem::Problems;
 use super::read::{At, Context, Named, Table, Written};
-use super::secret::read_text;
 use super::source::Span;
 use super::{Config, check};
 use std::path::{Path, PathBuf};
@@ -74,6 +74,9 @@ pub(super) struct Whole {
     pub(super) upstreams: Vec<(At<String>, Upstream)>,
     pub(super) issuers: Vec<(At<String>, Issuer)>,
     pub(super) routes: Vec<At<Route>>,
+    /// Whether any file has listeners or routes, right or wrong.
+    pub(super) has_listeners: bool,
+    pub(super) has_routes: bool,
 }
 
 /// A file that is still to be read.
@@ -88,7 +91,8 @@ fn read_all(name: &str, text: &str, base_dir: &Path, context: &mut Context<'_>) 
     let mut whole = Whole::default();
     let main = context.problems.sources.add(name.to_owned(), base_dir.to_owned(), text.to_owned());
     let file_name = Path::new(name).file_name();
-    let mut seen: Vec<PathBuf> = file_name.and_then(|name| base_dir.join(name).canonicalize().ok()).into_iter().collect();
+    let mut seen: Vec<PathBuf> =
+        file_name.and_then(|name| base_dir.join(name).canonicalize().ok()).into_iter().collect();
     let mut parsed = read_one(main, &mut whole, context);
     let mut pending = included(parsed.as_ref(), context);
     // Breadth first: the main file, what it includes in order, then what those include.
@@ -114,6 +118,8 @@ fn read_one(source: usize, whole: &mut Whole, context: &mut Context<'_>) -> Opti
     join("site", &mut whole.sites, file.site.take(), context);
     join("upstream", &mut whole.upstreams, file.upstream.take(), context);
     join("issuer", &mut whole.issuers, file.issuer.take(), context);
+    whole.has_listeners |= file.written.at("listener").is_some();
+    whole.has_routes |= file.written.at("route").is_some();
     whole.routes.extend(file.route.take().into_iter().flat_map(|routes| routes.value.0));
     Some(file)
 }

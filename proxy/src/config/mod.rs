@@ -6,6 +6,7 @@
 #[macro_use]
 mod table;
 mod check;
+mod disk;
 mod file;
 mod include;
 mod load;

@@ -2,6 +2,7 @@
 
 use super::read::Context;
 use super::source::Span;
+use std::collections::BTreeSet;
 use toml::de::{DeTable, DeValue};
 
 /// A value and where it stands.
@@ -58,13 +59,42 @@ impl Node {
 pub(super) fn parse(source: usize, context: &mut Context<'_>) -> Option<Node> {
     let text = context.problems.sources.get(source)?.text.clone();
     let (root, errors) = DeTable::parse_recoverable(&text);
+    let mut lines = BTreeSet::new();
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
         let at = Span { source, start: span.start, end: span.end };
-        context.problem(at, error.message().to_owned());
+        // Further ones in a line are echoes of the first.
+        let line = context.problems.sources.get(source).map(|source| source.line(at.start).number);
+        if !lines.insert(line) {
+            continue;
+        }
+        hide_secrets(at, &text, context);
+        let shown = text.get(span).map(str::trim).unwrap_or_default();
+        let message = match error.message() {
+            "duplicate key" => format!("`{shown}` stands here twice"),
+            message => message.to_owned(),
+        };
+        context.problem(at, message);
     }
     let at = Span { source, start: 0, end: 0 };
     errors.is_empty().then(|| Node { at, kind: table(source, root.get_ref(), context), referred: false })
+}
+
+/// Without a tree nobody knows which value is a secret: whatever follows `secret =` or `key =` in the line is one.
+fn hide_secrets(at: Span, text: &str, context: &mut Context<'_>) {
+    let start = text.get(..at.start).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+    let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    for word in ["secret", "key"] {
+        for (index, _) in line.match_indices(word) {
+            let after = &line[index + word.len()..];
+            let value = after.trim_start().strip_prefix('=').map(str::trim_start);
+            let inside_a_word = line[..index].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+            if let Some(value) = value.filter(|value| !inside_a_word && !value.is_empty()) {
+                let end = start + line.len();
+                context.problems.secrets.push(Span { source: at.source, start: end - value.len(), end });
+            }
+        }
+    }
 }
 
 fn table(source: usize, table: &DeTable<'_>, context: &mut Context<'_>) -> Kind {

@@ -57,7 +57,12 @@ impl Page {
 
 /// A quoted text, with `${` escaped so that it is no reference when read again.
 fn text(value: impl Display) -> String {
-    toml::Value::String(value.to_string().replace("${", "$${")).to_string()
+    quoted(&value.to_string().replace("${", "$${"))
+}
+
+/// On one line: JSON's escapes are all TOML's too, but TOML also escapes DEL.
+fn quoted(value: &str) -> String {
+    Value::from(value).to_string().replace('\u{7f}', "\\u007F")
 }
 
 fn path(value: &Path) -> String {
@@ -85,15 +90,16 @@ fn json(value: &Value) -> String {
     match value {
         Value::String(value) => text(value),
         Value::Array(items) => list(items, json),
-        Value::Object(members) => inline(members.iter().map(|(key, value)| (quoted_key(key), json(value)))),
+        Value::Object(members) => inline(members.iter().map(|(key, value)| (toml_key(key), json(value)))),
         // JSON null cannot be written in TOML, so it is in no configuration.
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }
 
-/// Keys are not expanded, so nothing is escaped but what TOML wants.
-fn quoted_key(key: &str) -> String {
-    toml::Value::String(key.to_owned()).to_string().trim().to_owned()
+/// A key, in quotes only where it needs them. Keys hold no references, so `${` is not escaped.
+fn toml_key(key: &str) -> String {
+    let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    if bare { key.to_owned() } else { quoted(key) }
 }
 
 /// An endpoint as it is written.
@@ -131,7 +137,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
         idle_timeout,
         streams_max,
     } = limits;
-    page.table(format_args!("[listener.{}]", quoted_key(name)));
+    page.table(format_args!("[listener.{}]", toml_key(name)));
     page.key("address", text(address));
     page.key("tls", tls);
     if let Some(port) = redirect_to_https {
@@ -148,7 +154,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
 
 fn print_site(page: &mut Page, site: &Site) {
     let Site { name, hosts, tls } = site;
-    page.table(format_args!("[site.{}]", quoted_key(name)));
+    page.table(format_args!("[site.{}]", toml_key(name)));
     page.key("hosts", texts(hosts));
     match tls {
         None => {}
@@ -162,7 +168,7 @@ fn print_site(page: &mut Page, site: &Site) {
 fn print_upstream(page: &mut Page, upstream: &Upstream) {
     let Upstream { name, endpoints, balance, assertion_key, connect_timeout, idle_timeout, idle_max, resolve_every } =
         upstream;
-    page.table(format_args!("[upstream.{}]", quoted_key(name)));
+    page.table(format_args!("[upstream.{}]", toml_key(name)));
     page.key("endpoints", list(endpoints, |one| text(endpoint(one))));
     page.key("balance", text(balance.spelled()));
     if let Some(KeyFile { path: file, create }) = assertion_key {
@@ -190,17 +196,20 @@ fn print_issuer(page: &mut Page, issuer: &Issuer) {
         errors,
         realm,
     } = issuer;
-    page.table(format_args!("[issuer.{}]", quoted_key(name)));
+    page.table(format_args!("[issuer.{}]", toml_key(name)));
     if let Some(iss) = iss {
         page.key("iss", text(iss));
     }
-    page.key("keys", match keys {
-        Keys::JwksUrl { url, insecure: true } => inline([("jwks_url", text(url)), ("insecure", true.to_string())]),
-        Keys::JwksUrl { url, insecure: false } => inline([("jwks_url", text(url))]),
-        Keys::JwksFile { path: file } => inline([("jwks_file", path(file))]),
-        Keys::PemFile { path: file } => inline([("pem_file", path(file))]),
-        Keys::Secret(_) => inline([("secret", REDACTED)]),
-    });
+    page.key(
+        "keys",
+        match keys {
+            Keys::JwksUrl { url, insecure: true } => inline([("jwks_url", text(url)), ("insecure", true.to_string())]),
+            Keys::JwksUrl { url, insecure: false } => inline([("jwks_url", text(url))]),
+            Keys::JwksFile { path: file } => inline([("jwks_file", path(file))]),
+            Keys::PemFile { path: file } => inline([("pem_file", path(file))]),
+            Keys::Secret(_) => inline([("secret", REDACTED)]),
+        },
+    );
     page.key("algorithms", list(algorithms, |algorithm| text(algorithm.spelled())));
     page.key("types", texts(types));
     page.key("audiences", texts(audiences));
@@ -208,7 +217,7 @@ fn print_issuer(page: &mut Page, issuer: &Issuer) {
     page.key("lifetime_max", time(lifetime_max));
     page.key("require", list(require, |claim| text(claim.spelled())));
     page.key("subject_claim", text(subject_claim));
-    page.key("must", inline(must.iter().map(|(claim, value)| (quoted_key(claim), json(value)))));
+    page.key("must", inline(must.iter().map(|(claim, value)| (toml_key(claim), json(value)))));
     page.key("errors", text(errors.spelled()));
     page.key("realm", text(realm));
 }
@@ -227,14 +236,15 @@ fn print_route(page: &mut Page, route: &Route) {
     }
     if !headers.is_empty() {
         let wanted = |value: &Option<HeaderValue>| value.as_ref().map_or_else(|| true.to_string(), header_value);
-        page.key("headers", inline(headers.iter().map(|(name, value)| (quoted_key(name.as_str()), wanted(value)))));
+        page.key("headers", inline(headers.iter().map(|(name, value)| (toml_key(name.as_str()), wanted(value)))));
     }
     print_policy(page, policy, matches!(action, Action::Forward(_)));
     print_action(page, action);
 }
 
 fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
-    let RoutePolicy { auth, body_bytes_max, progress_timeout, response_timeout, total_timeout, response_headers } = policy;
+    let RoutePolicy { auth, body_bytes_max, progress_timeout, response_timeout, total_timeout, response_headers } =
+        policy;
     let RouteAuth { mode, issuers, audiences, claims, token_from, forward_token } = auth;
     page.key("auth", text(mode.spelled()));
     if !issuers.is_empty() {
@@ -255,7 +265,7 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         page.key("total_timeout", time(total_timeout));
     }
     if !response_headers.is_empty() {
-        let set = |(name, value): &(HeaderName, HeaderValue)| (quoted_key(name.as_str()), header_value(value));
+        let set = |(name, value): &(HeaderName, HeaderValue)| (toml_key(name.as_str()), header_value(value));
         page.key("response_headers", inline(response_headers.iter().map(set)));
     }
 }
@@ -272,7 +282,7 @@ fn claim(rule: &ClaimRule) -> String {
     inline([("path", text(path)), (key, value)])
 }
 
-fn token_source(source: &TokenSource) -> String {
+pub(super) fn token_source(source: &TokenSource) -> String {
     match source {
         TokenSource::Header => text("header"),
         TokenSource::Cookie(name) => text(format_args!("cookie:{name}")),
@@ -299,7 +309,11 @@ fn print_action(page: &mut Page, action: &Action) {
             page.key("redirect", inline([("to", text(to)), ("status", status.as_u16().to_string())]));
         }
         Action::Respond(Respond { status, body, content_type }) => {
-            let keys = [("status", status.as_u16().to_string()), ("body", text(body)), ("content_type", header_value(content_type))];
+            let keys = [
+                ("status", status.as_u16().to_string()),
+                ("body", text(body)),
+                ("content_type", header_value(content_type)),
+            ];
             page.key("respond", inline(keys));
         }
     }

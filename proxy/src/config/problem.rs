@@ -7,6 +7,8 @@ use std::fmt;
 const SHOWN_MAX: usize = 100;
 /// Mistakes that are kept; further ones are only counted.
 const KEPT_MAX: usize = 1000;
+/// Characters of a message: a key or a name in it can be as long as the file.
+const MESSAGE_CHARS_MAX: usize = 400;
 /// Characters of a source line that are shown.
 const LINE_CHARS_MAX: usize = 160;
 /// What stands for a secret.
@@ -48,8 +50,8 @@ pub struct Problems {
     /// Literal secrets, which the report must not quote.
     pub(super) secrets: Vec<Span>,
     list: Vec<Problem>,
-    /// Mistakes beyond [`KEPT_MAX`].
-    uncounted: Option<Box<Problem>>,
+    /// The last mistake beyond [`KEPT_MAX`].
+    dropped: Option<Box<Problem>>,
     total: usize,
 }
 
@@ -61,13 +63,18 @@ impl Problems {
     }
 
     pub(super) fn add(&mut self, at: Option<Span>, message: impl Into<String>) -> &mut Problem {
-        let problem = Problem { at, message: message.into(), notes: Vec::new(), help: None };
+        let mut message = message.into();
+        if let Some((end, _)) = message.char_indices().nth(MESSAGE_CHARS_MAX) {
+            message.truncate(end);
+            message.push_str("...");
+        }
+        let problem = Problem { at, message, notes: Vec::new(), help: None };
         self.total += 1;
         if self.list.len() < KEPT_MAX {
             self.list.push(problem);
         } else {
             // Nobody reads it, but the caller adds help to something.
-            return self.uncounted.insert(Box::new(problem));
+            return self.dropped.insert(Box::new(problem));
         }
         let last = self.list.len() - 1;
         &mut self.list[last]
@@ -76,13 +83,18 @@ impl Problems {
     /// Sorts by file and place, so that the report reads like the files.
     pub(super) fn sort(&mut self) {
         self.list.sort_by_key(|problem| problem.at);
+        self.secrets.sort_unstable();
+        self.secrets.dedup();
     }
 
     fn write_problem(&self, f: &mut fmt::Formatter<'_>, problem: &Problem) -> fmt::Result {
         let shown = problem.at.and_then(|at| self.sources.get(at.source).map(|source| (source, at)));
         let mut indent = 1;
         match shown {
-            None => writeln!(f, "{}", problem.message)?,
+            None => match self.sources.get(0) {
+                Some(main) => writeln!(f, "{}: {}", main.name, problem.message)?,
+                None => writeln!(f, "{}", problem.message)?,
+            },
             Some((source, at)) => {
                 let line = source.line(at.start);
                 indent = line.number.to_string().len();
@@ -102,9 +114,18 @@ impl Problems {
         Ok(())
     }
 
-    fn write_line(&self, f: &mut fmt::Formatter<'_>, source: &Source, line: &Line<'_>, at: Span, indent: usize) -> fmt::Result {
+    fn write_line(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        source: &Source,
+        line: &Line<'_>,
+        at: Span,
+        indent: usize,
+    ) -> fmt::Result {
         let mut picture = Picture::default();
-        let hidden = self.secrets.iter().filter(|s| source_is(&self.sources, s, source) && s.start < line.start + line.text.len() && s.end > line.start);
+        let hidden = self.secrets.iter().filter(|s| {
+            source_is(&self.sources, s, source) && s.start < line.start + line.text.len() && s.end > line.start
+        });
         let mut position = 0;
         for secret in hidden {
             let start = secret.start.saturating_sub(line.start);
@@ -192,12 +213,18 @@ impl std::error::Error for Problems {}
 
 /// The known word that a wrong one was probably meant to be.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // The distance takes time and memory by the product of the lengths.
+    if word.len() > 64 {
+        return None;
+    }
     let lower = word.to_ascii_lowercase();
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_ascii_lowercase()), candidate))
         // One slip in three letters is a slip; more is another word.
-        .filter(|(distance, candidate)| *distance <= 1.max(candidate.len().max(word.len()) / 3) && *distance < word.len())
+        .filter(|(distance, candidate)| {
+            *distance <= 1.max(candidate.len().max(word.len()) / 3) && *distance < word.len()
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

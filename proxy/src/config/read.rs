@@ -107,8 +107,8 @@ impl Field {
 /// The keys of one written table.
 pub(super) struct TableReader<'n> {
     label: &'static str,
-    at: Span,
     entries: &'n [Entry],
+    keys: Keys,
 }
 
 impl<'n> TableReader<'n> {
@@ -123,8 +123,19 @@ impl<'n> TableReader<'n> {
             }
         };
         let known: Vec<&str> = about.fields.iter().map(Field::key).collect();
-        for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
-            if about.later.contains(&entry.key.as_str()) {
+        let mut keys = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let key = entry.key.as_str();
+            // What was probably meant counts as written: a typo is one mistake, not a missing key besides.
+            let meant = match known.contains(&key) || about.later.contains(&key) {
+                true => Some(key),
+                false => nearest(key, known.iter().copied()),
+            };
+            keys.extend(meant.map(|meant| At { value: meant.to_owned(), at: entry.key_at }));
+            if known.contains(&key) {
+                continue;
+            }
+            if about.later.contains(&key) {
                 context
                     .problem(entry.key_at, format!("`{}` is not available in this version", entry.key))
                     .help("leave it out until an upgrade");
@@ -133,12 +144,12 @@ impl<'n> TableReader<'n> {
                 context.unknown(entry.key_at, message, &known);
             }
         }
-        Some(Self { label: about.label, at: node.at, entries })
+        Some(Self { label: about.label, entries, keys: Keys { table: node.at, keys } })
     }
 
-    pub(super) fn keys(&self) -> Keys {
-        let keys = self.entries.iter().map(|entry| At { value: entry.key.clone(), at: entry.key_at }).collect();
-        Keys { table: self.at, keys }
+    /// What was written, when everything has been read.
+    pub(super) fn keys(self) -> Keys {
+        self.keys
     }
 
     fn entry(&self, identifier: &str) -> Option<&'n Entry> {
@@ -152,20 +163,25 @@ impl<'n> TableReader<'n> {
     }
 
     pub(super) fn required<T: Written>(&self, identifier: &str, context: &mut Context<'_>) -> Option<At<T>> {
-        if self.entry(identifier).is_none() {
-            let key = identifier.strip_prefix("r#").unwrap_or(identifier);
+        let key = identifier.strip_prefix("r#").unwrap_or(identifier);
+        if self.keys.at(key).is_none() {
             context
-                .problem(self.at, format!("{} needs the key `{key}`", self.label))
+                .problem(self.keys.table, format!("{} needs the key `{key}`", self.label))
                 .help(format!("add `{key}`: {}", T::kind()));
         }
         self.optional(identifier, context)
     }
 
     /// The written value, else the default. A wrong value counts as the default, so that one mistake is one message.
-    pub(super) fn default<T: Written>(&self, identifier: &str, default: Kind, context: &mut Context<'_>) -> Option<At<T>> {
+    pub(super) fn default<T: Written>(
+        &self,
+        identifier: &str,
+        default: Kind,
+        context: &mut Context<'_>,
+    ) -> Option<At<T>> {
         self.optional(identifier, context).or_else(|| {
-            let node = Node { at: self.at, kind: default, referred: false };
-            T::read(&node, context).map(|value| At { value, at: self.at })
+            let node = Node { at: self.keys.table, kind: default, referred: false };
+            T::read(&node, context).map(|value| At { value, at: node.at })
         })
     }
 }
@@ -196,6 +212,9 @@ impl Keys {
     }
 }
 
+/// Items of a list, and tables by name: more would be no configuration, and comparing them all would take long.
+const ITEMS_MAX: usize = 10_000;
+
 /// Lists of at least `MIN` items. Wrong items are reported and left out.
 #[derive(Debug, Clone)]
 pub(super) struct List<T, const MIN: usize = 0>(pub(super) Vec<At<T>>);
@@ -216,12 +235,19 @@ impl<T: Written, const MIN: usize> Written for List<T, MIN> {
                     context.problem(node.at, format!("this list needs at least {MIN} item"));
                     return None;
                 }
+                if nodes.len() > ITEMS_MAX {
+                    context.problem(node.at, format!("this list has more than {ITEMS_MAX} items"));
+                    return None;
+                }
                 let read = |node: &Node| T::read(node, context).map(|value| At { value, at: node.at });
                 Some(Self(nodes.iter().filter_map(read).collect()))
             }
             Kind::Broken => None,
             kind => {
-                let help = matches!(kind, Kind::Text(_)).then_some("put it in brackets: `[...]`");
+                let help = match kind {
+                    Kind::Table(_) => T::about().map(|about| format!("write `[[{}]]`", about.label)),
+                    _ => Some("put it in brackets: `[...]`".to_owned()),
+                };
                 let problem = context.expected::<Self>(node);
                 if let Some(help) = help {
                     problem.help(help);
@@ -232,7 +258,10 @@ impl<T: Written, const MIN: usize> Written for List<T, MIN> {
     }
 
     fn kind() -> String {
-        format!("a list of: {}", T::kind())
+        match T::about() {
+            Some(_) => "a list of tables".to_owned(),
+            None => format!("a list of: {}", T::kind()),
+        }
     }
 
     fn schema() -> Value {
@@ -260,6 +289,10 @@ impl<T: Written> Written for Named<T> {
             }
             return None;
         };
+        if entries.len() > ITEMS_MAX {
+            context.problem(node.at, format!("more than {ITEMS_MAX} tables"));
+            return None;
+        }
         let mut named = Vec::new();
         for entry in entries {
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -273,7 +306,8 @@ impl<T: Written> Written for Named<T> {
                 let known = about.fields.iter().any(|field| field.key() == entry.key);
                 let problem = context.expected::<T>(&entry.node);
                 if known {
-                    problem.help(format!("`{0}` is a key of a named {label}: write `[{label}.NAME]` above it", entry.key));
+                    problem
+                        .help(format!("`{0}` is a key of a named {label}: write `[{label}.NAME]` above it", entry.key));
                 }
                 continue;
             }

@@ -17,6 +17,15 @@ pub fn schema() -> Value {
     schema
 }
 
+/// What a table is, for messages.
+pub(super) fn table_kind(about: &About) -> String {
+    let mut keys: Vec<String> = about.fields.iter().take(5).map(|field| format!("`{}`", field.key())).collect();
+    if about.fields.len() > keys.len() {
+        keys.push("...".to_owned());
+    }
+    format!("a table with {}", keys.join(", "))
+}
+
 /// The schema of one table.
 pub(super) fn table_schema(about: &About) -> Value {
     let mut properties = Map::new();
@@ -30,7 +39,8 @@ pub(super) fn table_schema(about: &About) -> Value {
         }
         properties.insert(field.key().to_owned(), schema);
     }
-    let required: Vec<&str> = about.fields.iter().filter(|f| matches!(f.need, Need::Required)).map(Field::key).collect();
+    let required: Vec<&str> =
+        about.fields.iter().filter(|f| matches!(f.need, Need::Required)).map(Field::key).collect();
     json!({
         "type": "object",
         "description": prose(about.doc),
@@ -79,8 +89,17 @@ fn table_rows(page: &mut String, about: &About) {
             Need::Optional => String::new(),
             Need::Default(default) => format!("`{}`", json_of(&default())),
         };
-        let kind = format!("{}{}", (field.kind)(), bounds(&(field.schema)()));
-        let _ = writeln!(page, "| `{}` | {} | {default} | {} |", field.key(), kind.replace('|', "\\|"), prose(field.doc).replace('|', "\\|"));
+        let kind = match (field.about)() {
+            Some(inner) if (field.kind)() == table_kind(inner) => "a table".to_owned(),
+            _ => format!("{}{}", (field.kind)(), bounds(&(field.schema)())),
+        };
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {default} | {} |",
+            field.key(),
+            kind.replace('|', "\\|"),
+            prose(field.doc).replace('|', "\\|")
+        );
     }
 }
 
@@ -124,9 +143,9 @@ One TOML file, checked whole before anything starts. `portcullis check FILE` rep
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::node::Node;
     use crate::config::problem::Problems;
     use crate::config::read::Context;
-    use crate::config::node::Node;
     use crate::config::source::Span;
 
     fn tables() -> Vec<&'static About> {

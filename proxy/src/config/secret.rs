@@ -3,11 +3,9 @@
 //! They are filled in after the TOML was parsed, so that a value can hold quotes, brackets or line ends without
 //! becoming structure. `$${` stands for a literal `${`.
 
+use super::disk::read_text;
 use super::read::Context;
 use super::source::Span;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 
 /// Bytes of a file that a reference may bring in.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -48,7 +46,8 @@ impl Context<'_> {
     fn refer(&mut self, reference: &str, at: Span) -> Option<String> {
         match reference.split_once(':') {
             Some(("env", name)) => {
-                let (name, default) = name.split_once(":-").map_or((name, None), |(name, default)| (name, Some(default)));
+                let (name, default) =
+                    name.split_once(":-").map_or((name, None), |(name, default)| (name, Some(default)));
                 // As in a shell, `:-` also replaces an empty value.
                 match ((self.env)(name), default) {
                     (Some(value), None) => Some(value),
@@ -65,7 +64,9 @@ impl Context<'_> {
                 let path = self.problems.sources.resolve(at, path);
                 match read_text(&path, FILE_BYTES_MAX) {
                     // Editors and `echo` end a file with a line end that is no part of the secret.
-                    Ok(text) => Some(text.strip_suffix('\n').map(|t| t.strip_suffix('\r').unwrap_or(t)).unwrap_or(&text).to_owned()),
+                    Ok(text) => Some(
+                        text.strip_suffix('\n').map(|t| t.strip_suffix('\r').unwrap_or(t)).unwrap_or(&text).to_owned(),
+                    ),
                     Err(reason) => {
                         self.problem(at, format!("cannot read {}: {reason}", path.display()));
                         None
@@ -73,34 +74,11 @@ impl Context<'_> {
                 }
             }
             _ => {
-                self.problem(at, format!("`${{{reference}}}` is no reference"))
-                    .help("write `${env:NAME}`, `${env:NAME:-default}` or `${file:PATH}`, and `$${` for a literal `${`");
+                self.problem(at, format!("`${{{reference}}}` is no reference")).help(
+                    "write `${env:NAME}`, `${env:NAME:-default}` or `${file:PATH}`, and `$${` for a literal `${`",
+                );
                 None
             }
         }
     }
-}
-
-/// A regular file's bytes. The error is worded for a message.
-pub(super) fn read_bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
-    let reason = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
-    };
-    // Opening a FIFO would wait for a writer.
-    if !std::fs::metadata(path).map_err(reason)?.is_file() {
-        return Err("not a regular file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes)).map_err(reason)?;
-    if bytes.len() as u64 > bytes_max {
-        return Err(format!("larger than {bytes_max} bytes"));
-    }
-    Ok(bytes)
-}
-
-/// A regular file's text.
-pub(super) fn read_text(path: &Path, bytes_max: u64) -> Result<String, String> {
-    String::from_utf8(read_bytes(path, bytes_max)?).map_err(|_| "not UTF-8".to_owned())
 }

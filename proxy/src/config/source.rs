@@ -29,7 +29,8 @@ pub(super) struct Sources(Vec<Source>);
 impl Sources {
     /// Keeps a text and returns its index.
     pub(super) fn add(&mut self, name: String, dir: PathBuf, text: String) -> usize {
-        let line_starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|i| i + 1)).collect();
+        let line_starts =
+            std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|i| i + 1)).collect();
         self.0.push(Source { name, dir, text, line_starts });
         self.0.len() - 1
     }

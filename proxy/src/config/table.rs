@@ -45,11 +45,12 @@ macro_rules! table {
                 context: &mut $crate::config::read::Context<'_>,
             ) -> Option<Self> {
                 let table = $crate::config::read::TableReader::open::<Self>(&Self::ABOUT, node, context)?;
-                Some(Self { written: table.keys(), $( $key: table!(@read $need table context $key $($default)?), )* })
+                $( let $key = table!(@read $need table context $key $($default)?); )*
+                Some(Self { written: table.keys(), $( $key, )* })
             }
 
             fn kind() -> String {
-                format!("the table {}", $label)
+                $crate::config::reference::table_kind(&Self::ABOUT)
             }
 
             fn schema() -> serde_json::Value {
@@ -102,7 +103,7 @@ macro_rules! words {
             }
 
             fn schema() -> serde_json::Value {
-                serde_json::json!({ "enum": [$($word),*] })
+                serde_json::json!({ "anyOf": [{ "enum": [$($word),*] }, { "type": "string", "pattern": "\\$\\{" }] })
             }
         }
 

@@ -82,10 +82,12 @@ fn read<T: Written>(node: &Node, context: &mut Context<'_>, units: &[(&str, u64)
     match &node.kind {
         Kind::Text(text) => match parse(text, units) {
             Ok(amount) if amount < bounds.0 => {
-                context.problem(node.at, "too small").help(format!("at least {}", spell(bounds.0, units, zero)));
+                let least = spell(bounds.0, units, zero);
+                context.problem(node.at, format!("expected at least {least}, found {}", spell(amount, units, zero)));
             }
             Ok(amount) if amount > bounds.1 => {
-                context.problem(node.at, "too large").help(format!("at most {}", spell(bounds.1, units, zero)));
+                let most = spell(bounds.1, units, zero);
+                context.problem(node.at, format!("expected at most {most}, found {}", spell(amount, units, zero)));
             }
             Ok(amount) => return Some(amount),
             Err(help) => {
@@ -93,8 +95,11 @@ fn read<T: Written>(node: &Node, context: &mut Context<'_>, units: &[(&str, u64)
             }
         },
         Kind::Integer(number) => {
-            let unit = if zero == "B" { "KiB" } else { "s" };
-            context.expected::<T>(node).help(format!("a bare number has no unit: write for example \"{number}{unit}\""));
+            let example = match u64::try_from(*number) {
+                Ok(bytes) if zero == "B" => size(bytes),
+                _ => format!("{}s", number.unsigned_abs()),
+            };
+            context.expected::<T>(node).help(format!("a bare number has no unit: write for example \"{example}\""));
         }
         Kind::Broken => {}
         _ => {

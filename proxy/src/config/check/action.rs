@@ -10,7 +10,7 @@ use http::{StatusCode, Uri};
 const ACTIONS: [&str; 4] = ["files", "forward", "redirect", "respond"];
 
 /// The keys of a route that say what it does.
-pub(super) struct Written {
+pub(super) struct ActionKeys {
     pub(super) files: Option<At<file::Files>>,
     pub(super) forward: Option<At<file::ForwardTo>>,
     pub(super) redirect: Option<At<file::Redirect>>,
@@ -18,17 +18,19 @@ pub(super) struct Written {
 }
 
 pub(super) fn action(
-    written: Written,
+    written: ActionKeys,
     path: Option<&At<PathPattern>>,
     keys: &Keys,
     names: &Names,
     context: &mut Context<'_>,
 ) -> Option<Action> {
-    let Written { files, forward, redirect, respond } = written;
+    let ActionKeys { files, forward, redirect, respond } = written;
     match keys.among(&ACTIONS).as_slice() {
         [_] => {}
         [] => {
-            context.problem(keys.table, "this route does nothing").help("add one of `files`, `forward`, `redirect`, `respond`");
+            context
+                .problem(keys.table, "this route does nothing")
+                .help("add one of `files`, `forward`, `redirect`, `respond`");
         }
         [(first, first_at), rest @ ..] => {
             for (second, second_at) in rest {
@@ -146,7 +148,9 @@ fn respond(written: file::Respond, context: &mut Context<'_>) -> Option<Respond>
     let empty = matches!(code, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
     if empty && !body.value.is_empty() {
         let at = keys.at("body").unwrap_or(body.at);
-        context.problem(at, format!("a response with status {} has no body", code.as_u16())).note_at(status.at, "`status`");
+        context
+            .problem(at, format!("a response with status {} has no body", code.as_u16()))
+            .note_at(status.at, "`status`");
     }
     Some(Respond { status: code, body: body.value, content_type: content_type?.value })
 }

@@ -3,11 +3,12 @@
 use super::Names;
 use crate::config::file::route::ClaimRule as WrittenRule;
 use crate::config::file::values::Text;
+use crate::config::print;
 use crate::config::read::{At, Context, Keys, List};
 use crate::config::{AuthMode, ClaimRule, ClaimTest, RouteAuth, TokenSource};
 
 /// The keys of a route that say who may use it.
-pub(super) struct Written {
+pub(super) struct AuthKeys {
     pub(super) mode: Option<At<AuthMode>>,
     pub(super) issuers: Option<At<List<Text, 1>>>,
     pub(super) audiences: Option<At<List<Text, 1>>>,
@@ -16,13 +17,8 @@ pub(super) struct Written {
     pub(super) forward_token: Option<At<bool>>,
 }
 
-pub(super) fn auth(
-    written: Written,
-    keys: &Keys,
-    names: &Names,
-    context: &mut Context<'_>,
-) -> Option<RouteAuth> {
-    let Written { mode, issuers, audiences, claims, token_from, forward_token } = written;
+pub(super) fn auth(written: AuthKeys, keys: &Keys, names: &Names, context: &mut Context<'_>) -> Option<RouteAuth> {
+    let AuthKeys { mode, issuers, audiences, claims, token_from, forward_token } = written;
     let mode = mode?.value;
     let issuers = match mode {
         AuthMode::Public => {
@@ -37,11 +33,13 @@ pub(super) fn auth(
     }
     let claims: Vec<Option<ClaimRule>> = claims?.value.0.into_iter().map(|rule| claim(rule, context)).collect();
     let token_from = token_from?.value.0;
-    super::twice(&token_from, |source| format!("{source:?}").to_lowercase(), context);
+    super::twice(&token_from, print::token_source, context);
     Some(RouteAuth {
         mode,
         issuers,
-        audiences: audiences.map(|list| list.iter().map(|audience| audience.value.0.clone()).collect()).unwrap_or_default(),
+        audiences: audiences
+            .map(|list| list.iter().map(|audience| audience.value.0.clone()).collect())
+            .unwrap_or_default(),
         claims: claims.into_iter().collect::<Option<_>>()?,
         token_from: token_from.into_iter().map(|source| source.value).collect(),
         forward_token: forward_token?.value,
@@ -49,12 +47,7 @@ pub(super) fn auth(
 }
 
 /// The issuers of a route that looks at tokens.
-fn believed(
-    issuers: Option<At<List<Text, 1>>>,
-    keys: &Keys,
-    names: &Names,
-    context: &mut Context<'_>,
-) -> Vec<String> {
+fn believed(issuers: Option<At<List<Text, 1>>>, keys: &Keys, names: &Names, context: &mut Context<'_>) -> Vec<String> {
     let known: Vec<&str> = names.issuers.iter().map(|issuer| issuer.name.as_str()).collect();
     let Some(issuers) = issuers else {
         if known.is_empty() && keys.at("issuers").is_none() {
@@ -77,7 +70,9 @@ fn believed(
 fn narrow(audiences: &List<Text, 1>, issuers: &[String], names: &Names, context: &mut Context<'_>) {
     super::twice(audiences, |audience| format!("{:?}", audience.0), context);
     let believed: Vec<_> = names.issuers.iter().filter(|issuer| issuers.contains(&issuer.name)).collect();
-    let Some(possible) = believed.iter().map(|issuer| issuer.audiences.as_deref()).collect::<Option<Vec<_>>>() else { return };
+    let Some(possible) = believed.iter().map(|issuer| issuer.audiences.as_deref()).collect::<Option<Vec<_>>>() else {
+        return;
+    };
     let possible: Vec<&str> = possible.into_iter().flatten().map(String::as_str).collect();
     if believed.is_empty() {
         return;
@@ -101,7 +96,10 @@ fn claim(rule: At<WrittenRule>, context: &mut Context<'_>) -> Option<ClaimRule> 
         [(first, first_at), rest @ ..] => {
             for (second, second_at) in rest {
                 let message = format!("`{second}` beside `{first}`: a rule has one test");
-                context.problem(*second_at, message).note_at(*first_at, format!("`{first}`")).help("make two rules of it: all must hold");
+                context
+                    .problem(*second_at, message)
+                    .note_at(*first_at, format!("`{first}`"))
+                    .help("make two rules of it: all must hold");
             }
         }
     }

@@ -25,7 +25,9 @@ pub(super) fn issuer(name: &At<String>, written: file::Issuer, context: &mut Con
         let is_empty = match key {
             "iss" => written_keys.at("iss").is_none(),
             // A list that was written and could not be read has the place of the table.
-            _ => audiences.as_ref().is_some_and(|list| list.is_empty() && (written_keys.at(key).is_none() || list.at != written_keys.table)),
+            _ => audiences.as_ref().is_some_and(|list| {
+                list.is_empty() && (written_keys.at(key).is_none() || list.at != written_keys.table)
+            }),
         };
         let required = require.as_ref().is_some_and(|list| list.iter().any(|required| required.value == claim));
         if is_empty && required {
@@ -58,7 +60,9 @@ pub(super) fn issuer(name: &At<String>, written: file::Issuer, context: &mut Con
         lifetime_max: lifetime_max?.value.0,
         require: require?.iter().map(|claim| claim.value).collect(),
         subject_claim: subject_claim?.value.0,
-        must: must.map(|must| must.value.0.into_iter().map(|(key, value)| (key.value, value)).collect()).unwrap_or_default(),
+        must: must
+            .map(|must| must.value.0.into_iter().map(|(key, value)| (key.value, value)).collect())
+            .unwrap_or_default(),
         errors: errors?.value,
         realm: realm.map_or_else(|| name.value.clone(), |realm| realm.value.0),
     })

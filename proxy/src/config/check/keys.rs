@@ -1,9 +1,9 @@
 //! `keys` of an issuer: exactly one source, and algorithms that fit it.
 
 use super::issuer::hmac_bytes_min;
+use crate::config::disk::{read_bytes, read_text};
 use crate::config::file::issuer as file;
 use crate::config::read::{At, Context, List};
-use crate::config::secret::{read_bytes, read_text};
 use crate::config::source::Span;
 use crate::config::{Algorithm, Keys, SecretBytes};
 use http::Uri;
@@ -24,14 +24,19 @@ pub(super) fn keys(
     match keys.among(&SOURCES).as_slice() {
         [_] => {}
         [] if keys.among(&["link", "discovery"]).is_empty() => {
-            context.problem(keys.table, "`keys` names no source").help("add one of `jwks_url`, `jwks_file`, `pem_file`, `secret`");
+            context
+                .problem(keys.table, "`keys` names no source")
+                .help("add one of `jwks_url`, `jwks_file`, `pem_file`, `secret`");
             return None;
         }
         [] => return None,
         [(first, first_at), rest @ ..] => {
             for (second, second_at) in rest {
                 let message = format!("`{second}` beside `{first}`: an issuer has one source of keys");
-                context.problem(*second_at, message).note_at(*first_at, format!("`{first}`")).help("make two issuers of it");
+                context
+                    .problem(*second_at, message)
+                    .note_at(*first_at, format!("`{first}`"))
+                    .help("make two issuers of it");
             }
             return None;
         }
@@ -65,10 +70,16 @@ fn fit(algorithms: &List<Algorithm, 1>, secret: Option<Span>, context: &mut Cont
     for algorithm in algorithms.iter() {
         match (hmac_bytes_min(algorithm.value), secret) {
             (Some(_), None) => context
-                .problem(algorithm.at, format!("`{:?}` needs a shared secret, but this issuer has public keys", algorithm.value))
+                .problem(
+                    algorithm.at,
+                    format!("`{:?}` needs a shared secret, but this issuer has public keys", algorithm.value),
+                )
                 .help("a public key must never serve as a shared secret: make two issuers of it"),
             (None, Some(secret)) => context
-                .problem(algorithm.at, format!("`{:?}` needs a public key, but this issuer has a shared secret", algorithm.value))
+                .problem(
+                    algorithm.at,
+                    format!("`{:?}` needs a public key, but this issuer has a shared secret", algorithm.value),
+                )
                 .note_at(secret, "`secret`"),
             (Some(_), Some(_)) | (None, None) => continue,
         };
@@ -76,7 +87,8 @@ fn fit(algorithms: &List<Algorithm, 1>, secret: Option<Span>, context: &mut Cont
 }
 
 fn long_enough(secret: &At<SecretBytes>, algorithms: Option<&List<Algorithm, 1>>, context: &mut Context<'_>) {
-    let needs = algorithms.iter().flat_map(|list| list.iter()).filter_map(|a| Some((hmac_bytes_min(a.value)?, a.value)));
+    let needs =
+        algorithms.iter().flat_map(|list| list.iter()).filter_map(|a| Some((hmac_bytes_min(a.value)?, a.value)));
     if let Some((bytes_min, algorithm)) = needs.max_by_key(|(bytes_min, _)| *bytes_min)
         && secret.value.0.len() < bytes_min
     {
@@ -91,6 +103,7 @@ fn long_enough(secret: &At<SecretBytes>, algorithms: Option<&List<Algorithm, 1>>
 fn check_url(url: &At<Uri>, insecure: &At<bool>, insecure_at: Option<Span>, context: &mut Context<'_>) {
     let authority = url.value.authority().map_or("", |authority| authority.as_str());
     if authority.contains('@') {
+        context.problems.secrets.push(url.at);
         context.problem(url.at, "a URL of keys carries no user name or password");
     }
     let host = url.value.host().unwrap_or("").trim_matches(['[', ']']);

@@ -27,11 +27,13 @@ pub(super) fn listener(
     } = written;
     if let Some(tls) = tls.as_ref().filter(|tls| tls.value) {
         if let Some(redirect) = &redirect_to_https {
-            context.problem(redirect.at, "this listener speaks TLS already, so it has nothing to redirect").note_at(tls.at, "`tls`");
-        } else if !has_certificates {
             context
-                .problem(tls.at, "this listener speaks TLS, but no site has a certificate")
-                .help("give a site `tls = { certificate = \"PATH\", key = \"PATH\" }`, or \"self-signed\" for development");
+                .problem(redirect.at, "this listener speaks TLS already, so it has nothing to redirect")
+                .note_at(tls.at, "`tls`");
+        } else if !has_certificates {
+            context.problem(tls.at, "this listener speaks TLS, but no site has a certificate").help(
+                "give a site `tls = { certificate = \"PATH\", key = \"PATH\" }`, or \"self-signed\" for development",
+            );
         }
     }
     if let (Some(uri), Some(header)) = (&uri_bytes_max, &header_bytes_max)
@@ -70,7 +72,9 @@ pub(super) fn addresses(listeners: &[Checked<Listener>], admin: Option<(Address,
     let all: Vec<_> = bound.chain(admin).filter(|(address, ..)| !free(address)).collect();
     for (index, (address, at, who)) in all.iter().enumerate() {
         if let Some((_, first_at, first)) = all[..index].iter().find(|(other, ..)| other == address) {
-            context.problem(*at, format!("{who} and {first} have the same address {address}")).note_at(*first_at, first);
+            context
+                .problem(*at, format!("{who} and {first} have the same address {address}"))
+                .note_at(*first_at, first);
         }
     }
 }

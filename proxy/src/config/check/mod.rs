@@ -15,15 +15,15 @@ mod server;
 mod site;
 mod upstream;
 
+use super::Config;
 use super::load::Whole;
 use super::read::{At, Context};
 use super::source::Span;
-use super::Config;
 
 /// What is meant by all files together. `None`: something is wrong and has been reported.
 pub(super) fn check(whole: Whole, context: &mut Context<'_>) -> Option<Config> {
     let names = Names::of(&whole);
-    let Whole { server, admin, log, listeners, sites, upstreams, issuers, routes } = whole;
+    let Whole { server, admin, log, listeners, sites, upstreams, issuers, routes, has_listeners, has_routes } = whole;
     let has_certificates = sites.iter().any(|(_, site)| site.written.at("tls").is_some());
 
     let server = server::server(server, context);
@@ -35,17 +35,21 @@ pub(super) fn check(whole: Whole, context: &mut Context<'_>) -> Option<Config> {
     let issuers = each(issuers, |name, written| issuer::issuer(name, written, context));
     let routes = routes.into_iter().map(|written| route::route(written.value, &names, context)).collect::<Vec<_>>();
 
-    let admin_address = admin.as_ref().and_then(|admin| admin.as_ref()).map(|admin| (admin.value.address.clone(), admin.at));
+    let admin_address =
+        admin.as_ref().and_then(|admin| admin.as_ref()).map(|admin| (admin.value.address.clone(), admin.at));
     listener::addresses(&listeners, admin_address, context);
     site::hosts(&sites, context);
     issuer::distinct(&issuers, context);
     overlap::overlaps(&routes, context);
     route::reachable(&routes, &sites, &listeners, context);
-    if names.listeners == 0 {
+    if !has_listeners {
         context.problems.add(None, "there is no listener").help("add `[listener.NAME]` with an `address`");
     }
-    if routes.is_empty() && context.problems.count() == 0 {
-        context.problems.add(None, "there is no route: every request would be answered with 404").help("add `[[route]]`");
+    if !has_routes {
+        context
+            .problems
+            .add(None, "there is no route: every request would be answered with 404")
+            .help("add `[[route]]`");
     }
 
     Some(Config {
@@ -62,7 +66,6 @@ pub(super) fn check(whole: Whole, context: &mut Context<'_>) -> Option<Config> {
 
 /// What can be referred to by name, whether its own table is right or not.
 pub(super) struct Names {
-    listeners: usize,
     sites: Vec<String>,
     upstreams: Vec<String>,
     issuers: Vec<IssuerName>,
@@ -87,7 +90,6 @@ impl Names {
                 .filter(|list| !list.is_empty()),
         });
         Self {
-            listeners: whole.listeners.len(),
             sites: whole.sites.iter().map(|(name, _)| names(name)).collect(),
             upstreams: whole.upstreams.iter().map(|(name, _)| names(name)).collect(),
             issuers: issuers.collect(),

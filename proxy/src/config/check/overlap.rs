@@ -21,7 +21,9 @@ pub(super) fn overlaps(routes: &[Checked<Route>], context: &mut Context<'_>) {
         same_path.push(route);
         let is_named = route.value.name != path.text;
         if let Some(first) = by_name.insert(&route.value.name, route).filter(|_| is_named) {
-            context.problem(route.at, format!("two routes have the name `{}`", route.value.name)).note_at(first.at, "the other one is");
+            context
+                .problem(route.at, format!("two routes have the name `{}`", route.value.name))
+                .note_at(first.at, "the other one is");
         }
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
     if let Some(methods) = &methods {
         super::twice(methods, |method| format!("`{method}`"), context);
     }
-    let written_action = action::Written { files, forward, redirect, respond };
+    let written_action = action::ActionKeys { files, forward, redirect, respond };
     let action = action::action(written_action, path.as_ref(), &keys, names, context);
     if let (Some(Action::Files(_)), Some(methods)) = (&action, &methods)
         && !methods.iter().any(|method| method.value == Method::GET || method.value == Method::HEAD)
@@ -59,7 +59,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
     if !forwards {
         super::no_effect(&keys.among(&["response_timeout", "forward_token"]), "without `forward`", context);
     }
-    let written_auth = auth::Written { mode, issuers, audiences, claims, token_from, forward_token };
+    let written_auth = auth::AuthKeys { mode, issuers, audiences, claims, token_from, forward_token };
     let auth = auth::auth(written_auth, &keys, names, context);
     let response_headers = response_headers.map(|headers| set_headers(headers.value, context)).unwrap_or_default();
     let path = path?;
@@ -121,13 +121,19 @@ pub(super) fn reachable(
     context: &mut Context<'_>,
 ) {
     // With a listener missing from the list, anything could still be reached by it.
-    let Some(listeners) = listeners.iter().map(|l| l.as_ref().map(|l| &l.value)).collect::<Option<Vec<_>>>() else { return };
+    let Some(listeners) = listeners.iter().map(|l| l.as_ref().map(|l| &l.value)).collect::<Option<Vec<_>>>() else {
+        return;
+    };
     if listeners.is_empty() {
         return;
     }
-    let mut serving = listeners.iter().filter(|listener| listener.redirect_to_https.is_none()).peekable();
+    let mut serving =
+        listeners.iter().filter(|listener| listener.redirect_to_https.is_none() || listener.tls).peekable();
     if serving.peek().is_none() {
-        context.problems.add(None, "every listener redirects, so no route can ever match").help("add a listener with TLS");
+        context
+            .problems
+            .add(None, "every listener redirects, so no route can ever match")
+            .help("add a listener with TLS");
         return;
     }
     let only_tls = serving.all(|listener| listener.tls);

@@ -19,8 +19,15 @@ fn or_defaults<T: Written>(written: Option<At<T>>, context: &mut Context<'_>) ->
 }
 
 pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_>) -> Option<Server> {
-    let file::Server { written: keys, threads, connections_max, drain_timeout, state, trusted_proxies, identity_headers } =
-        or_defaults(written, context)?.value;
+    let file::Server {
+        written: keys,
+        threads,
+        connections_max,
+        drain_timeout,
+        state,
+        trusted_proxies,
+        identity_headers,
+    } = or_defaults(written, context)?.value;
     super::twice(trusted_proxies.as_deref()?, ToString::to_string, context);
     super::twice(identity_headers.as_deref()?, |name| format!("`{name}`"), context);
     let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);

@@ -1,14 +1,15 @@
 //! `[site.NAME]`: hosts that do not collide, certificates that can be used.
 
 use super::Checked;
-use crate::config::file::site::{self as file, Certificate};
+use crate::config::disk::read_bytes;
+use crate::config::file::site::{self as file, Certificate, KeyText};
 use crate::config::read::{At, Context};
-use crate::config::secret::read_bytes;
 use crate::config::{SecretBytes, Site, Tls};
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// Bytes of a certificate chain or a key.
@@ -61,6 +62,7 @@ fn pem(written: Certificate, context: &mut Context<'_>) -> Option<Tls> {
     if let Err(error) = CertifiedKey::from_der(chain, der, &aws_lc_rs::default_provider()) {
         let message = match error {
             rustls::Error::InconsistentKeys(_) => "this key does not belong to the certificate".to_owned(),
+            rustls::Error::General(reason) => format!("this key cannot be used: {reason}"),
             other => format!("this certificate and key cannot be used: {other}"),
         };
         let problem = context.problem(key.at, message);
@@ -69,7 +71,11 @@ fn pem(written: Certificate, context: &mut Context<'_>) -> Option<Tls> {
         }
         return None;
     }
-    Some(Tls::Pem { certificate_file: certificate?.value.0, certificate: certificate_bytes, key: SecretBytes(key.value) })
+    Some(Tls::Pem {
+        certificate_file: certificate?.value.0,
+        certificate: certificate_bytes,
+        key: SecretBytes(key.value),
+    })
 }
 
 fn read<T>(path: &Path, at: &At<T>, context: &mut Context<'_>) -> Option<Vec<u8>> {
@@ -83,12 +89,13 @@ fn read<T>(path: &Path, at: &At<T>, context: &mut Context<'_>) -> Option<Vec<u8>
 }
 
 /// The key itself, or what is in the file that is named. A text that is neither is not quoted: it may be a mangled key.
-fn key_bytes(key: &At<SecretBytes>, context: &mut Context<'_>) -> Option<Vec<u8>> {
-    let bytes = &key.value.0;
+fn key_bytes(key: &At<KeyText>, context: &mut Context<'_>) -> Option<Vec<u8>> {
+    let bytes = &key.value.0.0;
     if bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
         return Some(bytes.clone());
     }
-    let path = std::str::from_utf8(bytes).ok().filter(|path| path.len() < 4096 && !path.contains('\n') && !path.is_empty());
+    let path =
+        std::str::from_utf8(bytes).ok().filter(|path| path.len() < 4096 && !path.contains('\n') && !path.is_empty());
     let Some(path) = path else {
         context.problem(key.at, "this is neither a private key in PEM nor a path");
         return None;
@@ -103,19 +110,24 @@ fn key_bytes(key: &At<SecretBytes>, context: &mut Context<'_>) -> Option<Vec<u8>
 
 /// Reports hosts that belong to two sites; a site without hosts is the one for any host.
 pub(super) fn hosts(sites: &[Checked<Site>], context: &mut Context<'_>) {
-    let mut seen: Vec<(&str, &At<Site>)> = Vec::new();
+    let mut seen: HashMap<&str, &At<Site>> = HashMap::new();
     for site in sites.iter().flatten() {
         let any = site.value.hosts.is_empty().then_some("");
         for host in any.into_iter().chain(site.value.hosts.iter().map(String::as_str)) {
-            if let Some((_, first)) = seen.iter().find(|(other, _)| *other == host) {
+            if let Some(first) = seen.get(host) {
                 let message = match (host, first.value.name == site.value.name) {
-                    ("", _) => format!("the sites `{}` and `{}` both stand for any host", first.value.name, site.value.name),
+                    ("", _) => {
+                        format!("the sites `{}` and `{}` both stand for any host", first.value.name, site.value.name)
+                    }
                     (host, true) => format!("the host `{host}` stands twice in the site `{}`", site.value.name),
-                    (host, false) => format!("the host `{host}` belongs to the sites `{}` and `{}`", first.value.name, site.value.name),
+                    (host, false) => format!(
+                        "the host `{host}` belongs to the sites `{}` and `{}`",
+                        first.value.name, site.value.name
+                    ),
                 };
                 context.problem(site.at, message).note_at(first.at, format!("site `{}`", first.value.name));
             } else {
-                seen.push((host, site));
+                seen.insert(host, site);
             }
         }
     }

@@ -1,9 +1,9 @@
 //! `[upstream.NAME]`.
 
+use crate::config::disk::read_text;
 use crate::config::file::upstream as file;
-use crate::config::read::{At, Context};
-use crate::config::secret::read_text;
 use crate::config::print;
+use crate::config::read::{At, Context};
 use crate::config::source::Span;
 use crate::config::{EndpointAddress, KeyFile, Upstream};
 use base64::Engine as _;

@@ -69,7 +69,11 @@ impl Written for ForwardTo {
         match &node.kind {
             Kind::Text(_) => {
                 let upstream = Text::read(node, context).map(|value| At { value, at: node.at })?;
-                                Some(Self(Forward { written: Keys { table: node.at, keys: Vec::new() }, upstream: Some(upstream), internal_root: None }))
+                Some(Self(Forward {
+                    written: Keys { table: node.at, keys: Vec::new() },
+                    upstream: Some(upstream),
+                    internal_root: None,
+                }))
             }
             Kind::Table(_) => Forward::read(node, context).map(Self),
             Kind::Broken => None,

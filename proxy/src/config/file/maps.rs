@@ -58,7 +58,10 @@ impl<V: Written> Written for Map<HeaderName, V> {
         for (index, (name, _)) in fields.iter().enumerate() {
             if let Some((first, _)) = fields[..index].iter().find(|(other, _)| other.value == name.value) {
                 let message = format!("the field `{}` is set twice", name.value);
-                context.problem(name.at, message).note_at(first.at, "first").help("case does not matter in header names");
+                context
+                    .problem(name.at, message)
+                    .note_at(first.at, "first")
+                    .help("case does not matter in header names");
             }
         }
         Some(Self(fields))

@@ -22,8 +22,38 @@ table! {
         /// The file of the certificate chain, leaf first.
         required certificate: FilePath,
         /// The private key: PEM from a reference, `"${file:/run/secrets/tls_key}"`, or the path of its file.
-        required key: SecretBytes,
+        required key: KeyText,
     }
+}
+
+/// A private key, or the path of its file.
+#[derive(Debug)]
+pub(in crate::config) struct KeyText(pub(in crate::config) SecretBytes);
+
+impl Written for KeyText {
+    fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        if let Kind::Text(text) = &node.kind
+            && is_path(text)
+        {
+            // Worth showing: it is where the mistake is.
+            return Some(Self(SecretBytes(text.clone().into_bytes())));
+        }
+        SecretBytes::read(node, context).map(Self)
+    }
+
+    fn kind() -> String {
+        "a path, or the key itself as \"${file:PATH}\" or \"${env:NAME}\"".to_owned()
+    }
+
+    fn schema() -> Value {
+        SecretBytes::schema()
+    }
+}
+
+/// Whether a text can only be a path: base64 has no dot, and no DER key starts with a slash in it.
+fn is_path(text: &str) -> bool {
+    let one_line = !text.contains(['\n', '\0']) && text.len() < 4096;
+    one_line && !text.trim_start().starts_with("-----") && (text.starts_with('/') || text.contains('.'))
 }
 
 /// A site's certificate, as written.
@@ -40,9 +70,9 @@ impl Written for Tls {
         match &node.kind {
             Kind::Text(text) if text == "self-signed" => Some(Self::SelfSigned),
             Kind::Table(entries) if entries.iter().any(|e| e.key == "acme") && entries.len() == 1 => {
-                context
-                    .problem(entries[0].key_at, "`acme` is not available in this version")
-                    .help("write `tls = { certificate = \"PATH\", key = \"PATH\" }`, or \"self-signed\" for development");
+                context.problem(entries[0].key_at, "`acme` is not available in this version").help(
+                    "write `tls = { certificate = \"PATH\", key = \"PATH\" }`, or \"self-signed\" for development",
+                );
                 None
             }
             Kind::Table(_) => Certificate::read(node, context).map(Self::Pem),

@@ -19,7 +19,11 @@ fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, R
 }
 
 /// Reads a text by `parse`.
-fn text<T: Written>(node: &Node, context: &mut Context<'_>, parse: impl FnOnce(&str) -> Result<T, Refusal>) -> Option<T> {
+fn text<T: Written>(
+    node: &Node,
+    context: &mut Context<'_>,
+    parse: impl FnOnce(&str) -> Result<T, Refusal>,
+) -> Option<T> {
     match &node.kind {
         Kind::Text(text) => match parse(text) {
             Ok(value) => return Some(value),
@@ -146,7 +150,9 @@ fn endpoint(text: &str) -> Result<EndpointAddress, Refusal> {
     let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(literal) if literal.parse::<std::net::Ipv6Addr>().is_ok() => literal,
         Some(_) => return refuse(format!("{host:?} is no IPv6 address"), "write for example \"[::1]:8000\""),
-        None if host.contains(':') => return refuse("an IPv6 address needs brackets", format!("write \"[{host}]:{port}\"")),
+        None if host.contains(':') => {
+            return refuse("an IPv6 address needs brackets", format!("write \"[{host}]:{port}\""));
+        }
         None => host,
     };
     // Underscores are no part of a host name, but compose services are called that way.
@@ -160,7 +166,10 @@ fn endpoint(text: &str) -> Result<EndpointAddress, Refusal> {
 fn host(text: &str) -> Result<Host, Refusal> {
     let name = text.to_ascii_lowercase();
     if let Some((_, rest)) = name.split_once("://") {
-        return refuse("a host is a name, not a URL", format!("write \"{}\"", rest.split(['/', ':']).next().unwrap_or(rest)));
+        return refuse(
+            "a host is a name, not a URL",
+            format!("write \"{}\"", rest.split(['/', ':']).next().unwrap_or(rest)),
+        );
     }
     if name.starts_with('[') && name.ends_with(']') && name[1..name.len() - 1].parse::<std::net::Ipv6Addr>().is_ok() {
         return Ok(Host(name));
@@ -207,9 +216,10 @@ fn header_value(text: &str) -> Result<HeaderValue, Refusal> {
 fn method(text: &str) -> Result<Method, Refusal> {
     match Method::from_bytes(text.as_bytes()) {
         Ok(Method::CONNECT) => Err(("CONNECT is refused before routing, so this can never match".to_owned(), None)),
-        Ok(_) if text.chars().any(|c| c.is_ascii_lowercase()) => {
-            refuse(format!("{text:?} is no method: methods are upper-case"), format!("write {:?}", text.to_ascii_uppercase()))
-        }
+        Ok(_) if text.chars().any(|c| c.is_ascii_lowercase()) => refuse(
+            format!("{text:?} is no method: methods are upper-case"),
+            format!("write {:?}", text.to_ascii_uppercase()),
+        ),
         Ok(method) => Ok(method),
         Err(_) => Err((format!("{text:?} is no method"), None)),
     }
