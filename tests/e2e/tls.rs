@@ -123,7 +123,7 @@ async fn a_development_certificate_is_made_once_and_kept() {
         respond = { body = "hello" }
     "#;
     let edge = Edge::start(config).await;
-    let certificate = edge.development_certificate();
+    let certificate = edge.development_certificate("main");
     let client = Client::https(edge.address("https"), trusting_file(&certificate));
     assert_eq!(client.get("/").send().await.expect_status(200).text(), "hello");
     let before = std::fs::read(&certificate).expect("the certificate");

@@ -8,7 +8,7 @@ use serve::listener::Address;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// What a test's configuration leaves out: one worker, an operator's listener on a free port, and all state in the
@@ -102,6 +102,12 @@ impl Edge {
     #[must_use]
     pub fn address(&self, listener: &str) -> SocketAddr {
         tcp(self.running.address(listener).expect("a listener of this name"))
+    }
+
+    /// The certificate that was made for development, of the site with this name.
+    #[must_use]
+    pub fn development_certificate(&self, site: &str) -> PathBuf {
+        self.folder().join("state").join(format!("self-signed-{site}.pem"))
     }
 
     /// A client of the listener `http`.
