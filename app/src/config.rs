@@ -1,6 +1,8 @@
 //! What the application is told at its start, checked and complete.
 
 use serve::listener::Address;
+use serve::telemetry::Format;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ pub struct Config {
     /// Where the host listens.
     pub listen: Address,
     /// How many workers serve, one thread each.
-    pub threads: usize,
+    pub threads: NonZeroUsize,
     /// Where rows are kept.
     pub database: DatabaseUrl,
     /// The folder of all state: signing keys, attachments, the SQLite file.
@@ -21,6 +23,10 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How many requests are served at once; more are answered 503.
     pub in_flight_max: usize,
+    /// How many connections are open at once; more wait in the kernel's queue.
+    pub connections_max: usize,
+    /// How the line of a request looks; none are written without it.
+    pub access_log: Option<Format>,
     /// The largest attachment, in bytes.
     pub attachment_bytes_max: u64,
     /// Whose word about identities counts.

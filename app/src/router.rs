@@ -1,6 +1,6 @@
 //! Every endpoint in one list.
 
-use crate::endpoints::{account, jwks, openapi, token};
+use crate::endpoints::{account, admin, attachments, events, jwks, markdown, notes, openapi, shares, token};
 use crate::error::{self, ApiError};
 use crate::extract::ArrivedPath;
 use crate::state::AppState;
@@ -39,6 +39,17 @@ pub fn router(state: AppState) -> axum::Router {
         .routes(routes!(account::register))
         .routes(routes!(account::me))
         // notebook
+        .routes(routes!(notes::list, notes::create))
+        .routes(routes!(notes::read, notes::replace, notes::change, notes::remove))
+        .routes(routes!(shares::put, shares::remove))
+        .routes(routes!(attachments::upload))
+        .routes(routes!(attachments::download, attachments::remove))
+        .routes(routes!(markdown::preview))
+        .routes(routes!(events::listen))
+        // administration
+        .routes(routes!(admin::users))
+        .routes(routes!(admin::disable))
+        .routes(routes!(admin::enable))
         .split_for_parts();
     let document = openapi::Document::new(&api);
     let endpoints = endpoints

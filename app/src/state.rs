@@ -2,11 +2,13 @@
 
 use crate::config::Config;
 use crate::edge::Edge;
+use crate::live::Hub;
 use crate::passwords::Passwords;
-use crate::store::Database;
+use crate::store::{Database, Files};
 use crate::tokens::Tokens;
 use std::ops::Deref;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// The parts that endpoints share. The notebook's own parts stand here beside the others.
 #[derive(Debug)]
@@ -17,6 +19,12 @@ pub struct Parts {
     pub store: Database,
     /// Whose word about the caller counts.
     pub edge: Edge,
+    /// The bytes of attachments.
+    pub files: Files,
+    /// Live changes of notes.
+    pub live: Hub,
+    /// Cancelled when the drain begins: streams that would never end by themselves end then.
+    pub draining: CancellationToken,
     /// Signs and reads our own tokens.
     pub tokens: Tokens,
     /// Hashes passwords, so many at once.

@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// What a test's configuration leaves out: one worker, an operator's listener on a free port, and all state in the
-/// server's own folder.
+/// What a test's configuration leaves out: one worker, an operator's listener on a free port, all state in the
+/// server's own folder; and one site for every name.
 const DEFAULTS: [(&str, &str); 3] = [
     ("[server]", "threads = 1\nstate = \"{folder}/state\"\n"),
     ("[admin]", "address = \"127.0.0.1:0\"\n"),
@@ -154,6 +154,9 @@ fn read(config: &str, folder: &Path, variables: &BTreeMap<String, String>) -> Re
         } else {
             write!(text, "\n{table}\n{keys}").expect("a string takes text");
         }
+    }
+    if !text.contains("[site.") {
+        text.push_str("\n[site.any]\n");
     }
     let text = text.replace("{folder}", folder_name);
     let variable = |name: &str| variables.get(name).cloned();

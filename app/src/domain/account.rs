@@ -86,6 +86,9 @@ pub enum AccountError {
     /// The password is too short or too long.
     #[error("A password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters.")]
     PasswordLength,
+    /// The password begins or ends with white space, which the token service strips as simplejwt does.
+    #[error("A password neither begins nor ends with white space.")]
+    PasswordPadded,
     /// The password is the user name.
     #[error("A password must differ from the user name.")]
     PasswordIsUsername,
@@ -149,6 +152,9 @@ pub fn check_password(password: &str, username: &str) -> Result<(), AccountError
     if !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&password.chars().count()) {
         return Err(AccountError::PasswordLength);
     }
+    if password.trim().len() != password.len() || password.contains('\0') {
+        return Err(AccountError::PasswordPadded);
+    }
     if fold(password) == fold(username) {
         return Err(AccountError::PasswordIsUsername);
     }
@@ -184,6 +190,7 @@ mod tests {
             ("p\u{e4}ssw\u{f6}rd", None),
             ("short", Some(AccountError::PasswordLength)),
             (long.as_str(), Some(AccountError::PasswordLength)),
+            ("correct horse ", Some(AccountError::PasswordPadded)),
             ("Somebody", Some(AccountError::PasswordIsUsername)),
         ] {
             assert_eq!(check_password(password, "somebody").err(), verdict, "{password}");

@@ -1,4 +1,13 @@
 //! The rules of the business, without HTTP, runtime or database.
 
 pub mod account;
+pub mod attachment;
+pub mod cursor;
+pub mod event;
+pub mod markdown;
+pub mod note;
+pub mod search;
 pub mod session;
+pub mod share;
+pub mod tag;
+mod url;

@@ -1,6 +1,15 @@
 //! The endpoints, one file a noun. Each is thin: extract, call the domain and the store, answer.
 
 pub mod account;
+pub mod admin;
+pub mod attachments;
+mod clock;
+mod complete;
+mod etag;
+pub mod events;
 pub mod jwks;
+pub mod markdown;
+pub mod notes;
 pub mod openapi;
+pub mod shares;
 pub mod token;

@@ -44,7 +44,7 @@ pub struct Credentials {
 }
 
 #[derive(sqlx::FromRow)]
-struct UserRow {
+pub(super) struct UserRow {
     id: String,
     username: String,
     password_hash: String,
@@ -91,7 +91,8 @@ impl AccountStore for Database {
             username: new.username.clone(),
             role: new.role,
             active: true,
-            created_at: new.created_at,
+            // As it will be read.
+            created_at: moment(new.created_at.as_millisecond())?,
             last_login: None,
         })
     }

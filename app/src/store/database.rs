@@ -72,6 +72,15 @@ impl Database {
         Ok(Self::Sqlite { readers, writer })
     }
 
+    /// Whether [`Database::close`] was called.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        match self {
+            Self::Sqlite { writer, .. } => writer.is_closed(),
+            Self::Postgres(pool) => pool.is_closed(),
+        }
+    }
+
     /// Closes every connection; SQLite folds its log into the file.
     pub async fn close(&self) {
         match self {

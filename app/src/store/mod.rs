@@ -6,15 +6,27 @@
 //! macros below run one expression on the pool of whichever back end is open.
 
 mod accounts;
+mod attachments;
 mod database;
 mod error;
+mod files;
 mod moment;
+mod note_list;
+mod notes;
 mod sessions;
+mod shares;
+mod users;
 
 pub use accounts::{AccountStore, Credentials, NewUser};
+pub use attachments::{AddedAttachment, AttachmentStore};
 pub use database::Database;
 pub use error::StoreError;
+pub use files::{DigestLock, Files, Received, Upload, UploadError};
+pub use note_list::{NoteListStore, NotePage, NoteQuery};
+pub use notes::{ContentChange, NewNote, NoteStore, RemovedNote};
 pub use sessions::SessionStore;
+pub use shares::{AddedShare, ShareStore};
+pub use users::{UserListStore, UserPage};
 
 /// Runs an expression that only reads. `$pool` is `&SqlitePool` or `&PgPool`.
 macro_rules! reading {

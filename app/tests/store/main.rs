@@ -4,8 +4,11 @@
 //! Debian's package; where neither is possible that half says SKIPPED.
 
 mod accounts;
+mod attachments;
+mod notes;
 mod postgres;
 mod sessions;
+mod users;
 
 use portcullis_app::config::DatabaseUrl;
 use portcullis_app::store::Database;
@@ -31,6 +34,20 @@ async fn every_case(open: impl AsyncFn() -> Database) {
         sessions::an_older_link_of_the_chain_is_judged_by_its_own_use,
         sessions::a_revoked_session_refreshes_no_more,
         sessions::what_has_expired_is_forgotten,
+        notes::a_note_reads_back_for_those_who_see_it,
+        notes::of_two_writers_of_one_version_one_wins,
+        notes::a_share_grants_and_its_end_takes_away,
+        notes::only_the_owner_shares_and_never_himself_away,
+        notes::shares_have_a_limit,
+        notes::a_removed_note_takes_everything_along,
+        notes::a_search_finds_the_same_everywhere,
+        notes::pages_stay_whole_while_notes_come,
+        notes::a_page_of_long_notes_ends_early,
+        attachments::an_attachment_is_seen_with_its_note,
+        attachments::a_content_is_referenced_by_rows,
+        attachments::attachments_have_a_limit_even_at_once,
+        users::pages_show_every_account_once,
+        users::an_account_is_disabled_and_enabled,
     );
 }
 

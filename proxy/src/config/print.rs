@@ -135,6 +135,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
         handshake_timeout,
         header_timeout,
         idle_timeout,
+        send_timeout,
         streams_max,
     } = limits;
     page.table(format_args!("[listener.{}]", toml_key(name)));
@@ -149,6 +150,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
     page.key("handshake_timeout", time(handshake_timeout));
     page.key("header_timeout", time(header_timeout));
     page.key("idle_timeout", time(idle_timeout));
+    page.key("send_timeout", time(send_timeout));
     page.key("streams_max", streams_max);
 }
 

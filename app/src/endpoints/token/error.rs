@@ -19,6 +19,15 @@ pub struct Detail {
     code: Option<&'static str>,
 }
 
+/// Messages by field, in the order of the fields, which a map of serde_json would lose.
+struct ByField(Vec<(&'static str, String)>);
+
+impl Serialize for ByField {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(field, message)| (field, [message])))
+    }
+}
+
 /// One error of the token service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenApiError {
@@ -82,13 +91,7 @@ impl IntoResponse for TokenApiError {
     fn into_response(self) -> Response {
         let status = self.status();
         let mut response = match self {
-            Self::Fields(fields) => {
-                let body: serde_json::Map<_, _> = fields
-                    .into_iter()
-                    .map(|(field, message)| (field.to_owned(), [message].as_slice().into()))
-                    .collect();
-                (status, axum::Json(body)).into_response()
-            }
+            Self::Fields(fields) => (status, axum::Json(ByField(fields))).into_response(),
             other => (status, axum::Json(other.detail())).into_response(),
         };
         let headers = response.headers_mut();

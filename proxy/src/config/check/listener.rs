@@ -23,6 +23,7 @@ pub(super) fn listener(
         handshake_timeout,
         header_timeout,
         idle_timeout,
+        send_timeout,
         streams_max,
     } = written;
     if let Some(tls) = tls.as_ref().filter(|tls| tls.value) {
@@ -59,6 +60,7 @@ pub(super) fn listener(
             handshake_timeout: handshake_timeout?.value.0,
             header_timeout: header_timeout?.value.0,
             idle_timeout: idle_timeout?.value.0,
+            send_timeout: send_timeout?.value.0,
             streams_max: streams_max?.value.0,
         },
     })

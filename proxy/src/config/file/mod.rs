@@ -114,6 +114,8 @@ table! {
         default("10s") header_timeout: Timeout,
         /// Between requests on a connection.
         default("75s") idle_timeout: Timeout,
+        /// Between two moments at which the client takes bytes of an answer; then the connection ends.
+        default("30s") send_timeout: Timeout,
         /// HTTP/2 streams at once on one connection.
         default(128) streams_max: Number<1, 10_000>,
     }

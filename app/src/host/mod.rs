@@ -1,0 +1,147 @@
+//! The host: what gunicorn is to a WSGI callable.
+//!
+//! It serves any [`tower::Service`] over HTTP, one worker a core, and knows no endpoint: it answers the two probes
+//! itself, gives every request its id, bounds time and number of requests, survives panics of the callable, writes one
+//! line a request, and drains.
+
+mod access_log;
+mod probe;
+mod ring;
+
+pub use probe::Readiness;
+pub use serve::worker::Drained;
+
+use access_log::AccessLog;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body as HttpBody;
+use ring::Ring;
+use serve::Body;
+use serve::connection::{Acceptor, ConnectionInfo, ConnectionLimits};
+use serve::listener::{Address, Bound};
+use serve::telemetry::{Format, RequestLines, RequestLog};
+use serve::worker::{Worker, Workers};
+use std::convert::Infallible;
+use std::error::Error;
+use std::io;
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tower::Service;
+
+/// How the callable is served.
+#[derive(Debug, Clone)]
+pub struct HostConfig {
+    /// Where to listen.
+    pub listen: Address,
+    /// How many workers, one thread each.
+    pub threads: NonZeroUsize,
+    /// From the request's head to the response's head.
+    pub request_timeout: Duration,
+    /// How long work may go on after the stop was asked for.
+    pub drain_timeout: Duration,
+    /// Requests at once, over all workers; a request counts until its response's body has ended.
+    pub in_flight_max: usize,
+    /// Connections at once, over all workers; more wait in the kernel's queue.
+    pub connections_max: usize,
+    /// How the line of a request looks; none are written without it.
+    pub access_log: Option<Format>,
+}
+
+/// A host that serves.
+pub struct Host {
+    address: Address,
+    readiness: Readiness,
+    drain_timeout: Duration,
+    workers: Workers,
+    /// Ends after the workers, which hold its senders.
+    _log: Option<RequestLog>,
+}
+
+/// Binds the address and serves what `make_callable` makes on each worker.
+///
+/// The callable lives on its worker's thread and need not be `Send`. The host is ready when this returns.
+///
+/// # Errors
+/// The address can't be bound, or threads can't be made.
+pub async fn start<M, S, B>(config: &HostConfig, make_callable: M) -> io::Result<Host>
+where
+    M: Fn() -> S + Clone + Send + 'static,
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S::Future: 'static,
+    B: HttpBody<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let bound = Bound::bind(&config.listen, config.threads)?;
+    let address = bound.local_address().clone();
+    let local = Arc::new(address.clone());
+    let readiness = Readiness::default();
+    let in_flight = Arc::new(Semaphore::new(config.in_flight_max.min(Semaphore::MAX_PERMITS)));
+    let slots = Arc::new(Semaphore::new(config.connections_max.min(Semaphore::MAX_PERMITS)));
+    let log = config.access_log.map(|format| RequestLog::start(io::stdout()).map(|log| (format, log))).transpose()?;
+    let mut sockets = bound.into_sockets().into_iter();
+    let workers = Workers::start(config.threads, "app", |_| {
+        let socket = sockets.next();
+        let (make_callable, readiness, local) = (make_callable.clone(), readiness.clone(), Arc::clone(&local));
+        let (in_flight, slots) = (Arc::clone(&in_flight), Arc::clone(&slots));
+        let lines = log.as_ref().and_then(|(format, log)| Some((*format, log.sender()?)));
+        let request_timeout = config.request_timeout;
+        async move |worker: Worker| {
+            let socket = socket.ok_or_else(|| io::Error::other("no socket for a worker"))?;
+            let log = lines.map(|(format, sender)| Rc::new(AccessLog::new(format, RequestLines::new(sender))));
+            let callable = make_callable();
+            let make_service = move |_: &ConnectionInfo| Ring {
+                callable: callable.clone(),
+                readiness: readiness.clone(),
+                in_flight: Arc::clone(&in_flight),
+                request_timeout,
+                log: log.clone(),
+            };
+            let limits = Rc::new(ConnectionLimits::default());
+            let drain = worker.drain;
+            let acceptor = Acceptor { socket, local, limits, tls: None, slots, drain, make_service };
+            tokio::task::spawn_local(async move {
+                if let Err(error) = acceptor.run().await {
+                    tracing::error!(%error, "a worker can't accept");
+                }
+            });
+            Ok(())
+        }
+    })
+    .await?;
+    readiness.set(true);
+    Ok(Host { address, readiness, drain_timeout: config.drain_timeout, workers, _log: log.map(|(_, log)| log) })
+}
+
+impl Host {
+    /// The address in use, with the real port.
+    #[must_use]
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// What `/readyz` answers.
+    #[must_use]
+    pub const fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    /// Stops accepting, lets requests finish until the deadline, and ends the workers.
+    pub async fn drain(self) -> Drained {
+        self.readiness.set(false);
+        let drained = self.workers.drain(self.drain_timeout).await;
+        if let Address::Unix(path) = &self.address {
+            // Nobody listens there any more; the next start would remove it too.
+            let _ = std::fs::remove_file(path);
+        }
+        drained
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("address", &self.address).finish_non_exhaustive()
+    }
+}

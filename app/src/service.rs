@@ -1,0 +1,179 @@
+//! The callable: all that the host knows of the business, as WSGI's callable is to gunicorn.
+
+use crate::config::{Config, DemoConfig};
+use crate::domain::account::{AccountError, Role, User, Username};
+use crate::edge::Edge;
+use crate::endpoints::attachments;
+use crate::live::Hub;
+use crate::passwords::{PasswordError, Passwords};
+use crate::router::router;
+use crate::state::{AppState, Parts};
+use crate::store::{AccountStore, Database, Files, NewUser, SessionStore, StoreError};
+use crate::tokens::{KeyError, SigningKey, Tokens};
+use jiff::Timestamp;
+use serve::shared_key::{SharedKeyError, load_or_create};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How often expired sessions are swept out.
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// Why the callable can't be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The folder of all state can't be made.
+    #[error("{}: {source}", path.display())]
+    State {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The key shared with the edge.
+    #[error(transparent)]
+    SharedKey(#[from] SharedKeyError),
+    /// The signing key.
+    #[error(transparent)]
+    SigningKey(#[from] KeyError),
+    /// The database.
+    #[error("the database can't be used: {0}")]
+    Store(#[from] StoreError),
+    /// The password of the demo user.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The name of the demo user.
+    #[error("the demo user can't be made: {0}")]
+    Demo(#[from] AccountError),
+}
+
+/// The business, ready to be called. A clone shares everything.
+#[derive(Debug, Clone)]
+pub struct Application {
+    state: AppState,
+    router: axum::Router,
+    new_demo_user: Option<NewDemoUser>,
+}
+
+/// The demo user, when this start has made it.
+#[derive(Clone)]
+pub struct NewDemoUser {
+    /// The name.
+    pub username: String,
+    /// The password, in clear: it is kept nowhere, so this is the only moment to tell it.
+    pub password: String,
+}
+
+impl std::fmt::Debug for NewDemoUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewDemoUser").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// Builds the callable: opens the database, makes what a first start needs.
+///
+/// Must run on a runtime that lives as long as the callable is used: database connections and the sweep live there.
+///
+/// # Errors
+/// What is missing or broken, worded for the operator.
+pub async fn build(config: Config) -> Result<Application, BuildError> {
+    std::fs::create_dir_all(&config.state)
+        .map_err(|source| BuildError::State { path: config.state.clone(), source })?;
+    let key = load_or_create(&config.edge.assertion_key, config.edge.assertion_key_create)?;
+    let tokens = Tokens::new(SigningKey::load_or_create(&config.keys())?, config.tokens.clone());
+    let passwords = Passwords::new(config.threads.get())?;
+    let store = Database::open(&config.database).await?;
+    let new_demo_user = match &config.demo {
+        Some(demo) => add_demo_user(&store, &passwords, demo).await?,
+        None => None,
+    };
+    tokio::spawn(sweep(store.clone()));
+    let edge = Edge::new(&key, &config.edge.upstream_name);
+    let folder = config.attachments();
+    let files = Files::open(folder.clone()).await.map_err(|source| BuildError::State { path: folder, source })?;
+    let live = Hub::new(Timestamp::now());
+    let draining = CancellationToken::new();
+    let state = AppState::new(Parts { config, store, edge, files, live, draining, tokens, passwords });
+    tokio::spawn(attachments::sweep(state.clone()));
+    Ok(Application { router: router(state.clone()), state, new_demo_user })
+}
+
+impl Application {
+    /// What answers requests. Cheap to clone, one a worker.
+    pub fn router(&self) -> axum::Router {
+        self.router.clone()
+    }
+
+    /// The demo user, when this start has made it.
+    #[must_use]
+    pub const fn new_demo_user(&self) -> Option<&NewDemoUser> {
+        self.new_demo_user.as_ref()
+    }
+
+    /// Told when the host begins to drain: what would never end by itself ends now.
+    pub fn begin_drain(&self) {
+        self.state.draining.cancel();
+    }
+
+    /// Removes files of attachments that nobody needs. Every start does so in the background.
+    pub async fn sweep_attachments(&self) {
+        attachments::sweep(self.state.clone()).await;
+    }
+
+    /// Closes the database; called after the last request.
+    pub async fn close(&self) {
+        self.state.store.close().await;
+    }
+}
+
+/// Makes the demo user in a database without it.
+async fn add_demo_user(
+    store: &Database,
+    passwords: &Passwords,
+    demo: &DemoConfig,
+) -> Result<Option<NewDemoUser>, BuildError> {
+    let username = Username::parse(&demo.username)?;
+    if store.user_named(username.as_str()).await?.is_some() {
+        return Ok(None);
+    }
+    let password = match &demo.password {
+        Some(password) => {
+            crate::domain::account::check_password(password, username.as_str())?;
+            password.clone()
+        }
+        None => generated_password(),
+    };
+    let new = NewUser {
+        id: Uuid::now_v7(),
+        username,
+        password_hash: passwords.hash(password.clone()).await?,
+        role: Role::Admin,
+        created_at: Timestamp::now(),
+    };
+    match store.add_user(&new).await {
+        Ok(User { username, .. }) => Ok(Some(NewDemoUser { username: username.into_string(), password })),
+        // Another process on the same database was faster, and has told its password.
+        Err(StoreError::Taken) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// 122 random bits, readable aloud.
+fn generated_password() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+/// Forgets expired sessions from time to time, as long as the database is open.
+async fn sweep(store: Database) {
+    let mut interval = tokio::time::interval(SWEEP_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        match store.forget_expired_sessions(Timestamp::now()).await {
+            Ok(0) => {}
+            Ok(sessions) => tracing::info!(sessions, "expired sessions forgotten"),
+            Err(StoreError::Unavailable(_)) if store.is_closed() => return,
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the sweep failed"),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The real binary: its first start, its end by SIGKILL, and what is left of acknowledged writes.
+
+use portcullis_app::config::DatabaseUrl;
+use portcullis_app::store::{AccountStore, Database};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+
+struct Process {
+    child: Child,
+    socket: PathBuf,
+    stdout: BufReader<std::process::ChildStdout>,
+}
+
+impl Process {
+    /// Starts the binary on a Unix socket and waits until it listens.
+    fn start(state: &Path) -> Self {
+        let socket = state.join("app.sock");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis-app"))
+            .args(["run", "--assertion-key-create", "--threads", "2"])
+            .arg("--state")
+            .arg(state)
+            .arg(format!("--listen=unix:{}", socket.display()))
+            .env_remove("PORTCULLIS_APP_DEMO_USER")
+            .env_remove("PORTCULLIS_APP_DEMO_PASSWORD")
+            .env_remove("PORTCULLIS_APP_DATABASE")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut said = String::new();
+        while !said.contains("listening") {
+            let count = stderr.read_line(&mut said).expect("a line");
+            assert_ne!(count, 0, "the binary ended: {said}");
+        }
+        // A full pipe would block the process.
+        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        Self { child, socket, stdout }
+    }
+
+    fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+    }
+}
+
+/// Posts JSON; none when the process is gone before it has answered.
+fn post(socket: &Path, path: &str, body: &str) -> Option<(u16, String)> {
+    let mut stream = UnixStream::connect(socket).ok()?;
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: app\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
+}
+
+#[test]
+fn acknowledged_writes_survive_sigkill() {
+    const WRITERS: usize = 4;
+    const ACKNOWLEDGED_MIN: usize = 16;
+    let state = tempfile::tempdir().expect("a folder");
+    let process = Process::start(state.path());
+    let (acknowledged, received) = mpsc::channel();
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let (socket, acknowledged) = (process.socket.clone(), acknowledged.clone());
+            std::thread::spawn(move || {
+                for number in 0.. {
+                    let name = format!("user-{writer}-{number}");
+                    let body = format!(r#"{{"username":"{name}","password":"correct horse"}}"#);
+                    match post(&socket, "/api/register/", &body) {
+                        Some((201, _)) => acknowledged.send(name).expect("the test listens"),
+                        Some((status, body)) => panic!("{status} {body}"),
+                        None => return,
+                    }
+                }
+            })
+        })
+        .collect();
+    drop(acknowledged);
+    let mut names: Vec<String> = received.iter().take(ACKNOWLEDGED_MIN).collect();
+    process.kill();
+    names.extend(received);
+    for writer in writers {
+        writer.join().expect("a writer");
+    }
+
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let url = DatabaseUrl::Sqlite(state.path().join("app.db"));
+        let database = Database::open(&url).await.expect("the database opens");
+        for name in &names {
+            assert!(database.user_named(name).await.expect("a look").is_some(), "{name} was acknowledged and is gone");
+        }
+        database.close().await;
+    });
+
+    let again = Process::start(state.path());
+    let body = format!(r#"{{"username":"{}","password":"correct horse"}}"#, names[0]);
+    assert_eq!(post(&again.socket, "/api/token/", &body).expect("an answer").0, 200);
+    again.kill();
+}
+
+#[test]
+fn the_demo_user_is_told_once() {
+    let state = tempfile::tempdir().expect("a folder");
+    let mut first = Process::start(state.path());
+    let mut line = String::new();
+    first.stdout.read_line(&mut line).expect("a line");
+    let password = line
+        .strip_prefix("demo user created: username=demo password=")
+        .unwrap_or_else(|| panic!("{line}"))
+        .trim_end()
+        .to_owned();
+    let body = format!(r#"{{"username":"demo","password":"{password}"}}"#);
+    assert_eq!(post(&first.socket, "/api/token/", &body).expect("an answer").0, 200);
+    first.kill();
+
+    let mut second = Process::start(state.path());
+    assert_eq!(post(&second.socket, "/api/token/", &body).expect("an answer").0, 200);
+    let healthy = Command::new(env!("CARGO_BIN_EXE_portcullis-app"))
+        .args(["healthcheck", "--url", &format!("unix:{}", second.socket.display())])
+        .status()
+        .expect("the binary starts");
+    assert!(healthy.success());
+    second.child.kill().expect("killed");
+    second.child.wait().expect("ended");
+    let mut said = String::new();
+    second.stdout.read_to_string(&mut said).expect("text");
+    assert!(!said.contains("password"), "{said}");
+}
+
+#[test]
+fn sigterm_drains_and_ends_well() {
+    let state = tempfile::tempdir().expect("a folder");
+    let mut process = Process::start(state.path());
+    let status = Command::new("kill").arg(process.child.id().to_string()).status().expect("kill runs");
+    assert!(status.success());
+    assert_eq!(process.child.wait().expect("ended").code(), Some(0));
+    assert!(!process.socket.exists());
+}
