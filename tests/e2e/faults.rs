@@ -64,12 +64,14 @@ async fn a_body_that_breaks_off_is_seen_to_break_off() {
     for head in ["Content-Length: 100\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"] {
         let mut origin = Origin::start().await;
         let edge = Edge::start(&forwarding_to(&origin.endpoint())).await;
-        let (mut answer, ()) = tokio::join!(edge.http().get("/").open(), async {
+        let (mut answer, exchange) = tokio::join!(edge.http().get("/").open(), async {
             let mut exchange = origin.exchange().await;
             exchange.send(format!("HTTP/1.1 200 OK\r\n{head}")).await;
-            exchange.reset();
+            exchange
         });
         assert_eq!(answer.status(), 200);
+        assert_eq!(answer.read_until("half").await, "half");
+        exchange.reset();
         let outcome = async {
             while let Some(_piece) = answer.piece().await? {}
             Ok::<(), hyper::Error>(())
