@@ -108,7 +108,8 @@ async fn registration_names_every_mistake() {
     for field in ["username", "password"] {
         assert!(problem["errors"][field].is_array(), "{problem}");
     }
-    let taken = client.post("/api/register/").json(&json!({ "username": "ALICE", "password": "long enough 1" })).send().await;
+    let taken =
+        client.post("/api/register/").json(&json!({ "username": "ALICE", "password": "long enough 1" })).send().await;
     assert_eq!(taken.expect_status(409).json()["code"], "username_taken");
 }
 

@@ -29,7 +29,10 @@ async fn what_was_uploaded_comes_down_again_whole_and_in_parts() {
     assert_eq!(whole.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(whole.header("x-accel-redirect"), None);
     let disposition = whole.header("content-disposition").expect("a disposition");
-    assert!(disposition.starts_with("attachment") && disposition.contains("filename*=UTF-8''caf%C3%A9.bin"), "{disposition}");
+    assert!(
+        disposition.starts_with("attachment") && disposition.contains("filename*=UTF-8''caf%C3%A9.bin"),
+        "{disposition}"
+    );
 
     let part = get().header("Range", "bytes=1000000-1000009").send().await.expect_status(206);
     assert_eq!(part.body, bytes[1_000_000..=1_000_009]);

@@ -8,9 +8,11 @@ async fn a_note_is_made_read_changed_found_and_deleted() {
     let stack = Stack::start().await;
     let alice = stack.register("alice").await;
     let client = stack.client();
-    let draft = json!({ "title": "Groceries", "text": "*milk* <script>alert(1)</script>", "tags": ["home"], "pinned": true });
+    let draft =
+        json!({ "title": "Groceries", "text": "*milk* <script>alert(1)</script>", "tags": ["home"], "pinned": true });
     let made = client.post("/api/notes/").bearer(&alice.access).json(&draft).send().await.expect_status(201);
-    let (location, first) = (made.header("location").expect("a place").to_owned(), made.header("etag").expect("a tag").to_owned());
+    let (location, first) =
+        (made.header("location").expect("a place").to_owned(), made.header("etag").expect("a tag").to_owned());
     let note = made.json();
     assert_eq!((&note["owner"], &note["access"], &note["version"]), (&json!("alice"), &json!("owner"), &json!(1)));
     let html = note["html"].as_str().expect("html");
@@ -45,7 +47,8 @@ async fn a_note_is_seen_by_those_it_is_shared_with_and_by_nobody_else() {
     let client = stack.client();
     let made = client.post("/api/notes/").bearer(&alice.access).json(&json!({ "title": "Plan" })).send().await;
     let made = made.expect_status(201);
-    let (place, etag) = (made.header("location").expect("a place").to_owned(), made.header("etag").expect("a tag").to_owned());
+    let (place, etag) =
+        (made.header("location").expect("a place").to_owned(), made.header("etag").expect("a tag").to_owned());
     let _ = client.get(&place).bearer(&bob.access).send().await.expect_status(404);
 
     let share = format!("{place}shares/bob/");
