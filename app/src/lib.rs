@@ -1,9 +1,11 @@
 //! The application server: a host that serves any [`tower::Service`] as gunicorn serves a WSGI callable, and the
 //! business that it hosts here: accounts, tokens and a shared notebook.
 //!
-//! The floors, from the top: `host` and `service` run and build the callable, [`router`] lists every endpoint,
-//! [`endpoints`] are thin, [`extract`], [`error`] and [`state`] are what all endpoints use, [`store`] keeps rows and
-//! [`domain`] has the rules. A file imports only lower floors and its own folder.
+//! The floors, from the top: [`run`] and [`cli`] are the process; [`host`] serves a callable and knows no business;
+//! [`service`] builds the callable; [`router`] lists every endpoint; [`endpoints`] are thin; [`extract`], [`error`] and
+//! [`state`] are what all endpoints use; [`store`], [`tokens`], [`passwords`] and [`edge`] each do one thing; and
+//! [`domain`] has the rules. [`config`] and [`units`] are plain values at the bottom, so that each room can take its
+//! own part. A file imports only lower floors and its own folder.
 
 pub mod cli;
 pub mod config;

@@ -122,9 +122,9 @@ impl Snapshot {
             .iter()
             .map(|upstream| {
                 let key = upstream.assertion_key.as_ref();
-                key.map(|key| AssertionSigner::open(&upstream.name, key).map(Arc::new)).transpose().map_err(|error| {
-                    SnapshotError::AssertionKey { upstream: upstream.name.clone(), error }
-                })
+                key.map(|key| AssertionSigner::open(&upstream.name, key).map(Arc::new))
+                    .transpose()
+                    .map_err(|error| SnapshotError::AssertionKey { upstream: upstream.name.clone(), error })
             })
             .collect::<Result<Vec<_>, _>>()?;
         let routes = config

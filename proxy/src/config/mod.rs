@@ -1,7 +1,30 @@
 //! What the operator means: the checked configuration that everything else is built from.
 //!
-//! [`file`] is what operators write, [`check`] is the one arrow from there to here, [`problem`] words the mistakes.
+//! `file` is what operators write, `check` is the one arrow from there to here, `problem` words the mistakes.
 //! A value of [`Config`] exists only when no mistake was found; the other folders take their own part of it.
+
+#[macro_use]
+mod table;
+mod check;
+mod disk;
+mod file;
+mod include;
+mod load;
+mod node;
+mod pattern;
+mod print;
+mod problem;
+mod read;
+mod reference;
+mod secret;
+mod source;
+mod units;
+
+pub use load::{load, load_str};
+pub use pattern::BadPattern;
+pub use print::print;
+pub use problem::Problems;
+pub use reference::{reference, schema};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;

@@ -15,7 +15,7 @@ const SECRET_PARAMETERS: [&str; 10] =
 
 /// Where lines go and how they look.
 #[derive(Clone)]
-pub struct Access {
+pub(super) struct Access {
     /// The worker's end of the log.
     pub(super) lines: Rc<RequestLines>,
     pub(super) format: LogFormat,

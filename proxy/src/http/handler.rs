@@ -140,7 +140,9 @@ async fn act(
             let served = files.serve(request, &worker.files, std::time::Instant::now()).await.map_err(Cause::File)?;
             Ok(served.map(ProxyBody::from))
         }
-        PreparedAction::Forward(to) => forward(permit, worker, local, to, limits, context, tunnel, head, body, target).await,
+        PreparedAction::Forward(to) => {
+            forward(permit, worker, local, to, limits, context, tunnel, head, body, target).await
+        }
         PreparedAction::Redirect(to) => redirect(&head, target, to),
         PreparedAction::Respond(fixed) => {
             let mut response = Response::new(ProxyBody::bytes(fixed.body.clone()));
@@ -171,9 +173,8 @@ async fn forward(
     headers::towards_upstream(&mut head, context, target);
     permit.write_fields(&mut head.headers);
     if let Some(assertions) = &to.assertions {
-        let assertion =
-            assertions.mint(permit, context.request_id.as_str(), &head.method, head.uri.path(), SystemTime::now());
-        head.headers.insert(X_AUTH_ASSERTION.clone(), assertion);
+        let subject = Subject { request_id: context.request_id.as_str(), method: &head.method, path: head.uri.path() };
+        head.headers.insert(X_AUTH_ASSERTION.clone(), assertions.mint(subject, permit, SystemTime::now()));
     }
     if let Some(target) = head.uri.path_and_query() {
         head.uri = Uri::from(target.clone());
@@ -187,7 +188,7 @@ async fn forward(
         .map_err(|error| Cause::Upstream { name: upstream.name().to_owned(), error })?;
     let mut response = sent.response.map(ProxyBody::from);
     let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    headers::towards_client(response.headers_mut(), switched);
+    headers::towards_client(&mut response);
     if switched {
         let (Some(client), Some(server)) = (client_upgrade, sent.tunnel) else { return Err(Cause::UnaskedUpgrade) };
         *tunnel = Some(PendingTunnel { client, server });
@@ -195,7 +196,9 @@ async fn forward(
     }
     let Some(path) = response.headers_mut().remove(&X_ACCEL_REDIRECT) else { return Ok(response) };
     match (&to.internal, for_internal_file) {
-        (Some(files), Some((method, asked))) => internal_file(files, &path, &method, &asked, response.headers(), &worker.files).await,
+        (Some(files), Some((method, asked))) => {
+            internal_file(files, &path, &method, &asked, response.headers(), &worker.files).await
+        }
         _ => Ok(response),
     }
 }

@@ -6,7 +6,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
     UPGRADE, VIA,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Version, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, request};
 use serve::contract::{forwarded, request_id::X_REQUEST_ID};
 use smallvec::SmallVec;
 
@@ -84,8 +84,12 @@ fn append_via(headers: &mut HeaderMap, received: Version) {
     headers.insert(VIA, value);
 }
 
-/// Makes the fields of an upstream's response ready for the client. A 101 keeps what it switches to.
-pub(super) fn towards_client(headers: &mut HeaderMap, switched: bool) {
+/// Makes the head of an upstream's response ready for the client. A 101 keeps what it switches to.
+pub(super) fn towards_client<B>(response: &mut Response<B>) {
+    let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    // The version is each connection's own (RFC 9110 section 2.5).
+    *response.version_mut() = Version::HTTP_11;
+    let headers = response.headers_mut();
     let upgrade = switched.then(|| headers.remove(UPGRADE)).flatten();
     remove_hop_by_hop(headers);
     if switched {

@@ -1,9 +1,9 @@
 //! What one worker owns: the snapshot as it uses it, connections, caches, its end of the log. Nothing here is shared.
 
 use super::access_log::Access;
-use crate::auth::TokenCache;
+use crate::auth::{CACHE_BYTES_MAX, TokenCache};
 use crate::config::LogFormat;
-use crate::files::SmallFiles;
+use crate::files::{SMALL_FILES_BYTES_MAX, SmallFiles};
 use crate::snapshot::Snapshot;
 use crate::upstream::{Pools, Upstream};
 use arc_swap::ArcSwap;
@@ -51,8 +51,8 @@ impl WorkerState {
             current: RefCell::new(current),
             local,
             pools,
-            files: SmallFiles::new(),
-            tokens: TokenCache::new(),
+            files: SmallFiles::new(SMALL_FILES_BYTES_MAX),
+            tokens: TokenCache::new(CACHE_BYTES_MAX),
             access,
             drain,
         })

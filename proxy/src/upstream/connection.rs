@@ -34,10 +34,11 @@ enum Kind {
     Unix(UnixStream),
 }
 
-/// A connection, idle or in use.
+/// A connection, idle or in use. hyper's part is large and is passed around with every request, so it is boxed: one
+/// allocation a connection.
 pub(super) struct Connection {
     sender: SendRequest<Upload>,
-    driver: http1::Connection<TokioIo<Socket>, Upload>,
+    driver: Box<http1::Connection<TokioIo<Socket>, Upload>>,
     /// Whether any byte came in since it was last cleared.
     received: Rc<Cell<bool>>,
     /// Requests sent before.
@@ -74,7 +75,7 @@ impl Connection {
             .handshake(io)
             .await
             .map_err(io::Error::other)?;
-        Ok(Self { sender, driver, received, used: 0 })
+        Ok(Self { sender, driver: Box::new(driver), received, used: 0 })
     }
 
     /// Polls the connection; true while it lives.

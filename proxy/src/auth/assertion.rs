@@ -1,0 +1,140 @@
+//! The signed statement about one request that the application trusts: a compact JWS with HS256 over the shared key
+//! (see `serve::contract::identity`).
+
+use super::permit::Permit;
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderValue, Method};
+use serde::Serialize;
+use serve::contract::identity::{ASSERTION_LIFETIME_SECONDS, ASSERTION_TYPE, Identity};
+use serve::shared_key::{self, SharedKeyError};
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What a request is, for its assertion.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The request's id.
+    pub request_id: &'a str,
+    /// The method as forwarded.
+    pub method: &'a Method,
+    /// The path as forwarded, without the query.
+    pub path: &'a str,
+}
+
+/// Makes the assertions for one upstream. The key and the header are prepared once.
+pub struct AssertionSigner {
+    key: hmac::Key,
+    audience: String,
+    header: String,
+}
+
+/// [`serve::contract::identity::Assertion`] with borrowed parts: nothing is copied to be written once.
+#[derive(Serialize)]
+struct Statement<'a> {
+    aud: &'a str,
+    iat: u64,
+    exp: u64,
+    request_id: &'a str,
+    method: &'a str,
+    path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<&'a Identity>,
+}
+
+impl AssertionSigner {
+    /// Reads (or makes, where the configuration says so) the key file of an upstream.
+    ///
+    /// # Errors
+    /// [`SharedKeyError`], worded for the operator.
+    pub fn open(upstream: &str, file: &crate::config::KeyFile) -> Result<Self, SharedKeyError> {
+        Ok(Self::new(upstream, &shared_key::load_or_create(&file.path, file.create)?))
+    }
+
+    /// A signer for the upstream of this name.
+    #[must_use]
+    pub fn new(upstream: &str, key: &[u8; shared_key::KEY_BYTES]) -> Self {
+        let mut header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"HS256","typ":"{ASSERTION_TYPE}"}}"#));
+        header.push('.');
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), audience: upstream.to_owned(), header }
+    }
+
+    /// The value of `X-Auth-Assertion` for one request, made on every route, public ones too: without an identity it
+    /// says that the edge let nobody in particular pass.
+    #[must_use]
+    pub fn mint(&self, subject: Subject<'_>, permit: &Permit, now: SystemTime) -> HeaderValue {
+        let iat = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let statement = Statement {
+            aud: &self.audience,
+            iat,
+            exp: iat + ASSERTION_LIFETIME_SECONDS,
+            request_id: subject.request_id,
+            method: subject.method.as_str(),
+            path: subject.path,
+            identity: permit.identity().map(|identity| &**identity),
+        };
+        // Texts and numbers always serialise. Were it otherwise, the application would refuse the empty assertion.
+        let claims = serde_json::to_vec(&statement).unwrap_or_default();
+        let mut token = String::with_capacity(self.header.len() + claims.len() * 4 / 3 + 48);
+        token.push_str(&self.header);
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let tag = hmac::sign(&self.key, token.as_bytes());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(tag, &mut token);
+        let mut value = HeaderValue::from_maybe_shared(bytes::Bytes::from(token))
+            // Base64url and dots are valid in any field.
+            .unwrap_or(HeaderValue::from_static(""));
+        value.set_sensitive(true);
+        value
+    }
+}
+
+impl fmt::Debug for AssertionSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AssertionSigner").field("audience", &self.audience).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+    use serve::contract::identity::Assertion;
+    use std::time::Duration;
+
+    #[test]
+    fn the_application_reads_what_the_edge_minted() {
+        let signer = AssertionSigner::new("app", &[7; 32]);
+        let method = Method::POST;
+        let subject = Subject { request_id: "0123", method: &method, path: "/api/notes/\"ü" };
+        let value = signer.mint(subject, &Permit::grant(None), UNIX_EPOCH + Duration::from_secs(1000));
+        assert!(value.is_sensitive());
+
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_audience(&["app"]);
+        validation.validate_exp = false;
+        let read = |key: &[u8]| {
+            jsonwebtoken::decode::<Assertion>(
+                value.to_str().expect("ASCII"),
+                &DecodingKey::from_secret(key),
+                &validation,
+            )
+        };
+        let read_back = read(&[7; 32]).expect("an assertion");
+        assert_eq!(read_back.header.typ.as_deref(), Some(ASSERTION_TYPE));
+        assert_eq!(
+            read_back.claims,
+            Assertion {
+                aud: "app".into(),
+                iat: 1000,
+                exp: 1030,
+                request_id: "0123".into(),
+                method: "POST".into(),
+                path: "/api/notes/\"ü".into(),
+                identity: None,
+            }
+        );
+        assert!(read(&[8; 32]).is_err(), "another key");
+    }
+}

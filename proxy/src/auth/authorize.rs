@@ -1,0 +1,203 @@
+//! The auth rule of a route: the only place where a [`Permit`] comes from.
+
+use super::cache::{TokenCache, TokenDigest};
+use super::credentials::{self, CredentialsProblem};
+use super::issuers::{Issuer, Issuers};
+use super::jwks::demand::{Outcome, WAIT_MAX};
+use super::keys::KeySet;
+use super::permit::Permit;
+use super::refusal::{Cause, Refusal};
+use super::reject::{Reason, Reject};
+use super::rule::ClaimCheck;
+use super::token::TOKEN_BYTES_MAX;
+use super::verified::Verified;
+use super::verify::{Candidate, Rejected, verify};
+use crate::config::{AuthMode, ErrorShape, RouteAuth, TokenSource};
+use http::HeaderMap;
+use smallvec::SmallVec;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// Most routes believe one issuer, few more than two.
+const ISSUERS_INLINE: usize = 2;
+
+/// Why a route's auth rule can't be built. The configuration's own checks find these first.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RuleError {
+    /// An issuer that is not configured.
+    #[error("there is no issuer {0:?}")]
+    UnknownIssuer(String),
+    /// Tokens are looked at, but nobody is believed.
+    #[error("a route that looks at tokens needs an issuer")]
+    NoIssuer,
+    /// A path that is no JSON pointer.
+    #[error("{0:?} is not a JSON pointer to a claim; it starts with \"/\"")]
+    Pointer(String),
+}
+
+/// Who may use a route, prepared.
+#[derive(Debug)]
+pub struct RouteRule {
+    mode: AuthMode,
+    issuers: Box<[Arc<Issuer>]>,
+    audiences: Vec<String>,
+    claims: Vec<ClaimCheck>,
+    sources: Vec<TokenSource>,
+    forward_token: bool,
+    shape: ErrorShape,
+    realm: String,
+}
+
+impl RouteRule {
+    /// Prepares the rule of a route.
+    ///
+    /// # Errors
+    /// [`RuleError`] when it names what does not exist.
+    pub fn new(auth: &RouteAuth, issuers: &Issuers) -> Result<Self, RuleError> {
+        let RouteAuth { mode, issuers: names, audiences, claims, token_from, forward_token } = auth;
+        let believed: Box<[_]> = names
+            .iter()
+            .map(|name| issuers.get(name).cloned().ok_or_else(|| RuleError::UnknownIssuer(name.clone())))
+            .collect::<Result<_, _>>()?;
+        if *mode != AuthMode::Public && believed.is_empty() {
+            return Err(RuleError::NoIssuer);
+        }
+        let claims = claims
+            .iter()
+            .map(|rule| ClaimCheck::new(rule).ok_or_else(|| RuleError::Pointer(rule.path.clone())))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            mode: *mode,
+            shape: believed.first().map_or(ErrorShape::Problem, |issuer| issuer.errors()),
+            realm: believed.first().map_or_else(String::new, |issuer| issuer.realm().to_owned()),
+            issuers: believed,
+            audiences: audiences.clone(),
+            claims,
+            sources: token_from.clone(),
+            forward_token: *forward_token,
+        })
+    }
+
+    /// Decides about a request. Waits only for keys that are being fetched; a token seen before, or one that the keys
+    /// at hand decide on, is answered without waiting.
+    ///
+    /// # Errors
+    /// [`Refusal`], to be answered as it is.
+    pub async fn authorize(
+        &self,
+        headers: &HeaderMap,
+        query: Option<&str>,
+        cache: &TokenCache,
+        now: SystemTime,
+    ) -> Result<Permit, Refusal> {
+        if self.mode == AuthMode::Public {
+            return Ok(Permit::grant(None));
+        }
+        let token = match credentials::find(&self.sources, headers, query) {
+            Ok(Some(token)) => token,
+            Ok(None) if self.mode == AuthMode::Optional => return Ok(Permit::grant(None)),
+            Ok(None) => return Err(self.refuse(Cause::Missing)),
+            Err(CredentialsProblem::Several) => return Err(self.refuse(Cause::Several)),
+            Err(CredentialsProblem::Malformed) => return Err(self.refuse(Cause::Token(Reason::Credentials.into()))),
+        };
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(self.refuse(Cause::Token(Reason::TooLarge.into())));
+        }
+        let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        // A token that was verified before is spelled as it was then, so the cheap checks need not run again.
+        let digest = TokenDigest::of(token);
+        let current = |generation| self.issuers.iter().any(|issuer| issuer.is_current(generation));
+        if let Some(verified) = cache.get(&digest, current) {
+            if let Err(reason) = verified.check_time(now) {
+                cache.remove(&digest);
+                return Err(self.refuse(Cause::Token(Reject { reason, genuine: true })));
+            }
+            return self.decide(verified);
+        }
+        let (generation, verified) = match self.verify(token, now) {
+            Err(Rejected {
+                reject: Reject { reason: Reason::KeyUnknown | Reason::KeysUnavailable, .. },
+                candidate: Some(_),
+            }) => self.verify_with_newer_keys(token, now).await,
+            result => result,
+        }
+        .map_err(|rejected| self.refuse(Cause::Token(rejected.reject)))?;
+        let verified = Arc::new(verified);
+        cache.put(digest, generation, &verified);
+        self.decide(verified)
+    }
+
+    /// Removes the credentials that this rule has dealt with, unless the route passes them on.
+    pub fn cleanse(&self, headers: &mut HeaderMap) {
+        if !self.forward_token {
+            credentials::remove(&self.sources, headers);
+        }
+    }
+
+    /// The query parameter that may carry a token: to be redacted in logs and removed upstream.
+    #[must_use]
+    pub fn query_token_param(&self) -> Option<&str> {
+        self.sources.iter().find_map(|source| match source {
+            TokenSource::Query(name) => Some(name.as_str()),
+            TokenSource::Header | TokenSource::Cookie(_) => None,
+        })
+    }
+
+    /// The route's own rules, on a token that is good.
+    fn decide(&self, verified: Arc<Verified>) -> Result<Permit, Refusal> {
+        if !self.audiences.is_empty() && !verified.is_for(&self.audiences) {
+            return Err(self.refuse(Cause::Audience));
+        }
+        if self.claims.iter().all(|claim| claim.holds(&verified)) {
+            return Ok(Permit::grant(Some(verified)));
+        }
+        let words: Vec<_> = self.claims.iter().filter_map(ClaimCheck::scope_word).collect();
+        Err(self.refuse(Cause::Insufficient { scope: words.join(" ") }))
+    }
+
+    fn verify(&self, token: &[u8], now: u64) -> Result<(u64, Verified), Rejected> {
+        let keys: SmallVec<[Option<Arc<KeySet>>; ISSUERS_INLINE]> =
+            self.issuers.iter().map(|issuer| issuer.keys()).collect();
+        let candidates: SmallVec<[_; ISSUERS_INLINE]> = self
+            .issuers
+            .iter()
+            .zip(&keys)
+            .map(|(issuer, keys)| Candidate { policy: &issuer.policy, keys: keys.as_deref() })
+            .collect();
+        let (index, verified) = verify(token, &candidates, now)?;
+        let generation = keys[index].as_ref().map_or(0, |keys| keys.generation());
+        Ok((generation, verified))
+    }
+
+    /// Asks for the keys that a token needs, waits a moment and decides with what is there then. While keys rotate
+    /// nobody is sent away with 401: as long as it is not known whether a key exists, the answer is 503.
+    async fn verify_with_newer_keys(&self, token: &[u8], now: u64) -> Result<(u64, Verified), Rejected> {
+        let deadline = Instant::now() + WAIT_MAX;
+        loop {
+            let mut rejected = match self.verify(token, now) {
+                Ok(verified) => return Ok(verified),
+                Err(rejected) => rejected,
+            };
+            if !matches!(rejected.reject.reason, Reason::KeyUnknown | Reason::KeysUnavailable) {
+                return Err(rejected);
+            }
+            let set = rejected.candidate.and_then(|index| self.issuers.get(index)).and_then(|issuer| issuer.remote());
+            let Some(set) = set else { return Err(rejected) };
+            match set.demand.fetch(deadline).await {
+                // It may have begun before the new key was published.
+                Outcome::Shared => {}
+                // Too soon as well: a fetch on another worker's behalf may have ended since the look above.
+                Outcome::Fetched | Outcome::TooSoon => return self.verify(token, now),
+                Outcome::Unfinished => {
+                    rejected.reject.reason = Reason::KeysUnavailable;
+                    return Err(rejected);
+                }
+            }
+        }
+    }
+
+    fn refuse(&self, cause: Cause) -> Refusal {
+        Refusal::new(cause, self.shape, &self.realm)
+    }
+}

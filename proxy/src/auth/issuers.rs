@@ -1,0 +1,247 @@
+//! The issuers of one snapshot: rules and keys by name, carried over from the snapshot before where nothing changed.
+
+use super::jwks::fetch::{self, Endpoint, UrlProblem};
+use super::jwks::{RemoteSet, refresh};
+use super::keys::jwk::{self, Origin, SET_BYTES_MAX, SetProblem};
+use super::keys::pem::{self, PemProblem};
+use super::keys::record::KeyRecord;
+use super::keys::{KeyProblem, KeySet};
+use super::policy::Policy;
+use crate::config::{self, ErrorShape, Keys};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// Why an issuer can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("issuer {name:?}: {source}")]
+pub struct IssuerError {
+    /// Its name in the configuration.
+    pub name: String,
+    /// What is wrong.
+    pub source: IssuerProblem,
+}
+
+/// What is wrong with an issuer.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuerProblem {
+    /// The file can't be read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The JWK set file is not usable.
+    #[error("{}: {source}", path.display())]
+    Jwks {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: SetProblem,
+    },
+    /// The PEM file is not usable.
+    #[error("{}: {source}", path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: PemProblem,
+    },
+    /// The secret is not usable.
+    #[error("secret: {0}")]
+    Secret(#[from] KeyProblem),
+    /// The URL is not usable.
+    #[error("jwks_url: {0}")]
+    Url(#[from] UrlProblem),
+    /// TLS for fetching could not be set up.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// One issuer, ready to verify.
+#[derive(Debug)]
+pub(crate) struct Issuer {
+    config: config::Issuer,
+    /// What its tokens must say.
+    pub(crate) policy: Policy,
+    keys: KeySource,
+}
+
+#[derive(Debug)]
+enum KeySource {
+    /// Known when the snapshot is built; with the bytes it was read from.
+    Fixed {
+        keys: Arc<KeySet>,
+        content: Vec<u8>,
+    },
+    Remote(Arc<RemoteSet>),
+}
+
+impl Issuer {
+    /// The keys at this moment; `None`: never loaded.
+    pub(crate) fn keys(&self) -> Option<Arc<KeySet>> {
+        match &self.keys {
+            KeySource::Fixed { keys, .. } => Some(Arc::clone(keys)),
+            KeySource::Remote(set) => set.keys(),
+        }
+    }
+
+    /// Whether what was verified under this generation still counts.
+    pub(crate) fn is_current(&self, generation: u64) -> bool {
+        match &self.keys {
+            KeySource::Fixed { keys, .. } => keys.generation() == generation,
+            KeySource::Remote(set) => set.generation() == Some(generation),
+        }
+    }
+
+    /// The set that can be fetched again, if there is one.
+    pub(crate) fn remote(&self) -> Option<&RemoteSet> {
+        match &self.keys {
+            KeySource::Fixed { .. } => None,
+            KeySource::Remote(set) => Some(set),
+        }
+    }
+
+    /// How its refusals look.
+    pub(crate) fn errors(&self) -> ErrorShape {
+        self.config.errors
+    }
+
+    /// The realm of its challenges.
+    pub(crate) fn realm(&self) -> &str {
+        &self.config.realm
+    }
+
+    fn name(&self) -> &str {
+        &self.config.name
+    }
+}
+
+/// All issuers of one snapshot.
+#[derive(Debug, Default)]
+pub struct Issuers(Vec<Arc<Issuer>>);
+
+impl Issuers {
+    /// Builds the issuers. One that is configured as in `previous` is taken over with its keys and so with every
+    /// verified token; one with other rules but the same URL keeps the set that was fetched. Files are read again.
+    ///
+    /// # Errors
+    /// [`IssuerError`] for the first issuer that can't be used. A remote set that is not loaded yet is no error: see
+    /// [`Issuers::ready`].
+    pub fn build(issuers: &[config::Issuer], previous: Option<&Self>) -> Result<Self, IssuerError> {
+        let build = |config: &config::Issuer| {
+            let before = previous.and_then(|previous| previous.get(&config.name));
+            build(config, before).map_err(|source| IssuerError { name: config.name.clone(), source })
+        };
+        issuers.iter().map(build).collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<Issuer>> {
+        self.0.iter().find(|issuer| issuer.name() == name)
+    }
+
+    /// Starts the tasks that keep remote sets fresh, on the runtime that this is called on. They end when the guard
+    /// is dropped. On reload start the new ones before the old guard goes.
+    #[must_use = "dropping the guard stops the tasks"]
+    pub fn spawn_refresh(&self) -> RefreshGuard {
+        let mut tasks = JoinSet::new();
+        for issuer in &self.0 {
+            if let KeySource::Remote(set) = &issuer.keys {
+                tasks.spawn(refresh::run(Arc::clone(set)));
+            }
+        }
+        RefreshGuard { _tasks: tasks }
+    }
+
+    /// Whether every remote set has been loaded once.
+    ///
+    /// # Errors
+    /// Which one has not, for the readiness page.
+    pub fn ready(&self) -> Result<(), String> {
+        match self.0.iter().find(|issuer| issuer.keys().is_none()) {
+            Some(issuer) => Err(format!("the keys of issuer {:?} are not loaded yet", issuer.name())),
+            None => Ok(()),
+        }
+    }
+
+    /// How old the keys of each remote issuer are, for the metrics; `None`: never loaded.
+    pub fn key_ages(&self) -> impl Iterator<Item = (&str, Option<Duration>)> {
+        let now = Instant::now();
+        self.0.iter().filter_map(move |issuer| issuer.remote().map(|set| (issuer.name(), set.age(now))))
+    }
+}
+
+/// The tasks that keep remote sets fresh, until this is dropped.
+#[derive(Debug)]
+pub struct RefreshGuard {
+    _tasks: JoinSet<()>,
+}
+
+fn build(config: &config::Issuer, before: Option<&Arc<Issuer>>) -> Result<Arc<Issuer>, IssuerProblem> {
+    let same = before.filter(|before| before.config == *config);
+    let keys = match &config.keys {
+        Keys::JwksUrl { url, insecure } => {
+            if let Some(same) = same {
+                return Ok(Arc::clone(same));
+            }
+            let endpoint = Endpoint::new(url, *insecure, &fetch::tls_config()?)?;
+            let loaded = before.filter(|before| before.config.keys == config.keys).and_then(|before| before.remote());
+            KeySource::Remote(Arc::new(RemoteSet::new(&config.name, endpoint, &config.algorithms, loaded)))
+        }
+        Keys::JwksFile { path } => {
+            let content = read(path)?;
+            if let Some(same) = same.filter(|same| same.was_read_from(&content)) {
+                return Ok(Arc::clone(same));
+            }
+            let (keys, problems) = jwk::load_set(&content, Origin::File, &config.algorithms)
+                .map_err(|source| IssuerProblem::Jwks { path: path.clone(), source })?;
+            for (kid, problem) in problems {
+                tracing::warn!(issuer = config.name, kid, %problem, "a key of the issuer is not used");
+            }
+            KeySource::Fixed { keys: Arc::new(keys), content }
+        }
+        Keys::PemFile { path } => {
+            let content = read(path)?;
+            if let Some(same) = same.filter(|same| same.was_read_from(&content)) {
+                return Ok(Arc::clone(same));
+            }
+            let keys = pem::load(&content, &config.algorithms)
+                .map_err(|source| IssuerProblem::Pem { path: path.clone(), source })?;
+            KeySource::Fixed { keys: Arc::new(keys), content }
+        }
+        Keys::Secret(secret) => {
+            if let Some(same) = same {
+                return Ok(Arc::clone(same));
+            }
+            KeySource::Fixed { keys: Arc::new(secret_keys(&secret.0, &config.algorithms)?), content: Vec::new() }
+        }
+    };
+    Ok(Arc::new(Issuer { config: config.clone(), policy: Policy::new(config), keys }))
+}
+
+impl Issuer {
+    fn was_read_from(&self, found: &[u8]) -> bool {
+        matches!(&self.keys, KeySource::Fixed { content, .. } if content == found)
+    }
+}
+
+fn secret_keys(secret: &[u8], algorithms: &[config::Algorithm]) -> Result<KeySet, KeyProblem> {
+    let algorithm = algorithms.first().ok_or(KeyProblem::Algorithm)?;
+    Ok(KeySet::new(vec![KeyRecord::from_secret(None, *algorithm, secret)?]))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, IssuerProblem> {
+    let read = || {
+        let mut content = Vec::new();
+        // One byte more than fits, so that a set that is too large is noticed.
+        File::open(path)?.take(SET_BYTES_MAX as u64 + 1).read_to_end(&mut content)?;
+        Ok(content)
+    };
+    read().map_err(|source| IssuerProblem::File { path: path.to_owned(), source })
+}

@@ -1,0 +1,116 @@
+//! Keys from elsewhere: a JWK set that is fetched, refreshed in the background and fetched once more when a token
+//! names a key that it lacks.
+//!
+//! Requests come from several workers, each with a runtime of its own; one background task per issuer does all
+//! fetching and publishes each set by swapping a pointer. Requests never fetch: they only ask the task to (see
+//! [`demand`]) and wait a moment.
+
+pub(crate) mod demand;
+pub(crate) mod fetch;
+pub(crate) mod refresh;
+
+use super::keys::KeySet;
+use super::keys::jwk::{self, Origin, SetProblem};
+use crate::config::Algorithm;
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use demand::Demand;
+use fetch::Endpoint;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// For how long a set is used when no newer one can be had.
+const STALE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The remote JWK set of one issuer.
+#[derive(Debug)]
+pub(crate) struct RemoteSet {
+    /// The issuer's name, for the log.
+    issuer: String,
+    endpoint: Endpoint,
+    algorithms: Vec<Algorithm>,
+    loaded: ArcSwapOption<Loaded>,
+    /// How requests ask for a fetch.
+    pub(crate) demand: Demand,
+    /// Fetches that failed since the last good one.
+    failures: AtomicU32,
+}
+
+/// The last good set.
+#[derive(Debug)]
+struct Loaded {
+    keys: Arc<KeySet>,
+    /// As it came, to see whether anything changed and to read it again under other rules after a reload.
+    body: Bytes,
+    at: Instant,
+    /// When to fetch again.
+    refresh_at: Instant,
+}
+
+impl RemoteSet {
+    /// A set that is not loaded yet, or that starts with what `previous` (of the same URL) has loaded.
+    pub(crate) fn new(issuer: &str, endpoint: Endpoint, algorithms: &[Algorithm], previous: Option<&Self>) -> Self {
+        let set = Self {
+            issuer: issuer.to_owned(),
+            endpoint,
+            algorithms: algorithms.to_vec(),
+            loaded: ArcSwapOption::empty(),
+            demand: Demand::new(),
+            failures: AtomicU32::new(0),
+        };
+        if let Some(loaded) = previous.and_then(|previous| previous.loaded.load_full())
+            && let Ok((keys, _)) = jwk::load_set(&loaded.body, Origin::Remote, algorithms)
+        {
+            let (body, at, refresh_at) = (loaded.body.clone(), loaded.at, loaded.refresh_at);
+            set.loaded.store(Some(Arc::new(Loaded { keys: Arc::new(keys), body, at, refresh_at })));
+        }
+        set
+    }
+
+    /// The keys of the last good set.
+    pub(crate) fn keys(&self) -> Option<Arc<KeySet>> {
+        self.loaded.load().as_ref().map(|loaded| Arc::clone(&loaded.keys))
+    }
+
+    /// The generation of the last good set.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        self.loaded.load().as_ref().map(|loaded| loaded.keys.generation())
+    }
+
+    /// How old the last good set is; `None`: never loaded.
+    pub(crate) fn age(&self, now: Instant) -> Option<Duration> {
+        self.loaded.load().as_ref().map(|loaded| now.saturating_duration_since(loaded.at))
+    }
+
+    /// Takes over a body that was fetched. An unchanged one keeps its keys and so every verified token.
+    fn take_over(&self, body: Bytes, at: Instant, refresh_at: Instant) -> Result<(), SetProblem> {
+        let current = self.loaded.load_full();
+        let keys = match current {
+            Some(current) if current.body == body => Arc::clone(&current.keys),
+            _ => {
+                let (keys, problems) = jwk::load_set(&body, Origin::Remote, &self.algorithms)?;
+                for (kid, problem) in problems {
+                    tracing::warn!(issuer = self.issuer, kid, %problem, "a key of the issuer is not used");
+                }
+                Arc::new(keys)
+            }
+        };
+        self.loaded.store(Some(Arc::new(Loaded { keys, body, at, refresh_at })));
+        self.failures.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Notes a fetch that failed; a set that is too old is dropped. Returns how many failed in a row.
+    fn note_failure(&self, error: &dyn std::error::Error, now: Instant) -> u32 {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let age_seconds = self.age(now).map(|age| age.as_secs());
+        tracing::warn!(issuer = self.issuer, %error, failures, age_seconds, "the issuer's keys could not be fetched");
+        if self.age(now).is_some_and(|age| age > STALE_MAX) {
+            tracing::error!(issuer = self.issuer, "the issuer's keys are too old and no longer used");
+            self.loaded.store(None);
+        }
+        failures
+    }
+}

@@ -1,0 +1,39 @@
+//! The proof that a request may go on.
+
+use super::verified::Verified;
+use http::HeaderMap;
+use serve::contract::identity::Identity;
+use std::sync::Arc;
+
+/// Made only by [`RouteRule::authorize`](super::RouteRule::authorize); whatever acts on a request demands one, so a
+/// route without a decision does not compile.
+#[derive(Debug, Clone)]
+pub struct Permit {
+    verified: Option<Arc<Verified>>,
+}
+
+impl Permit {
+    /// For a caller whose token passed, or for anybody where the route says so.
+    pub(super) fn grant(verified: Option<Arc<Verified>>) -> Self {
+        Self { verified }
+    }
+
+    /// Who the caller is; `None` for nobody in particular.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Arc<Identity>> {
+        self.verified.as_ref().map(|verified| verified.identity())
+    }
+
+    /// The verified token, with what revocations look at.
+    #[must_use]
+    pub fn verified(&self) -> Option<&Arc<Verified>> {
+        self.verified.as_ref()
+    }
+
+    /// Sets the `X-Auth-*` fields, without the assertion, on a request whose forged ones were stripped before.
+    pub fn write_fields(&self, headers: &mut HeaderMap) {
+        if let Some(verified) = &self.verified {
+            verified.fields().write(headers);
+        }
+    }
+}

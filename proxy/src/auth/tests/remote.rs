@@ -1,0 +1,253 @@
+//! Remote sets over a real connection: rotation, one shared fetch, failures, limits.
+
+use super::support::{NOW, Signer, at, bearer, claims, issuer, route, set_of};
+use crate::auth::{Issuers, Refusal, RouteRule, TokenCache};
+use crate::config::Keys;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// An issuer's web server whose answer the test sets.
+struct Web {
+    port: u16,
+    answer: Mutex<Response<Full<Bytes>>>,
+    hits: watch::Sender<usize>,
+    /// Answers wait while this is true.
+    held: watch::Sender<bool>,
+}
+
+impl Web {
+    async fn start(body: String) -> Arc<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let web = Arc::new(Self {
+            port: listener.local_addr().expect("an address").port(),
+            answer: Mutex::new(Response::new(body.into())),
+            hits: watch::Sender::new(0),
+            held: watch::Sender::new(false),
+        });
+        let serving = Arc::clone(&web);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let web = Arc::clone(&serving);
+                tokio::spawn(async move {
+                    let service = service_fn(|request| Arc::clone(&web).respond(request));
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        web
+    }
+
+    async fn respond(self: Arc<Self>, _: Request<hyper::body::Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+        self.hits.send_modify(|hits| *hits += 1);
+        let mut held = self.held.subscribe();
+        held.wait_for(|held| !held).await.expect("the sender lives");
+        let answer = self.answer.lock().expect("no panic");
+        let mut response = Response::new(answer.body().clone());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = answer.headers().clone();
+        Ok(response)
+    }
+
+    fn set(&self, answer: Response<Full<Bytes>>) {
+        *self.answer.lock().expect("no panic") = answer;
+    }
+
+    fn hits(&self) -> usize {
+        *self.hits.borrow()
+    }
+
+    async fn until_hits(&self, count: usize) {
+        self.hits.subscribe().wait_for(|hits| *hits >= count).await.expect("the sender lives");
+    }
+
+    fn issuer(&self) -> crate::config::Issuer {
+        let url = format!("http://127.0.0.1:{}/jwks", self.port).parse().expect("a URL");
+        issuer(Keys::JwksUrl { url, insecure: false })
+    }
+}
+
+async fn loaded(issuers: &Issuers, web: &Web) -> RouteRule {
+    let rule = RouteRule::new(&route(), issuers).expect("a rule");
+    web.until_hits(1).await;
+    // The first answer is on its way: a request may wait for it like any other.
+    while issuers.ready().is_err() {
+        tokio::task::yield_now().await;
+    }
+    rule
+}
+
+async fn ask(rule: &RouteRule, signer: &Signer) -> Result<(), Refusal> {
+    let headers = bearer(&signer.sign(&claims(json!({}))));
+    rule.authorize(&headers, None, &TokenCache::new(0), at(NOW)).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn nobody_is_sent_away_while_keys_rotate_and_all_share_one_fetch() {
+    let (old, new) = (Signer::new("old"), Signer::new("new"));
+    let web = Web::start(set_of(&[&old])).await;
+    let issuers = Issuers::build(&[web.issuer()], None).expect("issuers");
+    assert!(issuers.ready().is_err());
+    let _guard = issuers.spawn_refresh();
+    let rule = loaded(&issuers, &web).await;
+    assert_eq!((ask(&rule, &old).await, web.hits()), (Ok(()), 1));
+
+    web.set(Response::new(set_of(&[&old, &new]).into()));
+    let results = join_all((0..50).map(|_| ask(&rule, &new))).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_eq!(web.hits(), 2, "fifty requests, one fetch");
+    assert_eq!(ask(&rule, &old).await, Ok(()));
+
+    let refusal = ask(&rule, &Signer::new("stranger")).await.expect_err("a key that nobody has");
+    assert_eq!((refusal.status(), refusal.log_reason()), (StatusCode::UNAUTHORIZED, "key_unknown"));
+    assert_eq!(web.hits(), 2, "garbage causes no second fetch within ten seconds");
+}
+
+#[tokio::test]
+async fn garbage_with_an_unknown_kid_causes_no_fetch() {
+    let signer = Signer::new("k1");
+    let web = Web::start(set_of(&[&signer])).await;
+    let issuers = Issuers::build(&[web.issuer()], None).expect("issuers");
+    let _guard = issuers.spawn_refresh();
+    let rule = loaded(&issuers, &web).await;
+    let headers = bearer(&Signer::new("k2").sign(&claims(json!({"aud": "x"}))));
+    assert!(rule.authorize(&headers, None, &TokenCache::new(0), at(NOW)).await.is_err());
+    assert_eq!(web.hits(), 1);
+}
+
+#[tokio::test]
+async fn without_keys_the_answer_is_503_and_never_401() {
+    let signer = Signer::new("k1");
+    let web = Web::start(String::new()).await;
+    web.set(Response::builder().status(500).body(Full::default()).expect("a response"));
+    let issuers = Issuers::build(&[web.issuer()], None).expect("issuers");
+    let rule = RouteRule::new(&route(), &issuers).expect("a rule");
+    let refusal = ask(&rule, &signer).await.expect_err("no task runs yet");
+    assert_eq!((refusal.status(), refusal.code()), (StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable"));
+    let _guard = issuers.spawn_refresh();
+    web.until_hits(1).await;
+    let refusal = ask(&rule, &signer).await.expect_err("the issuer is ill");
+    assert_eq!(refusal.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refusal.retry_after().is_some() && issuers.ready().is_err());
+}
+
+#[tokio::test]
+async fn the_last_good_set_outlives_every_kind_of_bad_answer() {
+    let (good, next) = (Signer::new("good"), Signer::new("next"));
+    let elsewhere = Web::start(set_of(&[&next])).await;
+    let status = |code: u16| Response::builder().status(code).body(Full::from(set_of(&[&next]))).expect("a response");
+    let mut redirect = status(302);
+    let location = format!("http://127.0.0.1:{}/jwks", elsewhere.port);
+    redirect.headers_mut().insert("location", location.parse().expect("a value"));
+    let many: Vec<_> = (0..65).map(|number| Signer::new(&number.to_string())).chain([Signer::new("next")]).collect();
+    for (what, answer) in [
+        ("error", status(500)),
+        ("not found", status(404)),
+        ("redirect", redirect),
+        ("oversize", Response::new(format!("{}{}", set_of(&[&next]), " ".repeat(256 * 1024)).into())),
+        ("too many keys", Response::new(set_of(&many.iter().collect::<Vec<_>>()).into())),
+        ("no JSON", Response::new("<html>".into())),
+        ("no keys", Response::new(r#"{"keys":[]}"#.into())),
+        ("a secret", Response::new(r#"{"keys":[{"kty":"oct","kid":"next","alg":"HS256","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#.into())),
+    ] {
+        let web = Web::start(set_of(&[&good])).await;
+        let issuers = Issuers::build(&[web.issuer()], None).expect("issuers");
+        let _guard = issuers.spawn_refresh();
+        let rule = loaded(&issuers, &web).await;
+        web.set(answer);
+        let refusal = ask(&rule, &next).await.expect_err(what);
+        assert_eq!((refusal.log_reason(), web.hits()), ("key_unknown", 2), "{what}");
+        assert_eq!(ask(&rule, &good).await, Ok(()), "{what}");
+    }
+    assert_eq!(elsewhere.hits(), 0, "redirects are not followed");
+}
+
+#[tokio::test]
+async fn one_bad_key_takes_no_good_one_along() {
+    let (good, twin) = (Signer::new("good"), Signer::new("twin"));
+    let other_twin = Signer::new("twin");
+    let keys = json!({"keys": [
+        {"kty": "RSA", "kid": "odd", "n": "AQAB", "e": 7},
+        {"kty": "EC", "kid": "curve", "crv": "P-256", "x": "AAAA", "y": "AAAA"},
+        {"kty": "AKP", "kid": "future", "alg": "ML-DSA-65", "pub": "AAAA"},
+        {"kty": "OKP", "kid": "enc", "crv": "Ed25519", "use": "enc", "x": good.jwk()["x"]},
+        "not even an object", twin.jwk(), other_twin.jwk(), good.jwk(),
+    ]});
+    let web = Web::start(keys.to_string()).await;
+    let issuers = Issuers::build(&[web.issuer()], None).expect("issuers");
+    let _guard = issuers.spawn_refresh();
+    let rule = loaded(&issuers, &web).await;
+    assert_eq!(ask(&rule, &good).await, Ok(()));
+    assert_eq!(ask(&rule, &twin).await.expect_err("a name for two keys").log_reason(), "key_unknown");
+}
+
+#[tokio::test]
+async fn a_slow_issuer_delays_a_request_by_half_a_second_at_most() {
+    let (old, new) = (Signer::new("old"), Signer::new("new"));
+    let web = Web::start(set_of(&[&old])).await;
+    let issuers = Issuers::build(&[web.issuer()], None).expect("issuers");
+    let _guard = issuers.spawn_refresh();
+    let rule = loaded(&issuers, &web).await;
+    web.held.send_replace(true);
+    web.set(Response::new(set_of(&[&old, &new]).into()));
+    let start = std::time::Instant::now();
+    let refusal = ask(&rule, &new).await.expect_err("nobody knows yet");
+    assert_eq!(refusal.status(), StatusCode::SERVICE_UNAVAILABLE, "not 401: the key may exist");
+    assert!(start.elapsed().as_millis() < 5000, "{:?}", start.elapsed());
+    assert_eq!(ask(&rule, &old).await, Ok(()), "known keys never wait");
+    web.held.send_replace(false);
+    assert_eq!(ask(&rule, &new).await, Ok(()), "joins the fetch under way");
+}
+
+#[tokio::test]
+async fn a_reload_keeps_what_was_fetched() {
+    let signer = Signer::new("k1");
+    let web = Web::start(set_of(&[&signer])).await;
+    let config = web.issuer();
+    let first = Issuers::build(std::slice::from_ref(&config), None).expect("issuers");
+    let guard = first.spawn_refresh();
+    loaded(&first, &web).await;
+    let other_rules = crate::config::Issuer { audiences: vec!["notes".into()], ..config };
+    let second = Issuers::build(&[other_rules], Some(&first)).expect("issuers");
+    let _new_guard = second.spawn_refresh();
+    drop((first, guard));
+    assert_eq!(second.ready(), Ok(()));
+    let rule = RouteRule::new(&route(), &second).expect("a rule");
+    assert_eq!((ask(&rule, &signer).await, web.hits()), (Ok(()), 1));
+    assert!(second.key_ages().all(|(name, age)| name == "id" && age.is_some()));
+}
+
+#[test]
+fn requests_of_other_runtimes_wait_for_the_task_of_this_one() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let main = runtime();
+    let (old, new) = (Signer::new("old"), Signer::new("new"));
+    main.block_on(async {
+        let web = Web::start(set_of(&[&old])).await;
+        let issuers = Issuers::build(&[web.issuer()], None).expect("issuers");
+        let _guard = issuers.spawn_refresh();
+        let rule = Arc::new(loaded(&issuers, &web).await);
+        web.set(Response::new(set_of(&[&old, &new]).into()));
+        let new = Arc::new(new);
+        let workers: Vec<_> = (0..3)
+            .map(|_| {
+                let (rule, new) = (Arc::clone(&rule), Arc::clone(&new));
+                tokio::task::spawn_blocking(move || runtime().block_on(ask(&rule, &new)))
+            })
+            .collect();
+        for worker in workers {
+            assert_eq!(worker.await.expect("a worker"), Ok(()));
+        }
+        assert_eq!(web.hits(), 2);
+    });
+}

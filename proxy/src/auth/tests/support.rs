@@ -1,0 +1,122 @@
+//! Issuers that sign with keys of their own, and the configuration that believes them.
+
+use crate::auth::{Issuers, Permit, Refusal, RouteRule, TokenCache};
+use crate::config::{self, Algorithm, AuthMode, ErrorShape, Keys, RequiredClaim, RouteAuth, TokenSource};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The time of every test, in seconds since 1970.
+pub(super) const NOW: u64 = 1_800_000_000;
+
+/// An Ed25519 key with a name.
+pub(super) struct Signer {
+    pub(super) kid: String,
+    pair: Ed25519KeyPair,
+}
+
+impl Signer {
+    pub(super) fn new(kid: &str) -> Self {
+        Self { kid: kid.to_owned(), pair: Ed25519KeyPair::generate().expect("a key") }
+    }
+
+    pub(super) fn jwk(&self) -> Value {
+        let x = URL_SAFE_NO_PAD.encode(self.pair.public_key());
+        json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": self.kid, "x": x})
+    }
+
+    /// A token with this header and these claims, signed whatever they say.
+    pub(super) fn sign_raw(&self, header: &str, claims: &str) -> String {
+        let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let signature = URL_SAFE_NO_PAD.encode(self.pair.sign(input.as_bytes()));
+        format!("{input}.{signature}")
+    }
+
+    pub(super) fn sign(&self, claims: &Value) -> String {
+        self.sign_raw(&json!({"alg": "EdDSA", "typ": "JWT", "kid": self.kid}).to_string(), &claims.to_string())
+    }
+}
+
+/// Good claims, with changes; `null` removes one.
+pub(super) fn claims(changes: Value) -> Value {
+    let mut claims = json!({
+        "iss": "https://id.example", "aud": "notes", "sub": "ann", "jti": "t1", "sid": "s1",
+        "iat": NOW - 10, "exp": NOW + 290, "scope": "notes:read notes:write", "roles": ["editor"],
+    });
+    for (name, value) in changes.as_object().expect("an object") {
+        if value.is_null() {
+            claims.as_object_mut().expect("an object").remove(name);
+        } else {
+            claims[name] = value.clone();
+        }
+    }
+    claims
+}
+
+pub(super) fn set_of(signers: &[&Signer]) -> String {
+    json!({"keys": signers.iter().map(|signer| signer.jwk()).collect::<Vec<_>>()}).to_string()
+}
+
+/// A file that lives as long as the test's directory.
+pub(super) fn file(directory: &tempfile::TempDir, name: &str, content: &str) -> PathBuf {
+    let path = directory.path().join(name);
+    std::fs::write(&path, content).expect("a file");
+    path
+}
+
+pub(super) fn issuer(keys: Keys) -> config::Issuer {
+    config::Issuer {
+        name: "id".into(),
+        iss: Some("https://id.example".into()),
+        keys,
+        algorithms: vec![Algorithm::EdDSA],
+        types: vec!["jwt".into(), "at+jwt".into()],
+        audiences: vec!["notes".into(), "mail".into()],
+        leeway: Duration::from_secs(30),
+        lifetime_max: Duration::from_secs(24 * 60 * 60),
+        require: vec![RequiredClaim::Exp, RequiredClaim::Iss, RequiredClaim::Aud, RequiredClaim::Sub],
+        subject_claim: "sub".into(),
+        must: Default::default(),
+        errors: ErrorShape::Problem,
+        realm: "id".into(),
+    }
+}
+
+pub(super) fn route() -> RouteAuth {
+    RouteAuth {
+        mode: AuthMode::Required,
+        issuers: vec!["id".into()],
+        audiences: Vec::new(),
+        claims: Vec::new(),
+        token_from: vec![TokenSource::Header],
+        forward_token: false,
+    }
+}
+
+/// One issuer with a static set of one key, and a route that believes it.
+pub(super) fn rule_with(signer: &Signer, issuer_is: impl FnOnce(&mut config::Issuer), auth: &RouteAuth) -> RouteRule {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut issuer = issuer(Keys::JwksFile { path: file(&directory, "jwks.json", &set_of(&[signer])) });
+    issuer_is(&mut issuer);
+    let issuers = Issuers::build(&[issuer], None).expect("issuers");
+    RouteRule::new(auth, &issuers).expect("a rule")
+}
+
+pub(super) fn bearer(token: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", HeaderValue::try_from(format!("Bearer {token}")).expect("a value"));
+    headers
+}
+
+pub(super) fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+/// Asks a rule about a token without a cache.
+pub(super) async fn ask(rule: &RouteRule, token: &str) -> Result<Permit, Refusal> {
+    rule.authorize(&bearer(token), None, &TokenCache::new(0), at(NOW)).await
+}

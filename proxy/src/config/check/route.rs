@@ -1,0 +1,150 @@
+//! `[[route]]`: its match and its limits, and whether any request can reach it.
+
+use super::{Checked, Names, action, auth};
+use crate::config::file::maps::{Map, Wanted};
+use crate::config::file::route as file;
+use crate::config::read::{At, Context};
+use crate::config::{Action, Listener, Route, RouteMatch, RoutePolicy, Site};
+use http::{HeaderName, HeaderValue, Method, header};
+
+/// Fields that the connection owns (RFC 9110 section 7.6.1) or that must agree with the body.
+const FIXED_FIELDS: [HeaderName; 6] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::TRAILER,
+    HeaderName::from_static("keep-alive"),
+];
+
+pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'_>) -> Checked<Route> {
+    let file::Route {
+        written: keys,
+        r#match: path,
+        name,
+        site,
+        methods,
+        headers,
+        auth: mode,
+        issuers,
+        audiences,
+        claims,
+        token_from,
+        forward_token,
+        body_bytes_max,
+        progress_timeout,
+        response_timeout,
+        total_timeout,
+        response_headers,
+        files,
+        forward,
+        redirect,
+        respond,
+    } = written;
+    if let Some(site) = site.as_ref().filter(|site| !names.sites.contains(&site.value.0)) {
+        let known: Vec<&str> = names.sites.iter().map(String::as_str).collect();
+        context.unknown(site.at, format!("there is no site `{}`", site.value.0), &known);
+    }
+    if let Some(methods) = &methods {
+        super::twice(methods, |method| format!("`{method}`"), context);
+    }
+    let written_action = action::ActionKeys { files, forward, redirect, respond };
+    let action = action::action(written_action, path.as_ref(), &keys, names, context);
+    if let (Some(Action::Files(_)), Some(methods)) = (&action, &methods)
+        && !methods.iter().any(|method| method.value == Method::GET || method.value == Method::HEAD)
+    {
+        context.problem(methods.at, "files are only served for GET and HEAD, so this route would refuse every request");
+    }
+    let forwards = keys.at("forward").is_some();
+    if !forwards {
+        super::no_effect(&keys.among(&["response_timeout", "forward_token"]), "without `forward`", context);
+    }
+    let written_auth = auth::AuthKeys { mode, issuers, audiences, claims, token_from, forward_token };
+    let auth = auth::auth(written_auth, &keys, names, context);
+    let response_headers = response_headers.map(|headers| set_headers(headers.value, context)).unwrap_or_default();
+    let path = path?;
+    Some(At {
+        at: path.at,
+        value: Route {
+            name: name.map_or_else(|| path.value.text.clone(), |name| name.value.0),
+            matcher: RouteMatch {
+                site: site.map(|site| site.value.0),
+                path: path.value,
+                methods: methods.map(|methods| methods.iter().map(|m| m.value.clone()).collect()).unwrap_or_default(),
+                headers: headers.map(|headers| wanted(headers.value, context)).unwrap_or_default(),
+            },
+            policy: RoutePolicy {
+                auth: auth?,
+                body_bytes_max: body_bytes_max?.value.0,
+                progress_timeout: progress_timeout?.value.0,
+                response_timeout: response_timeout?.value.0,
+                total_timeout: total_timeout.map(|timeout| timeout.value.0),
+                response_headers,
+            },
+            action: action?,
+        },
+    })
+}
+
+fn wanted(headers: Map<HeaderName, Wanted>, context: &mut Context<'_>) -> Vec<(HeaderName, Option<HeaderValue>)> {
+    let mut fields = Vec::new();
+    for (name, wanted) in headers.0 {
+        if name.value == header::HOST {
+            context.problem(name.at, "the host is matched by the site").help("write `site = \"NAME\"`");
+        }
+        fields.push((
+            name.value,
+            match wanted {
+                Wanted::Present => None,
+                Wanted::Value(value) => Some(value),
+            },
+        ));
+    }
+    fields
+}
+
+fn set_headers(headers: Map<HeaderName, HeaderValue>, context: &mut Context<'_>) -> Vec<(HeaderName, HeaderValue)> {
+    for (name, _) in &headers.0 {
+        if FIXED_FIELDS.contains(&name.value) {
+            let message = format!("`{}` belongs to the connection and cannot be set", name.value);
+            context.problem(name.at, message);
+        }
+    }
+    headers.0.into_iter().map(|(name, value)| (name.value, value)).collect()
+}
+
+/// Reports routes of sites that no listener can serve.
+pub(super) fn reachable(
+    routes: &[Checked<Route>],
+    sites: &[Checked<Site>],
+    listeners: &[Checked<Listener>],
+    context: &mut Context<'_>,
+) {
+    // With a listener missing from the list, anything could still be reached by it.
+    let Some(listeners) = listeners.iter().map(|l| l.as_ref().map(|l| &l.value)).collect::<Option<Vec<_>>>() else {
+        return;
+    };
+    if listeners.is_empty() {
+        return;
+    }
+    let mut serving =
+        listeners.iter().filter(|listener| listener.redirect_to_https.is_none() || listener.tls).peekable();
+    if serving.peek().is_none() {
+        context
+            .problems
+            .add(None, "every listener redirects, so no route can ever match")
+            .help("add a listener with TLS");
+        return;
+    }
+    let only_tls = serving.all(|listener| listener.tls);
+    for route in routes.iter().flatten() {
+        let site = sites.iter().flatten().find(|site| Some(&site.value.name) == route.value.matcher.site.as_ref());
+        if let Some(site) = site.filter(|site| only_tls && site.value.tls.is_none()) {
+            let name = &site.value.name;
+            context
+                .problem(route.at, format!("this route can never match: the site `{name}` has no certificate, and every listener speaks TLS"))
+                .note_at(site.at, format!("site `{name}`"))
+                .help("give the site `tls`, or add a listener with `tls = false`");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `[server]`, `[admin]` and `[log]`.
+
+use crate::config::file;
+use crate::config::node::{Kind, Node};
+use crate::config::read::{At, Context, Written};
+use crate::config::source::Span;
+use crate::config::{Admin, Log, Server};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// Where the proxy keeps what it makes itself, below the working directory.
+const STATE: &str = "./var/portcullis";
+
+/// The table, or one with every default when it was not written.
+fn or_defaults<T: Written>(written: Option<At<T>>, context: &mut Context<'_>) -> Option<At<T>> {
+    let at = Span { source: 0, start: 0, end: 0 };
+    let empty = Node { at, kind: Kind::Table(Vec::new()), referred: false };
+    written.or_else(|| T::read(&empty, context).map(|value| At { value, at }))
+}
+
+pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_>) -> Option<Server> {
+    let file::Server {
+        written: keys,
+        threads,
+        connections_max,
+        drain_timeout,
+        state,
+        trusted_proxies,
+        identity_headers,
+    } = or_defaults(written, context)?.value;
+    super::twice(trusted_proxies.as_deref()?, ToString::to_string, context);
+    super::twice(identity_headers.as_deref()?, |name| format!("`{name}`"), context);
+    let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = match keys.at("threads") {
+        Some(_) => NonZeroUsize::new(threads?.value.0 as usize)?,
+        None => cores(),
+    };
+    Some(Server {
+        threads,
+        connections_max: connections_max?.value.0 as usize,
+        drain_timeout: drain_timeout?.value.0,
+        state: state.map_or_else(|| PathBuf::from(STATE), |path| path.value.0),
+        trusted_proxies: trusted_proxies?.iter().map(|net| net.value).collect(),
+        identity_headers: identity_headers?.value.0.into_iter().map(|name| name.value).collect(),
+    })
+}
+
+/// The outer `None` is a mistake, the inner one a listener that is switched off.
+pub(super) fn admin(written: Option<At<file::Admin>>, context: &mut Context<'_>) -> Option<Option<At<Admin>>> {
+    let file::Admin { written: keys, enabled, address } = or_defaults(written, context)?.value;
+    if !enabled?.value {
+        super::no_effect(&keys.among(&["address"]), "when `enabled` is false", context);
+        return Some(None);
+    }
+    let address = address?;
+    let at = keys.at("address").map_or(keys.table, |_| address.at);
+    Some(Some(At { value: Admin { address: address.value }, at }))
+}
+
+pub(super) fn log(written: Option<At<file::Log>>, context: &mut Context<'_>) -> Option<Log> {
+    let file::Log { written: _, format, level, access } = or_defaults(written, context)?.value;
+    Some(Log { format: format?.value, level: level?.value.0, access: access?.value })
+}

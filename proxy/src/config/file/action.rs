@@ -1,0 +1,98 @@
+//! What a route does: `files`, `forward`, `redirect` or `respond`.
+
+use super::values::{Below, FilePath, Text};
+use crate::config::node::{Kind, Node};
+use crate::config::read::{About, At, Context, Keys, Written};
+use crate::config::units::{Number, Size};
+use http::HeaderValue;
+use serde_json::{Value, json};
+
+table! {
+    /// Serve files from a directory.
+    Files as "route.files" => {
+        /// The directory; nothing outside is ever opened.
+        required root: FilePath,
+        /// The file that a directory stands for.
+        default("index.html") index: Below,
+        /// Served with 200 for paths that match no file and look like no asset: for single-page applications.
+        optional fallback: Below,
+        /// Whether the literal beginning of the route's match is cut off before the path is looked up below `root`:
+        /// with `/docs/**`, `/docs/a.html` is `ROOT/a.html`.
+        default(false) strip_prefix: bool,
+        /// `Cache-Control` of every file. Left out: `no-cache` for pages, a day for the rest, a year and immutable for
+        /// fingerprinted names.
+        optional cache_control: HeaderValue,
+        /// Files up to this size are kept in memory by each worker.
+        default("256KiB") cached_bytes_max: Size<0, { 1 << 30 }>,
+    }
+}
+
+table! {
+    /// Forward to an upstream. `forward = "app"` is short for `forward = { upstream = "app" }`.
+    Forward as "route.forward" => {
+        /// The upstream's name.
+        required upstream: Text,
+        /// The directory in which the path of an `X-Accel-Redirect` answer is looked up. Left out: the field is dropped
+        /// and the answer passed on as it is.
+        optional internal_root: FilePath,
+    }
+}
+
+table! {
+    /// Send the client elsewhere.
+    Redirect as "route.redirect" => {
+        /// The target, with `{host}`, `{path}` and `{query}` filled in; `{query}` includes its `?`.
+        required to: Text,
+        /// 301, 302, 303, 307 or 308.
+        default(308) status: Number<300, 399>,
+    }
+}
+
+table! {
+    /// A fixed answer.
+    Respond as "route.respond" => {
+        /// Any final status.
+        default(200) status: Number<200, 599>,
+        /// The body.
+        default("") body: String,
+        /// Its type.
+        default("text/plain; charset=utf-8") content_type: HeaderValue,
+    }
+}
+
+/// Written as the name of an upstream, or as the table.
+#[derive(Debug)]
+pub(in crate::config) struct ForwardTo(pub(in crate::config) Forward);
+
+impl Written for ForwardTo {
+    fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Text(_) => {
+                let upstream = Text::read(node, context).map(|value| At { value, at: node.at })?;
+                Some(Self(Forward {
+                    written: Keys { table: node.at, keys: Vec::new() },
+                    upstream: Some(upstream),
+                    internal_root: None,
+                }))
+            }
+            Kind::Table(_) => Forward::read(node, context).map(Self),
+            Kind::Broken => None,
+            _ => {
+                context.expected::<Self>(node);
+                None
+            }
+        }
+    }
+
+    fn kind() -> String {
+        "the name of an upstream, or `{ upstream = ... }`".to_owned()
+    }
+
+    fn schema() -> Value {
+        json!({ "anyOf": [{ "type": "string" }, Forward::schema()] })
+    }
+
+    fn about() -> Option<&'static About> {
+        Forward::about()
+    }
+}

@@ -1,0 +1,84 @@
+//! `[[route]]`: match, policy and action.
+
+use super::action::{Files, ForwardTo, Redirect, Respond};
+use super::maps::{Map, Wanted};
+use super::values::{Pointer, Text};
+use crate::config::read::List;
+use crate::config::units::{Size, Timeout};
+use crate::config::{AuthMode, PathPattern, TokenSource};
+use http::{HeaderName, HeaderValue, Method};
+use serde_json::Value;
+
+table! {
+    /// When it applies, what must hold, and exactly one of `files`, `forward`, `redirect` and `respond`.
+    /// The most specific route wins, whatever the order: site, then the longest path, then methods and headers.
+    Route as "route", later: ["limit", "revocation"] => {
+        /// The path: `/about` is exactly that, `*` is any one segment, a final `/**` is everything below.
+        required r#match: PathPattern,
+        /// A stable name for logs. Left out: the match as written.
+        optional name: Text,
+        /// Only for this site. Left out: for every site.
+        optional site: Text,
+        /// Only for these methods. Left out: for any.
+        optional methods: List<Method, 1>,
+        /// Only with these header fields: `{ "X-Beta" = "1" }`, or `true` for any value.
+        optional headers: Map<HeaderName, Wanted>,
+        /// Who may use it. `required`: no valid token is 401. `optional`: absent is fine, broken is 401. `public`:
+        /// tokens are not looked at.
+        default("required") auth: AuthMode,
+        /// The issuers that are believed here. Left out: all of them.
+        optional issuers: List<Text, 1>,
+        /// Narrows the issuers' audiences.
+        optional audiences: List<Text, 1>,
+        /// Rules about claims; all of them must hold, else 403.
+        default([]) claims: List<ClaimRule>,
+        /// Where a token is looked for, in order: `"header"`, `"cookie:NAME"`, `"query:NAME"`. A token in the query is
+        /// redacted in logs and removed before forwarding.
+        default(["header"]) token_from: List<TokenSource, 1>,
+        /// Whether `Authorization` goes to the upstream, for applications that check the token themselves.
+        default(false) forward_token: bool,
+        /// Bytes of a request body: more is 413.
+        default("10MiB") body_bytes_max: Size<0, { 1 << 50 }>,
+        /// Between two pieces of a request body, and between two pieces taken by a reader: then 408. The whole may
+        /// take as long as it needs.
+        default("30s") progress_timeout: Timeout,
+        /// From the end of the request to the head of the upstream's response: then 504.
+        default("60s") response_timeout: Timeout,
+        /// From the head of the request to the end of the response. Left out: unlimited, progress is what counts.
+        optional total_timeout: Timeout,
+        /// Header fields that are set on every response of this route.
+        optional response_headers: Map<HeaderName, HeaderValue>,
+        /// Serve files from a directory.
+        optional files: Files,
+        /// Forward to an upstream: `"app"`, or a table for more.
+        optional forward: ForwardTo,
+        /// Send the client elsewhere.
+        optional redirect: Redirect,
+        /// A fixed answer.
+        optional respond: Respond,
+    }
+}
+
+words!(AuthMode, "kind of access", {
+    "required" => AuthMode::Required,
+    "optional" => AuthMode::Optional,
+    "public" => AuthMode::Public,
+});
+
+table! {
+    /// What a claim must be: `path` and exactly one test.
+    ClaimRule as "route.claims" => {
+        /// A JSON pointer (RFC 6901) into the claims: `/scope`, `/realm/roles`.
+        required path: Pointer,
+        /// The claim is equal to this.
+        optional equals: Value,
+        /// The claim, or one of its items when it is a list, is one of these.
+        optional any_of: List<Value, 1>,
+        /// The claim is a list that holds each of these.
+        optional all_of: List<Value, 1>,
+        /// The claim is a text of words between spaces, as scopes are, and this is one of them.
+        optional contains_word: Text,
+        /// The claim is there (`true`) or is not (`false`).
+        optional exists: bool,
+    }
+}

@@ -1,0 +1,322 @@
+//! The effective configuration as TOML: every default filled in, every secret redacted.
+//!
+//! What is printed is itself a configuration: put the secrets back and it means the same. Each type is taken apart
+//! without `..`, so that a new part does not compile until it is printed.
+
+use super::problem::REDACTED;
+use super::units::{Spelled, duration, size};
+use super::{
+    Action, Admin, ClaimRule, ClaimTest, Config, EndpointAddress, Files, Forward, Issuer, KeyFile, Keys, Listener,
+    ListenerLimits, Log, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Server, Site, Tls, TokenSource,
+    Upstream,
+};
+use http::{HeaderName, HeaderValue};
+use serde_json::Value;
+use std::fmt::Display;
+use std::path::Path;
+use std::time::Duration;
+
+/// The effective configuration.
+#[must_use]
+pub fn print(config: &Config) -> String {
+    let Config { server, admin, log, listeners, sites, upstreams, issuers, routes } = config;
+    let mut page = Page::default();
+    print_server(&mut page, server);
+    page.table("[admin]");
+    match admin {
+        Some(Admin { address }) => page.key("address", text(address)),
+        None => page.key("enabled", false),
+    }
+    let Log { format, level, access } = log;
+    page.table("[log]");
+    page.key("format", text(format.spelled()));
+    page.key("level", text(level));
+    page.key("access", access);
+    listeners.iter().for_each(|listener| print_listener(&mut page, listener));
+    sites.iter().for_each(|site| print_site(&mut page, site));
+    upstreams.iter().for_each(|upstream| print_upstream(&mut page, upstream));
+    issuers.iter().for_each(|issuer| print_issuer(&mut page, issuer));
+    routes.iter().for_each(|route| print_route(&mut page, route));
+    page.0
+}
+
+/// TOML in the making.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn table(&mut self, header: impl Display) {
+        let gap = if self.0.is_empty() { "" } else { "\n" };
+        self.0.push_str(&format!("{gap}{header}\n"));
+    }
+
+    fn key(&mut self, key: &str, value: impl Display) {
+        self.0.push_str(&format!("{key} = {value}\n"));
+    }
+}
+
+/// A quoted text, with `${` escaped so that it is no reference when read again.
+fn text(value: impl Display) -> String {
+    quoted(&value.to_string().replace("${", "$${"))
+}
+
+/// On one line: JSON's escapes are all TOML's too, but TOML also escapes DEL.
+fn quoted(value: &str) -> String {
+    Value::from(value).to_string().replace('\u{7f}', "\\u007F")
+}
+
+fn path(value: &Path) -> String {
+    text(value.display())
+}
+
+fn time(value: &Duration) -> String {
+    text(duration(*value))
+}
+
+fn list<T>(items: &[T], each: impl Fn(&T) -> String) -> String {
+    format!("[{}]", items.iter().map(each).collect::<Vec<_>>().join(", "))
+}
+
+fn texts<T: Display>(items: &[T]) -> String {
+    list(items, |item| text(item))
+}
+
+fn inline<K: Display, V: Display>(members: impl IntoIterator<Item = (K, V)>) -> String {
+    let members: Vec<_> = members.into_iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    if members.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", members.join(", ")) }
+}
+
+fn json(value: &Value) -> String {
+    match value {
+        Value::String(value) => text(value),
+        Value::Array(items) => list(items, json),
+        Value::Object(members) => inline(members.iter().map(|(key, value)| (toml_key(key), json(value)))),
+        // JSON null cannot be written in TOML, so it is in no configuration.
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+/// A key, in quotes only where it needs them. Keys hold no references, so `${` is not escaped.
+fn toml_key(key: &str) -> String {
+    let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    if bare { key.to_owned() } else { quoted(key) }
+}
+
+/// An endpoint as it is written.
+pub(super) fn endpoint(endpoint: &EndpointAddress) -> String {
+    match endpoint {
+        EndpointAddress::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+        EndpointAddress::Tcp { host, port } => format!("{host}:{port}"),
+        EndpointAddress::Unix(path) => format!("unix:{}", path.display()),
+    }
+}
+
+fn header_value(value: &HeaderValue) -> String {
+    text(value.to_str().unwrap_or(""))
+}
+
+fn print_server(page: &mut Page, server: &Server) {
+    let Server { threads, connections_max, drain_timeout, state, trusted_proxies, identity_headers } = server;
+    page.table("[server]");
+    page.key("threads", threads);
+    page.key("connections_max", connections_max);
+    page.key("drain_timeout", time(drain_timeout));
+    page.key("state", path(state));
+    page.key("trusted_proxies", texts(trusted_proxies));
+    page.key("identity_headers", texts(identity_headers));
+}
+
+fn print_listener(page: &mut Page, listener: &Listener) {
+    let Listener { name, address, tls, redirect_to_https, limits } = listener;
+    let ListenerLimits {
+        header_bytes_max,
+        header_count_max,
+        uri_bytes_max,
+        handshake_timeout,
+        header_timeout,
+        idle_timeout,
+        send_timeout,
+        streams_max,
+    } = limits;
+    page.table(format_args!("[listener.{}]", toml_key(name)));
+    page.key("address", text(address));
+    page.key("tls", tls);
+    if let Some(port) = redirect_to_https {
+        page.key("redirect_to_https", port);
+    }
+    page.key("header_bytes_max", text(size(*header_bytes_max as u64)));
+    page.key("header_count_max", header_count_max);
+    page.key("uri_bytes_max", text(size(*uri_bytes_max as u64)));
+    page.key("handshake_timeout", time(handshake_timeout));
+    page.key("header_timeout", time(header_timeout));
+    page.key("idle_timeout", time(idle_timeout));
+    page.key("send_timeout", time(send_timeout));
+    page.key("streams_max", streams_max);
+}
+
+fn print_site(page: &mut Page, site: &Site) {
+    let Site { name, hosts, tls } = site;
+    page.table(format_args!("[site.{}]", toml_key(name)));
+    page.key("hosts", texts(hosts));
+    match tls {
+        None => {}
+        Some(Tls::SelfSigned) => page.key("tls", text("self-signed")),
+        Some(Tls::Pem { certificate_file, certificate: _, key: _ }) => {
+            page.key("tls", inline([("certificate", path(certificate_file)), ("key", REDACTED.to_owned())]));
+        }
+    }
+}
+
+fn print_upstream(page: &mut Page, upstream: &Upstream) {
+    let Upstream { name, endpoints, balance, assertion_key, connect_timeout, idle_timeout, idle_max, resolve_every } =
+        upstream;
+    page.table(format_args!("[upstream.{}]", toml_key(name)));
+    page.key("endpoints", list(endpoints, |one| text(endpoint(one))));
+    page.key("balance", text(balance.spelled()));
+    if let Some(KeyFile { path: file, create }) = assertion_key {
+        page.key("assertion_key", inline([("file", path(file)), ("create", create.to_string())]));
+    }
+    page.key("connect_timeout", time(connect_timeout));
+    page.key("idle_timeout", time(idle_timeout));
+    page.key("idle_max", idle_max);
+    page.key("resolve_every", time(resolve_every));
+}
+
+fn print_issuer(page: &mut Page, issuer: &Issuer) {
+    let Issuer {
+        name,
+        iss,
+        keys,
+        algorithms,
+        types,
+        audiences,
+        leeway,
+        lifetime_max,
+        require,
+        subject_claim,
+        must,
+        errors,
+        realm,
+    } = issuer;
+    page.table(format_args!("[issuer.{}]", toml_key(name)));
+    if let Some(iss) = iss {
+        page.key("iss", text(iss));
+    }
+    page.key(
+        "keys",
+        match keys {
+            Keys::JwksUrl { url, insecure: true } => inline([("jwks_url", text(url)), ("insecure", true.to_string())]),
+            Keys::JwksUrl { url, insecure: false } => inline([("jwks_url", text(url))]),
+            Keys::JwksFile { path: file } => inline([("jwks_file", path(file))]),
+            Keys::PemFile { path: file } => inline([("pem_file", path(file))]),
+            Keys::Secret(_) => inline([("secret", REDACTED)]),
+        },
+    );
+    page.key("algorithms", list(algorithms, |algorithm| text(algorithm.spelled())));
+    page.key("types", texts(types));
+    page.key("audiences", texts(audiences));
+    page.key("leeway", time(leeway));
+    page.key("lifetime_max", time(lifetime_max));
+    page.key("require", list(require, |claim| text(claim.spelled())));
+    page.key("subject_claim", text(subject_claim));
+    page.key("must", inline(must.iter().map(|(claim, value)| (toml_key(claim), json(value)))));
+    page.key("errors", text(errors.spelled()));
+    page.key("realm", text(realm));
+}
+
+fn print_route(page: &mut Page, route: &Route) {
+    let Route { name, matcher, policy, action } = route;
+    let RouteMatch { site, path, methods, headers } = matcher;
+    page.table("[[route]]");
+    page.key("match", text(&path.text));
+    page.key("name", text(name));
+    if let Some(site) = site {
+        page.key("site", text(site));
+    }
+    if !methods.is_empty() {
+        page.key("methods", texts(methods));
+    }
+    if !headers.is_empty() {
+        let wanted = |value: &Option<HeaderValue>| value.as_ref().map_or_else(|| true.to_string(), header_value);
+        page.key("headers", inline(headers.iter().map(|(name, value)| (toml_key(name.as_str()), wanted(value)))));
+    }
+    print_policy(page, policy, matches!(action, Action::Forward(_)));
+    print_action(page, action);
+}
+
+fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
+    let RoutePolicy { auth, body_bytes_max, progress_timeout, response_timeout, total_timeout, response_headers } =
+        policy;
+    let RouteAuth { mode, issuers, audiences, claims, token_from, forward_token } = auth;
+    page.key("auth", text(mode.spelled()));
+    if !issuers.is_empty() {
+        page.key("issuers", texts(issuers));
+        page.key("claims", list(claims, claim));
+        page.key("token_from", list(token_from, token_source));
+    }
+    if !audiences.is_empty() {
+        page.key("audiences", texts(audiences));
+    }
+    if forwards {
+        page.key("forward_token", forward_token);
+        page.key("response_timeout", time(response_timeout));
+    }
+    page.key("body_bytes_max", text(size(*body_bytes_max)));
+    page.key("progress_timeout", time(progress_timeout));
+    if let Some(total_timeout) = total_timeout {
+        page.key("total_timeout", time(total_timeout));
+    }
+    if !response_headers.is_empty() {
+        let set = |(name, value): &(HeaderName, HeaderValue)| (toml_key(name.as_str()), header_value(value));
+        page.key("response_headers", inline(response_headers.iter().map(set)));
+    }
+}
+
+fn claim(rule: &ClaimRule) -> String {
+    let ClaimRule { path, test } = rule;
+    let (key, value) = match test {
+        ClaimTest::Equals(value) => ("equals", json(value)),
+        ClaimTest::AnyOf(values) => ("any_of", list(values, json)),
+        ClaimTest::AllOf(values) => ("all_of", list(values, json)),
+        ClaimTest::ContainsWord(word) => ("contains_word", text(word)),
+        ClaimTest::Exists(exists) => ("exists", exists.to_string()),
+    };
+    inline([("path", text(path)), (key, value)])
+}
+
+pub(super) fn token_source(source: &TokenSource) -> String {
+    match source {
+        TokenSource::Header => text("header"),
+        TokenSource::Cookie(name) => text(format_args!("cookie:{name}")),
+        TokenSource::Query(name) => text(format_args!("query:{name}")),
+    }
+}
+
+fn print_action(page: &mut Page, action: &Action) {
+    match action {
+        Action::Files(Files { root, index, fallback, strip_prefix, cache_control, cached_bytes_max }) => {
+            let mut keys = vec![("root", path(root)), ("index", text(index))];
+            keys.extend(fallback.as_ref().map(|fallback| ("fallback", text(fallback))));
+            keys.push(("strip_prefix", strip_prefix.is_some().to_string()));
+            keys.extend(cache_control.as_ref().map(|value| ("cache_control", header_value(value))));
+            keys.push(("cached_bytes_max", text(size(*cached_bytes_max))));
+            page.key("files", inline(keys));
+        }
+        Action::Forward(Forward { upstream, internal_root }) => {
+            let mut keys = vec![("upstream", text(upstream))];
+            keys.extend(internal_root.as_ref().map(|root| ("internal_root", path(root))));
+            page.key("forward", inline(keys));
+        }
+        Action::Redirect(Redirect { to, status }) => {
+            page.key("redirect", inline([("to", text(to)), ("status", status.as_u16().to_string())]));
+        }
+        Action::Respond(Respond { status, body, content_type }) => {
+            let keys = [
+                ("status", status.as_u16().to_string()),
+                ("body", text(body)),
+                ("content_type", header_value(content_type)),
+            ];
+            page.key("respond", inline(keys));
+        }
+    }
+}
