@@ -27,7 +27,7 @@ const RETRY_MS: u64 = 1000;
 /// `event: note` has data `{"kind","note_id","version","by"}`, where kind is created, updated, deleted, shared or
 /// unshared. `event: resync` says that events were missed and the client loads its notes again. `Last-Event-ID`
 /// resumes. A stream ends with the lifetime of an access token, and when the application stops; clients reconnect.
-#[utoipa::path(get, path = "/api/events/", tag = "notebook", params(("Last-Event-ID" = Option<u64>, Header)),
+#[utoipa::path(get, path = "/api/events/", operation_id = "listen_to_events", tag = "notebook", params(("Last-Event-ID" = Option<u64>, Header)),
     responses((status = OK, content_type = "text/event-stream", body = String),
         (status = TOO_MANY_REQUESTS, description = "too_many_streams"),
         (status = SERVICE_UNAVAILABLE, description = "draining")))]

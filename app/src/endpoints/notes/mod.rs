@@ -83,7 +83,7 @@ impl From<NotePage> for NoteListView {
 
 /// The notes that the caller can see: pinned first, then the newest change. A page of very long notes may hold fewer
 /// than the limit.
-#[utoipa::path(get, path = "/api/notes/", tag = "notebook", params(
+#[utoipa::path(get, path = "/api/notes/", operation_id = "list_notes", tag = "notebook", params(
         ("q" = Option<String>, Query, description = "words, each of which must occur in title, text or tags"),
         ("tag" = Option<String>, Query, description = "a tag that the note must have"),
         ("cursor" = Option<String>, Query, description = "the `next` of the page before"),
@@ -99,7 +99,7 @@ pub async fn list(
 }
 
 /// A new note of the caller.
-#[utoipa::path(post, path = "/api/notes/", tag = "notebook", request_body = NoteInput,
+#[utoipa::path(post, path = "/api/notes/", operation_id = "create_note", tag = "notebook", request_body = NoteInput,
     responses((status = CREATED, body = NoteView), (status = BAD_REQUEST, description = "validation"),
         (status = CONFLICT, description = "limit_reached")))]
 pub async fn create(
