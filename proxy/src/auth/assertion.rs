@@ -7,14 +7,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderValue, Method};
 use serde::Serialize;
-use serve::contract::identity::{ASSERTION_LIFETIME_SECONDS, ASSERTION_TYPE, Identity};
+use serde_json::value::RawValue;
+use serve::contract::identity::{ASSERTION_LIFETIME_SECONDS, ASSERTION_TYPE};
 use serve::shared_key::{self, SharedKeyError};
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a request is, for its assertion.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
+pub struct RequestFacts<'a> {
     /// The request's id.
     pub request_id: &'a str,
     /// The method as forwarded.
@@ -30,7 +31,8 @@ pub struct AssertionSigner {
     header: String,
 }
 
-/// [`serve::contract::identity::Assertion`] with borrowed parts: nothing is copied to be written once.
+/// [`serve::contract::identity::Assertion`] with borrowed parts and the identity in the JSON that was made when its
+/// token was verified.
 #[derive(Serialize)]
 struct Statement<'a> {
     aud: &'a str,
@@ -40,7 +42,7 @@ struct Statement<'a> {
     method: &'a str,
     path: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    identity: Option<&'a Identity>,
+    identity: Option<&'a RawValue>,
 }
 
 impl AssertionSigner {
@@ -63,16 +65,16 @@ impl AssertionSigner {
     /// The value of `X-Auth-Assertion` for one request, made on every route, public ones too: without an identity it
     /// says that the edge let nobody in particular pass.
     #[must_use]
-    pub fn mint(&self, subject: Subject<'_>, permit: &Permit, now: SystemTime) -> HeaderValue {
+    pub fn mint(&self, request: RequestFacts<'_>, permit: &Permit, now: SystemTime) -> HeaderValue {
         let iat = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let statement = Statement {
             aud: &self.audience,
             iat,
             exp: iat + ASSERTION_LIFETIME_SECONDS,
-            request_id: subject.request_id,
-            method: subject.method.as_str(),
-            path: subject.path,
-            identity: permit.identity().map(|identity| &**identity),
+            request_id: request.request_id,
+            method: request.method.as_str(),
+            path: request.path,
+            identity: permit.verified().map(|verified| verified.identity_json()),
         };
         // Texts and numbers always serialise. Were it otherwise, the application would refuse the empty assertion.
         let claims = serde_json::to_vec(&statement).unwrap_or_default();
@@ -103,25 +105,22 @@ mod tests {
     use serve::contract::identity::Assertion;
     use std::time::Duration;
 
+    fn read(value: &HeaderValue, key: &[u8]) -> jsonwebtoken::errors::Result<jsonwebtoken::TokenData<Assertion>> {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_audience(&["app"]);
+        validation.validate_exp = false;
+        jsonwebtoken::decode(value.to_str().expect("ASCII"), &DecodingKey::from_secret(key), &validation)
+    }
+
     #[test]
     fn the_application_reads_what_the_edge_minted() {
         let signer = AssertionSigner::new("app", &[7; 32]);
         let method = Method::POST;
-        let subject = Subject { request_id: "0123", method: &method, path: "/api/notes/\"ü" };
-        let value = signer.mint(subject, &Permit::grant(None), UNIX_EPOCH + Duration::from_secs(1000));
+        let request = RequestFacts { request_id: "0123", method: &method, path: "/api/notes/\"ü" };
+        let value = signer.mint(request, &Permit::grant(None), UNIX_EPOCH + Duration::from_secs(1000));
         assert!(value.is_sensitive());
 
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_audience(&["app"]);
-        validation.validate_exp = false;
-        let read = |key: &[u8]| {
-            jsonwebtoken::decode::<Assertion>(
-                value.to_str().expect("ASCII"),
-                &DecodingKey::from_secret(key),
-                &validation,
-            )
-        };
-        let read_back = read(&[7; 32]).expect("an assertion");
+        let read_back = read(&value, &[7; 32]).expect("an assertion");
         assert_eq!(read_back.header.typ.as_deref(), Some(ASSERTION_TYPE));
         assert_eq!(
             read_back.claims,
@@ -135,6 +134,6 @@ mod tests {
                 identity: None,
             }
         );
-        assert!(read(&[8; 32]).is_err(), "another key");
+        assert!(read(&value, &[8; 32]).is_err(), "another key");
     }
 }

@@ -48,7 +48,8 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, CredentialsProblem> {
         return Ok(None);
     }
     let token = rest.trim_ascii();
-    if token.is_empty() || token.iter().any(u8::is_ascii_whitespace) {
+    // The only blanks that a field value can hold.
+    if token.is_empty() || memchr::memchr2(b' ', b'\t', token).is_some() {
         return Err(CredentialsProblem::Malformed);
     }
     Ok(Some(token))

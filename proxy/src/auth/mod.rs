@@ -37,7 +37,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use assertion::{AssertionSigner, Subject};
+pub use assertion::{AssertionSigner, RequestFacts};
 pub use authorize::{RouteRule, RuleError};
 pub use cache::{CACHE_BYTES_MAX, TokenCache};
 pub use fields::IdentityFields;

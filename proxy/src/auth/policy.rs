@@ -2,7 +2,7 @@
 
 use super::claims::Claims;
 use super::reject::Reason;
-use crate::config::{Issuer, RequiredClaim};
+use crate::config::{Algorithm, Issuer, RequiredClaim};
 use serde_json::Value;
 
 /// An issuer's rules, prepared.
@@ -12,6 +12,7 @@ pub(crate) struct Policy {
     pub(crate) issuer: String,
     /// The exact `iss`; `None`: any.
     pub(crate) iss: Option<String>,
+    algorithms: Vec<Algorithm>,
     types: Vec<String>,
     audiences: Vec<String>,
     leeway_seconds: u64,
@@ -68,6 +69,7 @@ impl Policy {
         Self {
             issuer: issuer.iss.clone().unwrap_or_else(|| issuer.name.clone()),
             iss: issuer.iss.clone(),
+            algorithms: issuer.algorithms.clone(),
             types: issuer.types.iter().map(|typ| typ.to_ascii_lowercase()).collect(),
             audiences: issuer.audiences.clone(),
             leeway_seconds: issuer.leeway.as_secs(),
@@ -76,6 +78,11 @@ impl Policy {
             subject_claim: issuer.subject_claim.clone(),
             must: issuer.must.clone().into_iter().collect(),
         }
+    }
+
+    /// Whether any of this issuer's keys may be used with this algorithm.
+    pub(crate) fn accepts_algorithm(&self, algorithm: Algorithm) -> bool {
+        self.algorithms.contains(&algorithm)
     }
 
     /// Whether tokens of this `typ` (lower-case) are this issuer's.

@@ -4,6 +4,7 @@ use super::claims::Claims;
 use super::fields::IdentityFields;
 use super::policy::{Checked, Policy, Validity};
 use super::reject::Reason;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use serve::contract::identity::Identity;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Verified {
     identity: Arc<Identity>,
+    /// The identity as JSON: every assertion repeats it.
+    identity_json: Box<RawValue>,
     /// The claims that [`Identity`] holds under a name of its own, in their original form, for claim rules.
     lifted: Map<String, Value>,
     fields: IdentityFields,
@@ -40,13 +43,20 @@ impl Verified {
             claims,
         };
         let fields = IdentityFields::new(&identity);
-        Self { identity: Arc::new(identity), lifted, fields, validity: checked.validity, kid }
+        // Texts, numbers and JSON always serialise. Were it otherwise, `null` would say that nobody is known.
+        let identity_json = to_raw_value(&identity).unwrap_or_default();
+        Self { identity: Arc::new(identity), identity_json, lifted, fields, validity: checked.validity, kid }
     }
 
     /// Who it is.
     #[must_use]
     pub fn identity(&self) -> &Arc<Identity> {
         &self.identity
+    }
+
+    /// Who it is, in the JSON of an assertion.
+    pub(crate) fn identity_json(&self) -> &RawValue {
+        &self.identity_json
     }
 
     /// The `X-Auth-*` fields, prepared.
@@ -61,7 +71,7 @@ impl Verified {
         self.validity.issued_at
     }
 
-    /// The `kid` of the key that signed it; for revocations of a key.
+    /// The `kid` of the key that signed it, also where the token does not name it; for revocations of a key.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()

@@ -8,6 +8,7 @@
 
 use super::claims::Claims;
 use super::keys::KeySet;
+use super::keys::record::KeyRecord;
 use super::policy::{Checked, Policy};
 use super::reject::{Reason, Reject};
 use super::token::{CompactJws, Header};
@@ -22,6 +23,14 @@ pub(super) struct Candidate<'a> {
     pub keys: Option<&'a KeySet>,
 }
 
+impl Candidate<'_> {
+    /// Whether the header's `alg` is one that the issuer uses and, where the key is known, the key's own.
+    fn may_have_signed(&self, header: &Header) -> bool {
+        let mismatch = |keys: &KeySet| keys.find(header).err() == Some(Reason::AlgorithmMismatch);
+        self.policy.accepts_algorithm(header.algorithm) && !self.keys.is_some_and(mismatch)
+    }
+}
+
 /// Verifies a token against the issuers that a route believes. `now` is in seconds since 1970. Returns the issuer's
 /// place in `candidates` and what was found.
 ///
@@ -34,10 +43,7 @@ pub(super) fn verify(token: &[u8], candidates: &[Candidate<'_>], now: u64) -> Re
         return Err(Reason::Segments.into());
     }
     let header = Header::parse(&jws.header)?;
-    let all_mismatch = |candidate: &Candidate<'_>| {
-        candidate.keys.is_some_and(|keys| keys.find(&header).err() == Some(Reason::AlgorithmMismatch))
-    };
-    if candidates.iter().all(all_mismatch) {
+    if !candidates.iter().any(|candidate| candidate.may_have_signed(&header)) {
         return Err(Reason::AlgorithmMismatch.into());
     }
 
@@ -45,9 +51,9 @@ pub(super) fn verify(token: &[u8], candidates: &[Candidate<'_>], now: u64) -> Re
     let mut rejected = Rejected::from(Reason::Issuer);
     for (index, candidate) in candidates.iter().enumerate() {
         match attempt(&jws, &header, &claims, candidate, now) {
-            Ok(checked) => {
+            Ok((checked, key)) => {
                 let claims = std::mem::take(&mut claims);
-                return Ok((index, Verified::new(candidate.policy, claims, checked, header.kid)));
+                return Ok((index, Verified::new(candidate.policy, claims, checked, key.kid.clone())));
             }
             // Somebody else's token says nothing; the issuer it belongs to says why.
             Err(reject) if reject.reason == Reason::Issuer => {}
@@ -72,22 +78,29 @@ impl From<Reason> for Rejected {
     }
 }
 
-fn attempt(
+fn attempt<'k>(
     jws: &CompactJws<'_>,
     header: &Header,
     claims: &Claims,
-    candidate: &Candidate<'_>,
+    candidate: &Candidate<'k>,
     now: u64,
-) -> Result<Checked, Reject> {
-    let Candidate { policy, keys } = candidate;
-    let checked = policy.check(claims, now)?;
-    if !policy.accepts_type(header.typ.as_deref()) {
+) -> Result<(Checked, &'k KeyRecord), Reject> {
+    let checked = candidate.policy.check(claims, now)?;
+    if !candidate.policy.accepts_type(header.typ.as_deref()) {
         return Err(Reason::Type.into());
     }
-    let Some(keys) = keys else { return Err(Reason::KeysUnavailable.into()) };
-    keys.verify_signature(jws, header)?;
-    match checked.fault {
-        None => Ok(checked),
-        Some(reason) => Err(Reject { reason, genuine: true }),
+    if !candidate.may_have_signed(header) {
+        return Err(Reason::AlgorithmMismatch.into());
+    }
+    let signature = match candidate.keys {
+        Some(keys) => keys.verify_signature(jws, header),
+        None => Err(Reason::KeysUnavailable),
+    };
+    match (signature, checked.fault) {
+        (Ok(key), None) => Ok((checked, key)),
+        (Ok(_), Some(reason)) => Err(Reject { reason, genuine: true }),
+        // Newer keys would not make an expired token good: tokens from before a rotation must not cause a fetch.
+        (Err(Reason::KeyUnknown | Reason::KeysUnavailable), Some(fault)) => Err(fault.into()),
+        (Err(reason), _) => Err(reason.into()),
     }
 }

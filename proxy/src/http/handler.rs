@@ -8,7 +8,7 @@ use super::stack::Entrance;
 use super::target::Target;
 use super::upgrade::PendingTunnel;
 use super::worker::{Local, WorkerState};
-use crate::auth::{Permit, Subject};
+use crate::auth::{Permit, RequestFacts};
 use crate::files::{FileError, FileRequest, FileServer, SmallFiles};
 use crate::route::{Found, NormalPath};
 use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, RedirectTo, Snapshot};
@@ -173,8 +173,9 @@ async fn forward(
     headers::towards_upstream(&mut head, context, target);
     permit.write_fields(&mut head.headers);
     if let Some(assertions) = &to.assertions {
-        let subject = Subject { request_id: context.request_id.as_str(), method: &head.method, path: head.uri.path() };
-        head.headers.insert(X_AUTH_ASSERTION.clone(), assertions.mint(subject, permit, SystemTime::now()));
+        let facts =
+            RequestFacts { request_id: context.request_id.as_str(), method: &head.method, path: head.uri.path() };
+        head.headers.insert(X_AUTH_ASSERTION.clone(), assertions.mint(facts, permit, SystemTime::now()));
     }
     if let Some(target) = head.uri.path_and_query() {
         head.uri = Uri::from(target.clone());

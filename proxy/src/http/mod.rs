@@ -11,6 +11,8 @@ mod handler;
 mod headers;
 mod stack;
 mod target;
+#[cfg(test)]
+mod tests;
 mod upgrade;
 mod worker;
 

@@ -245,4 +245,39 @@ mod tests {
             assert_eq!(max_age(&headers), expected.map(Duration::from_secs), "{value}");
         }
     }
+
+    #[tokio::test]
+    async fn https_needs_a_certificate_that_is_trusted_for_the_host() {
+        let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+        let certificate = certified.cert.der().clone();
+        let key = rustls_pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let server = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key.into())
+            .expect("a certificate");
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let url: Uri = format!("https://{}/jwks", listener.local_addr().expect("an address")).parse().expect("a URL");
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(stream) = acceptor.accept(stream).await else { continue };
+                let answer = async |_| Ok::<_, std::convert::Infallible>(http::Response::new("{}".to_owned()));
+                let service = hyper::service::service_fn(answer);
+                let server = hyper::server::conn::http1::Builder::new();
+                // The client may leave as it likes.
+                let _ = server.serve_connection(TokioIo::new(stream), service).await;
+            }
+        });
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).expect("a root");
+        let trusting = tls_config_with(roots).expect("TLS");
+        let fetched = Endpoint::new(&url, false, &trusting).expect("an endpoint").fetch().await.expect("a body");
+        assert_eq!((&fetched.body[..], fetched.max_age), (&b"{}"[..], None));
+        let strict = tls_config().expect("TLS");
+        let refused = Endpoint::new(&url, false, &strict).expect("an endpoint").fetch().await;
+        assert!(matches!(refused, Err(FetchError::Connect(_))), "{refused:?}");
+    }
 }

@@ -114,3 +114,51 @@ impl RemoteSet {
         failures
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    fn set() -> RemoteSet {
+        let url = "http://127.0.0.1:1/".parse().expect("a URL");
+        let tls = fetch::tls_config().expect("TLS");
+        RemoteSet::new("id", Endpoint::new(&url, false, &tls).expect("an endpoint"), &[Algorithm::EdDSA], None)
+    }
+
+    fn body(kid: &str) -> Bytes {
+        let x = URL_SAFE_NO_PAD.encode(Ed25519KeyPair::generate().expect("a key").public_key());
+        let key = serde_json::json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x});
+        serde_json::json!({"keys": [key]}).to_string().into()
+    }
+
+    #[test]
+    fn an_unchanged_set_keeps_its_generation_and_a_changed_one_does_not() {
+        let (set, now, first) = (set(), Instant::now(), body("k1"));
+        assert_eq!(set.generation(), None);
+        set.take_over(first.clone(), now, now).expect("a set");
+        let generation = set.generation();
+        set.take_over(first, now, now).expect("a set");
+        assert_eq!(set.generation(), generation);
+        set.take_over(body("k1"), now, now).expect("a set");
+        assert_ne!(set.generation(), generation);
+        let generation = set.generation();
+        assert_eq!(set.take_over(Bytes::from_static(b"{}"), now, now), Err(SetProblem::Malformed));
+        assert_eq!(set.generation(), generation, "a bad answer changes nothing");
+    }
+
+    #[test]
+    fn failures_are_forgiven_for_a_day() {
+        let (set, start) = (set(), Instant::now());
+        set.take_over(body("k1"), start, start).expect("a set");
+        assert_eq!(set.note_failure(&SetProblem::Malformed, start + STALE_MAX), 1);
+        assert!(set.keys().is_some());
+        assert_eq!(set.age(start + STALE_MAX), Some(STALE_MAX));
+        assert_eq!(set.note_failure(&SetProblem::Malformed, start + STALE_MAX + Duration::from_secs(1)), 2);
+        assert!(set.keys().is_none(), "too old to be believed");
+        set.take_over(body("k1"), start, start).expect("a set");
+        assert_eq!(set.note_failure(&SetProblem::Malformed, start), 1, "counted since the last good one");
+    }
+}

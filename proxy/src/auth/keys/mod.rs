@@ -103,12 +103,17 @@ impl KeySet {
         }
     }
 
-    /// Checks the signature alone, without looking at the payload.
+    /// Checks the signature alone, without looking at the payload. Returns the key that made it.
     ///
     /// # Errors
     /// Those of finding the key, and [`Reason::Signature`].
-    pub(crate) fn verify_signature(&self, jws: &CompactJws<'_>, header: &Header) -> Result<(), Reason> {
+    pub(crate) fn verify_signature(&self, jws: &CompactJws<'_>, header: &Header) -> Result<&KeyRecord, Reason> {
         let keys = self.find(header)?;
-        if keys.iter().any(|key| key.verify(jws)) { Ok(()) } else { Err(Reason::Signature) }
+        if let Some(key) = keys.iter().find(|key| key.verify(jws)) {
+            return Ok(key);
+        }
+        // The token names a key, these have no name and none of them is it: so it is one that is not here.
+        let named = header.kid.is_none() || keys.iter().any(|key| key.kid.is_some());
+        Err(if named { Reason::Signature } else { Reason::KeyUnknown })
     }
 }

@@ -1,10 +1,13 @@
 //! A route's rule over whole requests.
 
 use super::support::{NOW, Signer, ask, at, bearer, claims, route, rule_with};
-use crate::auth::TokenCache;
+use crate::auth::{AssertionSigner, RequestFacts, TokenCache};
 use crate::config::{AuthMode, ClaimRule, ClaimTest, ErrorShape, RouteAuth, TokenSource};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue};
 use serde_json::json;
+use serve::contract::identity::Assertion;
 
 fn needs_scope(word: &str) -> ClaimRule {
     ClaimRule { path: "/scope".into(), test: ClaimTest::ContainsWord(word.into()) }
@@ -184,4 +187,18 @@ async fn a_permit_writes_who_it_is() {
     ] {
         assert_eq!(headers[name], value);
     }
+}
+
+#[tokio::test]
+async fn an_assertion_says_who_it_is() {
+    let signer = Signer::new("k1");
+    let rule = rule_with(&signer, |_| {}, &route());
+    let permit = ask(&rule, &signer.sign(&claims(json!({"name": "Ann \"\u{e9}"})))).await.expect("a permit");
+    let request = RequestFacts { request_id: "0123456789", method: &http::Method::GET, path: "/api/notes" };
+    let value = AssertionSigner::new("app", &[7; 32]).mint(request, &permit, at(NOW));
+    let payload = value.to_str().expect("ASCII").split('.').nth(1).expect("a payload");
+    let payload = URL_SAFE_NO_PAD.decode(payload).expect("base64url");
+    let assertion: Assertion = serde_json::from_slice(&payload).expect("an assertion");
+    assert_eq!(assertion.identity.as_ref(), permit.identity().map(|identity| &**identity));
+    assert_eq!((assertion.aud.as_str(), assertion.iat, assertion.exp), ("app", NOW, NOW + 30));
 }

@@ -176,18 +176,22 @@ async fn the_last_good_set_outlives_every_kind_of_bad_answer() {
 async fn one_bad_key_takes_no_good_one_along() {
     let (good, twin) = (Signer::new("good"), Signer::new("twin"));
     let other_twin = Signer::new("twin");
+    let leaked = Signer::new("leaked");
+    let mut published = leaked.jwk();
+    published["d"] = json!("AAAA");
     let keys = json!({"keys": [
         {"kty": "RSA", "kid": "odd", "n": "AQAB", "e": 7},
         {"kty": "EC", "kid": "curve", "crv": "P-256", "x": "AAAA", "y": "AAAA"},
         {"kty": "AKP", "kid": "future", "alg": "ML-DSA-65", "pub": "AAAA"},
         {"kty": "OKP", "kid": "enc", "crv": "Ed25519", "use": "enc", "x": good.jwk()["x"]},
-        "not even an object", twin.jwk(), other_twin.jwk(), good.jwk(),
+        "not even an object", published, twin.jwk(), other_twin.jwk(), good.jwk(),
     ]});
     let web = Web::start(keys.to_string()).await;
     let issuers = Issuers::build(&[web.issuer()], None).expect("issuers");
     let _guard = issuers.spawn_refresh();
     let rule = loaded(&issuers, &web).await;
     assert_eq!(ask(&rule, &good).await, Ok(()));
+    assert_eq!(ask(&rule, &leaked).await.expect_err("anybody can sign").log_reason(), "key_unknown");
     assert_eq!(ask(&rule, &twin).await.expect_err("a name for two keys").log_reason(), "key_unknown");
 }
 

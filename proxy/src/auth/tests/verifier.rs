@@ -83,6 +83,7 @@ fn headers_and_keys_one_by_one() {
         (json!({"alg": "EdDSA", "typ": "dpop+jwt"}), Some(Reason::Type)),
         (json!({"alg": "EdDSA", "kid": "k2"}), Some(Reason::KeyUnknown)),
         (json!({"alg": "HS256", "kid": "k1"}), Some(Reason::AlgorithmMismatch)),
+        (json!({"alg": "HS256", "kid": "k2"}), Some(Reason::AlgorithmMismatch)),
         (json!({"alg": "ES256", "kid": "k1"}), Some(Reason::AlgorithmMismatch)),
         (json!({"alg": "ES256"}), Some(Reason::AlgorithmMismatch)),
         (json!({"alg": "none"}), Some(Reason::AlgorithmUnknown)),
@@ -92,6 +93,10 @@ fn headers_and_keys_one_by_one() {
         let token = bench.signer.sign_raw(&header.to_string(), &good);
         assert_eq!(bench.verify(&token).err().map(|reject| reject.reason), expected, "{header}");
     }
+    let late = bench.signer.sign_raw(r#"{"alg":"EdDSA","kid":"k2"}"#, &claims(json!({"exp": NOW - 60})).to_string());
+    assert_eq!(bench.verify(&late).err(), Some(Reason::Expired.into()), "no reason to fetch keys, nor to tell");
+    let unnamed = bench.verify(&bench.signer.sign_raw(r#"{"alg":"EdDSA"}"#, &good)).expect("the only key");
+    assert_eq!(unnamed.kid(), Some("k1"), "a revoked key is found by its own name");
     let header = r#"{"alg":"EdDSA"}"#;
     for (payload, expected) in [
         ("", Reason::Segments),
