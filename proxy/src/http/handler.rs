@@ -2,9 +2,9 @@
 
 use super::body::ProxyBody;
 use super::context::RequestContext;
+use super::entrance::Entrance;
 use super::error::Cause;
 use super::headers;
-use super::stack::Entrance;
 use super::target::Target;
 use super::upgrade::PendingTunnel;
 use super::worker::{Local, WorkerState};

@@ -6,6 +6,7 @@
 mod access_log;
 mod body;
 mod context;
+mod entrance;
 mod error;
 mod handler;
 mod headers;
