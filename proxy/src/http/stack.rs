@@ -5,7 +5,7 @@ use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::entrance::Entrance;
 use super::error::Cause;
-use super::handler;
+use super::handler::{self, Entrance};
 use super::worker::WorkerState;
 use crate::config::ListenerLimits;
 use futures_util::FutureExt;
