@@ -2,7 +2,6 @@
 
 use super::body::ProxyBody;
 use super::context::RequestContext;
-use super::entrance::Entrance;
 use super::error::Cause;
 use super::headers;
 use super::target::Target;

@@ -6,7 +6,6 @@
 mod access_log;
 mod body;
 mod context;
-mod entrance;
 mod error;
 mod handler;
 mod headers;

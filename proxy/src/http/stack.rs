@@ -3,7 +3,6 @@
 use super::access_log::{Head, Line};
 use super::body::ProxyBody;
 use super::context::RequestContext;
-use super::entrance::Entrance;
 use super::error::Cause;
 use super::handler::{self, Entrance};
 use super::worker::WorkerState;
