@@ -83,7 +83,7 @@ async fn administration_is_for_the_admin_role() {
     let (admin, user) = (stack.sign_in_demo().await, stack.register("alice").await);
     let client = stack.client();
     let refused = client.get("/api/admin/users/").bearer(&user.access).send().await.expect_status(403);
-    assert_eq!(refused.edge_code(), "claim_missing");
+    assert_eq!(refused.edge_code(), "insufficient_scope");
 
     let listed = client.get("/api/admin/users/").bearer(&admin.access).send().await.expect_status(200).json();
     let items = listed["items"].as_array().expect("a list");

@@ -1,6 +1,7 @@
 //! The real front server in process, with one listener or several on port 0.
 
 use crate::client::Client;
+use crate::deadline::within;
 use crate::log::Log;
 use portcullis::config::{self, Config};
 use portcullis::run::{self, Running, StartOptions};
@@ -124,6 +125,12 @@ impl Edge {
     #[must_use]
     pub fn admin(&self) -> Client {
         Client::http(tcp(self.running.admin().expect("an operator's listener")))
+    }
+
+    /// Waits until it says that it is ready, which may take a fetch of keys.
+    pub async fn ready(&self) {
+        let ready = async { while self.admin().get("/readyz").send().await.status != 200 {} };
+        within("the front server to be ready", ready).await;
     }
 
     /// Replaces the configuration, as SIGHUP does.

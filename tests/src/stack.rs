@@ -41,7 +41,7 @@ pub struct User {
 }
 
 impl Stack {
-    /// Starts both on free ports, with an empty database.
+    /// Starts both on free ports, with an empty database, and waits until the stack is ready.
     ///
     /// # Panics
     ///
@@ -54,6 +54,7 @@ impl Stack {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let shipped = std::fs::read_to_string(repository.join("deploy/portcullis.toml")).expect("the shipped file");
         let edge = Edge::start_with(folder, &shipped, variables).await;
+        edge.ready().await;
         let trust = trusting_file(&edge.development_certificate("main"));
         Self { edge, application, trust }
     }

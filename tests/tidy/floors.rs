@@ -14,7 +14,25 @@ const fn room(floor: u8, modules: &'static [&'static str]) -> Room {
     Room { floor, modules }
 }
 
-const SERVE: &[Room] = &[room(0, &["contract"]), room(1, &["body", "listener", "connection", "drain", "telemetry"])];
+const SERVE: &[Room] = &[
+    room(0, &["contract"]),
+    room(
+        1,
+        &[
+            "activity",
+            "body",
+            "connection",
+            "drain",
+            "listener",
+            "probe",
+            "shared_key",
+            "telemetry",
+            "timer",
+            "transport",
+            "worker",
+        ],
+    ),
+];
 
 const PROXY: &[Room] = &[
     room(9, &["main", "cli"]),
@@ -35,13 +53,18 @@ const PROXY: &[Room] = &[
 ];
 
 const APP: &[Room] = &[
-    room(7, &["main"]),
-    room(6, &["host"]),
-    room(5, &["service"]),
-    room(4, &["router"]),
-    room(3, &["endpoints"]),
-    room(2, &["extract", "error", "state"]),
-    room(1, &["store"]),
+    room(9, &["main", "cli", "units"]),
+    room(8, &["run"]),
+    room(7, &["host"]),
+    room(6, &["service"]),
+    room(5, &["router"]),
+    room(4, &["endpoints"]),
+    room(3, &["extract", "error", "state"]),
+    room(2, &["edge"]),
+    room(2, &["live"]),
+    room(2, &["passwords"]),
+    room(2, &["store"]),
+    room(2, &["tokens"]),
     room(1, &["config"]),
     room(0, &["domain"]),
 ];

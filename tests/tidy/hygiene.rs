@@ -15,7 +15,7 @@ fn every_source_file_says_what_it_is_for() {
 
 fn says_what_it_is(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default();
-    first.strip_prefix("//! ").is_some_and(|words| words.contains(' '))
+    first.strip_prefix("//! ").is_some_and(|words| words.ends_with(['.', ':']) || words.contains(' '))
 }
 
 #[test]
