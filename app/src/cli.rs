@@ -3,6 +3,7 @@
 use crate::config::{Config, DatabaseUrl, DemoConfig, EdgeConfig, TokensConfig};
 use crate::run::{self, Running};
 use crate::units::{parse_bytes, parse_duration};
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serve::listener::Address;
 use serve::telemetry::{self, Format};
@@ -54,7 +55,7 @@ struct RunFlags {
     #[arg(long, env = "PORTCULLIS_APP_ASSERTION_KEY", value_name = "FILE")]
     assertion_key: Option<PathBuf>,
     /// Make the shared key if there is none.
-    #[arg(long, env = "PORTCULLIS_APP_ASSERTION_KEY_CREATE")]
+    #[arg(long, env = "PORTCULLIS_APP_ASSERTION_KEY_CREATE", value_parser = FalseyValueParser::new())]
     assertion_key_create: bool,
     /// The issuer that tokens name.
     #[arg(long, env = "PORTCULLIS_APP_ISSUER", default_value = "https://localhost:8443", value_name = "URL")]
@@ -136,7 +137,11 @@ impl RunFlags {
             },
             tokens: TokensConfig::new(self.issuer, self.audience),
             demo: (!self.demo_user.is_empty())
-                .then_some(DemoConfig { username: self.demo_user, password: self.demo_password }),
+                // An empty variable is what compose files make of an unset one.
+                .then_some(DemoConfig {
+                    username: self.demo_user,
+                    password: self.demo_password.filter(|password| !password.is_empty()),
+                }),
             state: self.state,
         }
     }

@@ -12,6 +12,8 @@ use crate::store::{AccountStore, Database, Files, NewUser, SessionStore, StoreEr
 use crate::tokens::{KeyError, SigningKey, Tokens};
 use jiff::Timestamp;
 use serve::shared_key::{SharedKeyError, load_or_create};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -77,7 +79,11 @@ impl std::fmt::Debug for NewDemoUser {
 /// # Errors
 /// What is missing or broken, worded for the operator.
 pub async fn build(config: Config) -> Result<Application, BuildError> {
-    std::fs::create_dir_all(&config.state)
+    // Password hashes and keys live below it: it is this user's alone.
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&config.state)
         .map_err(|source| BuildError::State { path: config.state.clone(), source })?;
     let key = load_or_create(&config.edge.assertion_key, config.edge.assertion_key_create)?;
     let tokens = Tokens::new(SigningKey::load_or_create(&config.keys())?, config.tokens.clone());

@@ -3,6 +3,7 @@
 use portcullis_app::config::DatabaseUrl;
 use portcullis_app::store::{AccountStore, Database};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -139,11 +140,21 @@ fn the_demo_user_is_told_once() {
 }
 
 #[test]
-fn sigterm_drains_and_ends_well() {
-    let state = tempfile::tempdir().expect("a folder");
-    let mut process = Process::start(state.path());
+fn sigterm_drains_and_ends_well_with_every_line_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    let mut process = Process::start(&state);
+    assert_eq!(post(&process.socket, "/api/token/?secret=1", "{}").expect("an answer").0, 400);
     let status = Command::new("kill").arg(process.child.id().to_string()).status().expect("kill runs");
     assert!(status.success());
     assert_eq!(process.child.wait().expect("ended").code(), Some(0));
     assert!(!process.socket.exists());
+    let mut said = String::new();
+    process.stdout.read_to_string(&mut said).expect("text");
+    assert!(said.contains(" POST /api/token/ 400 79B "), "{said}");
+    assert!(!said.contains("secret"), "{said}");
+    for (file, mode) in [("", 0o700), ("app.db", 0o600), ("edge.key", 0o600), ("keys/signing.pem", 0o600)] {
+        let found = std::fs::metadata(state.join(file)).expect(file).permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{file} is this user's alone");
+    }
 }

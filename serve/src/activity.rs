@@ -16,6 +16,8 @@ pub(crate) struct Activity {
     reading_head: AtomicU32,
     /// The peer has not taken what was to be written.
     write_blocked: AtomicU32,
+    /// The head took too long: the stream says so and ends.
+    refused: AtomicU32,
 }
 
 /// What a connection waits for, the longest first in doubt.
@@ -60,6 +62,16 @@ impl Activity {
     pub(crate) fn response_ended(&self) {
         self.in_flight.store(self.in_flight.load(Relaxed).saturating_sub(1), Relaxed);
         self.changed();
+    }
+
+    /// Makes the stream answer an unfinished head with 408 and end, the next time that it is read.
+    pub(crate) fn refuse_head(&self) {
+        self.refused.store(1, Relaxed);
+    }
+
+    /// Whether [`Self::refuse_head`] was called.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused.load(Relaxed) != 0
     }
 
     fn changed(&self) {

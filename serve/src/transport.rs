@@ -74,6 +74,10 @@ impl AsyncWrite for Transport {
 /// Small writes are gathered up to one TLS record (RFC 8446 section 5.1: 2^14 bytes of plaintext).
 const RECORD_BYTES_MAX: usize = 16 * 1024;
 
+/// The answer to a head that does not end (RFC 9110 section 15.5.9). hyper can't be made to answer half a request, so
+/// the stream under it does.
+const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
 /// A transport whose reads and writes are noted, and whose small writes are gathered under TLS.
 ///
 /// HTTP/2 writes each frame on its own. Without gathering each would be a TLS record and a system call; with it the
@@ -130,6 +134,16 @@ impl Watched {
 
 impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.activity.is_refused() {
+            // Nothing of an answer is under way while a head is read, so this can't fall into the middle of one.
+            if self.gathered.is_empty() {
+                self.gathered.extend_from_slice(REQUEST_TIMEOUT);
+            }
+            ready!(self.poll_hand_over(cx))?;
+            ready!(Pin::new(&mut self.transport).poll_flush(cx))?;
+            // The end of the stream: hyper gives up.
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.transport).poll_read(cx, buf);
         if buf.filled().len() > before {

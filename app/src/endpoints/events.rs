@@ -27,14 +27,19 @@ const RETRY_MS: u64 = 1000;
 /// `event: note` has data `{"kind","note_id","version","by"}`, where kind is created, updated, deleted, shared or
 /// unshared. `event: resync` says that events were missed and the client loads its notes again. `Last-Event-ID`
 /// resumes. A stream ends with the lifetime of an access token, and when the application stops; clients reconnect.
-#[utoipa::path(get, path = "/api/events/", tag = "notebook", params(("Last-Event-ID" = Option<u64>, Header)),
+#[utoipa::path(get, path = "/api/events/", operation_id = "listen_to_events", tag = "notebook", params(("Last-Event-ID" = Option<u64>, Header)),
     responses((status = OK, content_type = "text/event-stream", body = String),
-        (status = TOO_MANY_REQUESTS, description = "too_many_streams")))]
+        (status = TOO_MANY_REQUESTS, description = "too_many_streams"),
+        (status = SERVICE_UNAVAILABLE, description = "draining")))]
 pub async fn listen(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, ApiError> {
+    // A stream that ends at once would make its client come back at once.
+    if state.draining.is_cancelled() {
+        return Err(ApiError::unavailable("draining"));
+    }
     // An id that is no number is none of ours: zero is older than all that is kept.
     let seen = headers.get("last-event-id").map(|id| id.to_str().ok().and_then(|id| id.parse().ok()).unwrap_or(0));
     let subscription = state.live.subscribe(caller.user.id, seen).map_err(|TooManyStreams| {

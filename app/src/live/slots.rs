@@ -7,7 +7,7 @@ use uuid::Uuid;
 /// Streams per user: some windows on some devices.
 const STREAMS_PER_USER_MAX: usize = 16;
 
-/// The user has [`STREAMS_PER_USER_MAX`] streams open.
+/// The user has all the streams open that one user may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("at most {STREAMS_PER_USER_MAX} event streams at a time")]
 pub struct TooManyStreams;

@@ -35,6 +35,7 @@ async fn every_case(open: impl AsyncFn() -> Database) {
         sessions::a_revoked_session_refreshes_no_more,
         sessions::what_has_expired_is_forgotten,
         notes::a_note_reads_back_for_those_who_see_it,
+        notes::a_user_owns_only_so_many_notes,
         notes::of_two_writers_of_one_version_one_wins,
         notes::a_share_grants_and_its_end_takes_away,
         notes::only_the_owner_shares_and_never_himself_away,

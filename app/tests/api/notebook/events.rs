@@ -91,6 +91,9 @@ async fn a_stream_ends_with_the_drain() {
     assert_eq!(stream.expect().await.kind(), "created");
     notebook.app.application.begin_drain();
     assert!(stream.next().await.is_none());
+    let request = notebook.request(&ann, Method::GET, "/api/events/").body(Body::empty()).expect("a request");
+    assert_eq!(refusal(&notebook.app.send(request).await), (503, "draining".into()));
+    assert_eq!(notebook.get(&ann, "/api/notes/").await.status, StatusCode::OK, "what ends by itself is still served");
 }
 
 #[tokio::test]

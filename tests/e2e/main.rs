@@ -1,0 +1,25 @@
+//! End to end: real sockets, both servers' libraries in process, one feature a file.
+
+mod access_log;
+mod accounts;
+mod admin;
+mod attachments;
+mod callable;
+mod command_line;
+mod drain;
+mod events;
+mod faults;
+mod files;
+mod forwarding;
+mod identity;
+mod limits;
+mod malformed;
+mod notes;
+mod odd;
+mod pool;
+mod redirect;
+mod reload;
+mod site;
+mod streams;
+mod tls;
+mod tokens;
