@@ -4,7 +4,6 @@ use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
 use super::headers;
-use super::stack::Entrance;
 use super::target::Target;
 use super::upgrade::PendingTunnel;
 use super::worker::{Local, WorkerState};
@@ -25,6 +24,14 @@ use tokio::time::Instant;
 
 /// nginx's name for "serve this file instead", which applications already know.
 static X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
+
+/// What a listener decides about its requests.
+#[derive(Debug)]
+pub(super) struct Entrance {
+    pub(super) redirect_to_https: Option<u16>,
+    pub(super) header_bytes_max: usize,
+    pub(super) uri_bytes_max: usize,
+}
 
 /// Answers one request.
 pub(super) async fn handle(
@@ -80,6 +87,11 @@ pub(super) async fn handle(
 fn check_head(head: &request::Parts, entrance: &Entrance) -> Result<(), Cause> {
     if head.method == Method::CONNECT {
         return Err(Cause::Connect);
+    }
+    // What is no path is neither a resource nor `*` (RFC 9112 section 3.2).
+    let is_path = head.uri.path().starts_with('/') || (head.method == Method::OPTIONS && head.uri.path() == "*");
+    if !is_path {
+        return Err(Cause::Target);
     }
     let target_bytes = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if target_bytes > entrance.uri_bytes_max {

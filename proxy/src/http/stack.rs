@@ -4,7 +4,7 @@ use super::access_log::{Head, Line};
 use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
-use super::handler;
+use super::handler::{self, Entrance};
 use super::worker::WorkerState;
 use crate::config::ListenerLimits;
 use futures_util::FutureExt;
@@ -18,14 +18,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use tower::Service;
-
-/// What a listener decides about its requests.
-#[derive(Debug)]
-pub(super) struct Entrance {
-    pub(super) redirect_to_https: Option<u16>,
-    pub(super) header_bytes_max: usize,
-    pub(super) uri_bytes_max: usize,
-}
 
 /// The front server as a service: one for each connection, all of a worker sharing its state.
 #[derive(Clone)]
