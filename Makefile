@@ -49,7 +49,7 @@ browser-packages:
 	@tests/step.sh 'packages for the tests' tests/packages.sh
 
 fuzz: ## Each fuzz target for FUZZ_SECONDS (default 5), where the nightly toolchain is present
-	@tests/step.sh 'fuzz targets' tests/fuzz.sh
+	@tests/step.sh 'fuzz targets' tests/fuzz/run.sh "$${FUZZ_SECONDS:-5}"
 
 deny: ## Bans, licences and sources of all dependencies, where cargo-deny is installed (advisories: make deny ADVISORIES=1)
 	@tests/step.sh 'dependencies' tests/deny.sh
