@@ -43,7 +43,7 @@ e2e: ## The end-to-end and tidy tests alone
 	@tests/step.sh 'end-to-end tests' tests/run.sh -p portcullis-tests
 
 browser: browser-packages ## The browser test alone
-	@tests/step.sh 'browser test' tests/run.sh -p portcullis-tests --test browser
+	@tests/step.sh 'browser test' tests/run.sh -p portcullis-tests --test e2e site_in_browser
 
 browser-packages:
 	@tests/step.sh 'packages for the tests' tests/packages.sh

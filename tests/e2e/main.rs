@@ -4,6 +4,8 @@ mod access_log;
 mod accounts;
 mod admin;
 mod attachments;
+#[path = "../browser/mod.rs"]
+mod browser;
 mod callable;
 mod command_line;
 mod drain;
@@ -20,6 +22,7 @@ mod pool;
 mod redirect;
 mod reload;
 mod site;
+mod site_in_browser;
 mod streams;
 mod tls;
 mod tokens;
