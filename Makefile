@@ -5,7 +5,7 @@
 # The steps of one command share target/, and their output shall be readable.
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
-.PHONY: help up down logs test check fmt clippy unit e2e browser browser-packages fuzz deny compose-test build images docs clean
+.PHONY: help up down logs test check fmt clippy unit e2e browser browser-packages fuzz deny compose-test bench bench-static bench-proxy build images docs clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -56,6 +56,14 @@ deny: ## Bans, licences and sources of all dependencies, where cargo-deny is ins
 
 compose-test: ## The smoke test over the images, where a Docker engine answers
 	@tests/step.sh 'compose smoke test' tests/compose/smoke.sh
+
+bench: bench-static bench-proxy ## Both benchmarks
+
+bench-static: ## Files: CPU per request beside nginx (root on Debian gets the peers); a table in tests/bench/results/
+	@tests/bench/run.sh static
+
+bench-proxy: ## Forwarding and tokens: CPU per request beside nginx and HAProxy
+	@tests/bench/run.sh proxy
 
 build: ## Both binaries, release profile
 	cargo build --release --locked -p portcullis -p portcullis-app

@@ -1,0 +1,110 @@
+//! The benchmark: the release build of the front server against nginx and HAProxy, side by side in one run.
+//!
+//! Each workload runs in slices of a second or two, interleaved A B C .. C B A, so that a disturbance of the machine
+//! meets all servers alike; what counts is the CPU that a server's processes used per completed request, its median,
+//! and the median of the ratios within the rounds. Servers run on one core, generator and upstream on another. A peer
+//! that is ahead is shown ahead.
+
+mod error;
+mod ground;
+mod load;
+mod machine;
+mod process;
+mod report;
+mod rounds;
+mod server;
+mod slice;
+mod syscalls;
+mod workload;
+
+use clap::{Parser, ValueEnum};
+use error::Error;
+use ground::Ground;
+use process::Process;
+use report::Report;
+use server::{Kind, Server};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use workload::Workload;
+
+/// Measures the front server side by side with nginx and HAProxy.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis-bench")]
+struct Arguments {
+    /// Which workloads.
+    group: Group,
+    /// Only the workloads with these names.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Rounds of each workload; the result is their median.
+    #[arg(long, env = "BENCH_ROUNDS", default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of one server's slice in a round.
+    #[arg(long, env = "BENCH_SECONDS", default_value_t = 2)]
+    seconds: u64,
+    /// The core of the servers.
+    #[arg(long, default_value_t = 0)]
+    server_core: usize,
+    /// The core of generator and upstream.
+    #[arg(long, default_value_t = 1)]
+    load_core: usize,
+    /// Where the table is written.
+    #[arg(long, default_value = "tests/bench/results")]
+    results: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Group {
+    Static,
+    Proxy,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Error> {
+    let cores = machine::Cores { server: arguments.server_core, load: arguments.load_core };
+    let (group, all) = match arguments.group {
+        Group::Static => ("static", workload::STATIC),
+        Group::Proxy => ("proxy", workload::PROXY),
+    };
+    let workloads: Vec<&Workload> = all
+        .iter()
+        .filter(|one| arguments.only.is_empty() || arguments.only.iter().any(|name| name == one.name))
+        .collect();
+    let ground = Ground::prepare()?;
+    let upstream = start_upstream(&ground, cores)?;
+    let servers: Vec<Server> = [Kind::Portcullis, Kind::Nginx, Kind::Haproxy]
+        .into_iter()
+        .filter(|kind| workloads.iter().any(|one| one.runs.iter().any(|run| run.server == *kind)))
+        .map(|kind| Server::start(kind, &ground, cores))
+        .collect::<Result<_, _>>()?;
+
+    let mut report = Report::new(group, cores, arguments.rounds, arguments.seconds)?;
+    let slice = slice::Plan { cores, duration: Duration::from_secs(arguments.seconds) };
+    for workload in workloads {
+        let _ = writeln!(std::io::stderr(), "{}: {}", workload.name, workload.what);
+        let runs = rounds::prepare(workload, &servers, &ground, cores)?;
+        let measured = rounds::measure(&runs, &slice, arguments.rounds)?;
+        report.add(workload, measured);
+    }
+    drop((servers, upstream));
+    report.publish(&arguments.results)
+}
+
+fn start_upstream(ground: &Ground, cores: machine::Cores) -> Result<Process, Error> {
+    let program = std::env::current_exe()?.with_file_name("portcullis-bench-upstream");
+    let port = ground.ports.upstream;
+    let mut process = Process::start(cores.load, program.as_ref(), &[port.to_string().as_ref()])?;
+    process.wait_until_listening(port)?;
+    Ok(process)
+}

@@ -1,0 +1,68 @@
+//! nginx: sendfile, cached descriptors, buffered log, kept upstream connections, bodies in memory.
+
+use crate::ground::Ground;
+
+pub(super) fn config(ground: &Ground) -> String {
+    let [plain, tls] = ground.ports.nginx;
+    let upstream = ground.ports.upstream;
+    let path = |name: &str| ground.path(name).display().to_string();
+    let (site, certificate, key) = (path("site"), path("certificate.pem"), path("key.pem"));
+    // As root nginx would change to a user that can't read the temporary directory.
+    let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .iter()
+        .map(|name| format!("    {name}_temp_path {};\n", path(name)))
+        .collect();
+    let pid = path("nginx.pid");
+    format!(
+        r"{user}
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 8192;
+pid {pid};
+error_log stderr crit;
+events {{
+    use epoll;
+    multi_accept on;
+    worker_connections 4096;
+}}
+http {{
+{temporary}
+    access_log /dev/null combined buffer=64k flush=1s;
+    sendfile on;
+    tcp_nopush on;
+    tcp_nodelay on;
+    keepalive_timeout 75s;
+    keepalive_requests 1000000000;
+    open_file_cache max=1000 inactive=60s;
+    open_file_cache_valid 30s;
+    client_body_buffer_size 128k;
+    client_max_body_size 10m;
+    proxy_http_version 1.1;
+    proxy_set_header Connection '';
+    proxy_set_header Host $host;
+    proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_buffers 16 64k;
+    proxy_buffer_size 64k;
+    proxy_busy_buffers_size 128k;
+    proxy_max_temp_file_size 0;
+    upstream app {{
+        server 127.0.0.1:{upstream};
+        keepalive 128;
+        keepalive_requests 1000000000;
+    }}
+    server {{
+        listen 127.0.0.1:{plain} backlog=4096;
+        listen 127.0.0.1:{tls} ssl http2 backlog=4096;
+        ssl_certificate {certificate};
+        ssl_certificate_key {key};
+        ssl_protocols TLSv1.3;
+        ssl_session_cache shared:bench:10m;
+        root {site};
+        location /api/ {{ proxy_pass http://app; }}
+    }}
+}}
+"
+    )
+}
