@@ -3,13 +3,8 @@
 #
 #   deploy/native.sh up | down
 #
-<<<<<<< HEAD
-# PROFILE=dev builds faster binaries to build, slower to run (default: release). BIN_DIR=DIR takes binaries that are built
-# already. PORTCULLIS_BIND, PORTCULLIS_HTTPS_PORT and PORTCULLIS_HTTP_PORT say where the edge listens.
-=======
 # PROFILE=dev compiles faster and runs slower (default: release). BIN_DIR=DIR takes binaries that are built already.
 # PORTCULLIS_BIND, PORTCULLIS_HTTPS_PORT and PORTCULLIS_HTTP_PORT say where the edge listens.
->>>>>>> main
 set -eu
 cd "$(dirname "$0")/.."
 

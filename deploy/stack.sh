@@ -1,11 +1,7 @@
 #!/bin/sh
 # What `make up` and `make down` run: the stack of docker-compose.yml where a Docker engine answers, else natively.
 #
-<<<<<<< HEAD
-#   deploy/stack.sh up | down | engine | compose ARGUMENTS...
-=======
 #   deploy/stack.sh up | down | compose ARGUMENTS... | engine (answers one?) | builder (which image?)
->>>>>>> main
 #
 # STACK=compose or STACK=native decides by hand. The variables of docker-compose.yml hold for both ways.
 set -eu
@@ -80,12 +76,8 @@ case ${1:-} in
     compose) shift; compose "$@" ;;
     builder) pull_log=$(mktemp); choose_builder >&2; rm -f "$pull_log"; echo "${BUILDER:-$official_builder}" ;;
     up)
-<<<<<<< HEAD
-        if [ "$(way)" = compose ]; then up_compose; else
-=======
         way=$(way)
         if [ "$way" = compose ]; then up_compose; else
->>>>>>> main
             [ -n "${STACK:-}" ] || say 'No Docker engine answers: building and starting natively.'
             exec deploy/native.sh up
         fi ;;
