@@ -25,6 +25,6 @@ for target in $(sed -n '/^\[\[bin\]\]/,/^$/s/^name = "\(.*\)"/\1/p' Cargo.toml);
     mkdir -p "corpus/$target" "artifacts/$target"
     ASAN_OPTIONS=detect_leaks=0 "$CARGO_TARGET_DIR/$host/release/$target" "corpus/$target" "seeds/$target" \
         -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=256 \
-        -print_final_stats=0 -verbosity=0 -artifact_prefix="artifacts/$target/"
+        -print_final_stats=0 -print_funcs=0 -verbosity=0 -artifact_prefix="artifacts/$target/"
 done
 echo 'fuzz: nothing found'
