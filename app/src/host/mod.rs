@@ -78,7 +78,21 @@ where
     B: HttpBody<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let bound = Bound::bind(&config.listen, config.threads)?;
+    serve(Bound::bind(&config.listen, config.threads)?, config, make_callable).await
+}
+
+/// As [`start`], on an address that was bound before: for who must know that it is free before doing anything else.
+///
+/// # Errors
+/// Threads can't be made.
+pub async fn serve<M, S, B>(bound: Bound, config: &HostConfig, make_callable: M) -> io::Result<Host>
+where
+    M: Fn() -> S + Clone + Send + 'static,
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S::Future: 'static,
+    B: HttpBody<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let address = bound.local_address().clone();
     let local = Arc::new(address.clone());
     let readiness = Readiness::default();
