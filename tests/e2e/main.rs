@@ -19,6 +19,7 @@ mod malformed;
 mod notes;
 mod odd;
 mod pool;
+mod process;
 mod redirect;
 mod reload;
 mod site;

@@ -20,7 +20,8 @@ impl SiteTable {
     /// Indexes the sites by their position.
     #[must_use]
     pub fn new(sites: &[Site]) -> Self {
-        let mut table = Self::default();
+        // Without any site there is nothing to tell apart: every host is served.
+        let mut table = Self { default: sites.is_empty().then_some(0), ..Self::default() };
         for (index, site) in sites.iter().enumerate() {
             if site.hosts.is_empty() {
                 table.default = Some(index);
@@ -269,5 +270,6 @@ mod tests {
             assert_eq!(table.find(host), Some(wanted), "{host}");
         }
         assert_eq!(SiteTable::new(&[site("a", &["a.example"])]).find("other"), None);
+        assert_eq!(SiteTable::new(&[]).find("any"), Some(0));
     }
 }
