@@ -14,3 +14,5 @@ mod licences;
 mod repository;
 #[path = "tidy/source.rs"]
 mod source;
+#[path = "tidy/walls.rs"]
+mod walls;
