@@ -67,6 +67,8 @@ async fn sqlite() {
 #[tokio::test]
 async fn postgres() {
     let Some(server) = postgres::Server::find() else {
+        let required = std::env::var("PORTCULLIS_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
+        assert!(!required, "PORTCULLIS_REQUIRE_POSTGRES=1, but there is no PostgreSQL");
         println!("SKIPPED: no PostgreSQL (set PORTCULLIS_TEST_POSTGRES or install Debian's postgresql)");
         return;
     };
