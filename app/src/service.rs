@@ -8,7 +8,7 @@ use crate::live::Hub;
 use crate::passwords::{PasswordError, Passwords};
 use crate::router::router;
 use crate::state::{AppState, Parts};
-use crate::store::{AccountStore, Database, Files, NewUser, SessionStore, StoreError};
+use crate::store::{AccountStore, Database, Files, NewUser, PairError, SessionStore, StoreError, pair};
 use crate::tokens::{KeyError, SigningKey, Tokens};
 use jiff::Timestamp;
 use serve::shared_key::{SharedKeyError, load_or_create};
@@ -41,6 +41,9 @@ pub enum BuildError {
     /// The database.
     #[error("the database can't be used: {0}")]
     Store(#[from] StoreError),
+    /// The attachments are another database's.
+    #[error(transparent)]
+    Attachments(#[from] PairError),
     /// The password of the demo user.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -97,6 +100,8 @@ pub async fn build(config: Config) -> Result<Application, BuildError> {
     let edge = Edge::new(&key, &config.edge.upstream_name);
     let folder = config.attachments();
     let files = Files::open(folder.clone()).await.map_err(|source| BuildError::State { path: folder, source })?;
+    // Before anything is swept.
+    pair(&files, &store).await?;
     let live = Hub::new(Timestamp::now());
     let draining = CancellationToken::new();
     let state = AppState::new(Parts { config, store, edge, files, live, draining, tokens, passwords });

@@ -9,7 +9,8 @@ use portcullis_app::domain::share::ShareRole;
 use portcullis_app::store::{AddedAttachment, AttachmentStore, Database, NoteStore, ShareStore};
 use uuid::Uuid;
 
-fn attachment(note_id: Uuid, content: u8) -> Attachment {
+/// An attachment, not yet added.
+pub(crate) fn attachment(note_id: Uuid, content: u8) -> Attachment {
     Attachment {
         id: Uuid::now_v7(),
         note_id,

@@ -6,6 +6,7 @@
 mod accounts;
 mod attachments;
 mod notes;
+mod pairing;
 mod postgres;
 mod sessions;
 mod users;
@@ -49,6 +50,8 @@ async fn every_case(open: impl AsyncFn() -> Database) {
         attachments::attachments_have_a_limit_even_at_once,
         users::pages_show_every_account_once,
         users::an_account_is_disabled_and_enabled,
+        pairing::a_database_has_one_id_for_ever,
+        pairing::a_folder_belongs_to_one_database,
     );
 }
 
