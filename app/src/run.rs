@@ -86,7 +86,9 @@ async fn begin(config: Config) -> Result<(Application, Host), StartError> {
         connections_max: config.connections_max,
         access_log: config.access_log,
     };
-    // First: a start that fails for want of its address must not have made a demo user whose password nobody then sees.
+    // The address may be a socket in it.
+    service::make_state(&config)?;
+    // Before all else: a start that fails for want of its address must not have made a demo user whose password nobody then sees.
     let bound = Bound::bind(&host_config.listen, host_config.threads)?;
     let application = service::build(config).await?;
     let router = application.router();

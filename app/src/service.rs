@@ -75,6 +75,16 @@ impl std::fmt::Debug for NewDemoUser {
     }
 }
 
+/// Makes the folder of all state if there is none.
+///
+/// # Errors
+/// It can't be made.
+pub fn make_state(config: &Config) -> Result<(), BuildError> {
+    // Password hashes and keys live below it: it is this user's alone.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&config.state);
+    made.map_err(|source| BuildError::State { path: config.state.clone(), source })
+}
+
 /// Builds the callable: opens the database, makes what a first start needs.
 ///
 /// Must run on a runtime that lives as long as the callable is used: database connections and the sweep live there.
@@ -82,12 +92,7 @@ impl std::fmt::Debug for NewDemoUser {
 /// # Errors
 /// What is missing or broken, worded for the operator.
 pub async fn build(config: Config) -> Result<Application, BuildError> {
-    // Password hashes and keys live below it: it is this user's alone.
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&config.state)
-        .map_err(|source| BuildError::State { path: config.state.clone(), source })?;
+    make_state(&config)?;
     let key = load_or_create(&config.edge.assertion_key, config.edge.assertion_key_create)?;
     let tokens = Tokens::new(SigningKey::load_or_create(&config.keys())?, config.tokens.clone());
     let passwords = Passwords::new(config.threads.get())?;
