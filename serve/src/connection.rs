@@ -281,6 +281,10 @@ async fn drive<C: Drivable>(
     std::future::poll_fn(|cx| {
         if drain.has_begun() && !std::mem::replace(&mut told, true) {
             connection.as_mut().graceful_shutdown();
+            if activity.waiting() == Waiting::Request {
+                // A sleeping client that never answers must not hold up the drain for a whole idle time.
+                deadline.set(limits.header_timeout);
+            }
         }
         if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
             return Poll::Ready(ended.map_err(Ended::Broken));
@@ -361,17 +365,38 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.activity.request_began();
-        let in_flight = InFlight(Arc::clone(&self.activity));
-        Call { answer: self.service.clone().oneshot(request.map(Body::from)), in_flight: Some(in_flight) }
+        let in_flight = InFlight { activity: Arc::clone(&self.activity), handed_over: false };
+        Call {
+            answer: self.service.clone().oneshot(request.map(|body| Body::noted(body, &self.activity))),
+            in_flight: Some(in_flight),
+        }
     }
 }
 
 /// Notes the end of a response when dropped.
-struct InFlight(Arc<Activity>);
+struct InFlight {
+    activity: Arc<Activity>,
+    /// A piece was handed over and the next not asked for.
+    handed_over: bool,
+}
+
+impl InFlight {
+    fn asked(&mut self) {
+        if std::mem::take(&mut self.handed_over) {
+            self.activity.asked_again();
+        }
+    }
+
+    fn handed(&mut self) {
+        self.handed_over = true;
+        self.activity.handed_over();
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.response_ended();
+        self.asked();
+        self.activity.response_ended();
     }
 }
 
@@ -411,7 +436,15 @@ impl<B: HttpBody> HttpBody for Noted<B> {
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().body.poll_frame(cx)
+        let this = self.project();
+        let polled = this.body.poll_frame(cx);
+        if let Some(in_flight) = this.in_flight {
+            in_flight.asked();
+            if matches!(polled, Poll::Ready(Some(Ok(_)))) {
+                in_flight.handed();
+            }
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

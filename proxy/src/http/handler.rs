@@ -41,7 +41,7 @@ pub(super) async fn handle(
     context: &mut RequestContext,
     tunnel: &mut Option<PendingTunnel>,
     mut head: request::Parts,
-    body: Body,
+    body: &mut Body,
 ) -> Result<Response<ProxyBody>, Cause> {
     check_head(&head, entrance)?;
     let target = Target::read(&head)?;
@@ -55,7 +55,7 @@ pub(super) async fn handle(
 
     // Without `..`: a new policy does not compile until it has its place in the order.
     let PreparedPolicy { auth, send, total_timeout, response_headers } = &route.policy;
-    check_length(&body, send.body_bytes_max)?;
+    check_length(body, send.body_bytes_max)?;
     let permit = auth
         .authorize(&head.headers, head.uri.query(), &worker.tokens, SystemTime::now())
         .await
@@ -138,7 +138,7 @@ async fn act(
     context: &mut RequestContext,
     tunnel: &mut Option<PendingTunnel>,
     head: request::Parts,
-    body: Body,
+    body: &mut Body,
     target: &Target,
 ) -> Result<Response<ProxyBody>, Cause> {
     match action {
@@ -175,11 +175,11 @@ async fn forward(
     context: &mut RequestContext,
     tunnel: &mut Option<PendingTunnel>,
     mut head: request::Parts,
-    body: Body,
+    body: &mut Body,
     target: &Target,
 ) -> Result<Response<ProxyBody>, Cause> {
     let upstream = &local.upstreams[to.upstream];
-    let client_upgrade = headers::wanted_upgrade(&head).map(|_| take_upgrade(&mut head));
+    let client_upgrade = headers::wants_websocket(&head).then(|| take_upgrade(&mut head));
     // The answer may name a file, whose conditions and ranges are then the client's.
     let for_internal_file = to.internal.as_ref().map(|_| (head.method.clone(), head.headers.clone()));
     headers::towards_upstream(&mut head, context, target);
@@ -196,11 +196,14 @@ async fn forward(
 
     context.upstream = Some(upstream.name().to_owned());
     let sent = upstream
-        .send(head, body, *limits, &mut context.attempt)
+        .send(head, std::mem::replace(body, Body::empty()), *limits, &mut context.attempt)
         .await
         .map_err(|error| Cause::Upstream { name: upstream.name().to_owned(), error })?;
     let mut response = sent.response.map(ProxyBody::from);
     let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if switched && !headers::names_websocket(response.headers()) {
+        return Err(Cause::UnaskedUpgrade);
+    }
     headers::towards_client(&mut response);
     if switched {
         let (Some(client), Some(server)) = (client_upgrade, sent.tunnel) else { return Err(Cause::UnaskedUpgrade) };

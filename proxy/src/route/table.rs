@@ -133,8 +133,8 @@ impl RouteTable {
     ) -> Result<Found, Ambiguous> {
         let look = |segments: &Segments<'_>| self.look(site, segments, method, headers);
         let found = look(&path.segments);
-        if let Some(generous) = &path.generous {
-            let segments: Segments<'_> = generous.iter().map(|segment| Cow::Borrowed(segment.as_str())).collect();
+        for other in &path.others {
+            let segments: Segments<'_> = other.iter().map(|segment| Cow::Borrowed(segment.as_str())).collect();
             if look(&segments) != found {
                 return Err(Ambiguous::TwoRoutes);
             }
@@ -238,6 +238,7 @@ mod tests {
                 (0, Method::GET, "/api/me/photo/x", "/api/**"),
                 (0, Method::GET, "/api//photo", "/api/**"),
                 (0, Method::GET, "/api//token/x", "ambiguous"),
+                (0, Method::GET, "/;/api/token/x", "ambiguous"),
                 (0, Method::GET, "/api%2Ftoken/x", "ambiguous"),
                 (0, Method::GET, "/api/token%2Fx", "ambiguous"),
                 (0, Method::GET, "/api/files/a%2Fb", "/api/**"),
