@@ -211,7 +211,7 @@ async fn serve<M, S, B>(
 {
     let activity = Arc::new(Activity::default());
     let service = Adapter { service: make_service(&info), activity: Arc::clone(&activity) };
-    let io = TokioIo::new(Watched::new(transport, Arc::clone(&activity), slot));
+    let io = TokioIo::new(Watched::new(transport, Arc::clone(&activity), slot, info.http2));
     let ended = if info.http2 {
         let mut builder = hyper::server::conn::http2::Builder::new(LocalTasks);
         builder

@@ -119,7 +119,7 @@ impl RouteRule {
             Err(Rejected {
                 reject: Reject { reason: Reason::KeyUnknown | Reason::KeysUnavailable, .. },
                 candidate: Some(_),
-            }) => self.verify_with_newer_keys(token, now).await,
+            }) => Box::pin(self.verify_with_newer_keys(token, now)).await,
             result => result,
         }
         .map_err(|rejected| self.refuse(Cause::Token(rejected.reject)))?;

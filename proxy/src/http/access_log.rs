@@ -1,13 +1,16 @@
 //! One line a request, written when its answer has ended. Never a token, never a cookie.
 
+mod text;
+mod time;
+
+use self::time::LogTime;
 use super::context::RequestContext;
 use crate::config::LogFormat;
 use http::{HeaderValue, Method, StatusCode, Uri, Version, header, request};
-use jiff::Timestamp;
 use serve::BodyError;
 use serve::telemetry::RequestLines;
-use std::fmt::Write as _;
 use std::rc::Rc;
+use std::time::SystemTime;
 
 /// Query parameters whose values are secrets by their names; a route's token parameter is added to them.
 const SECRET_PARAMETERS: [&str; 10] =
@@ -17,8 +20,16 @@ const SECRET_PARAMETERS: [&str; 10] =
 #[derive(Clone)]
 pub(super) struct Access {
     /// The worker's end of the log.
-    pub(super) lines: Rc<RequestLines>,
-    pub(super) format: LogFormat,
+    lines: Rc<RequestLines>,
+    format: LogFormat,
+    time: Rc<LogTime>,
+}
+
+impl Access {
+    /// A worker's end of the log.
+    pub(super) fn new(lines: Rc<RequestLines>, format: LogFormat) -> Self {
+        Self { lines, format, time: Rc::default() }
+    }
 }
 
 /// A request's line in the making.
@@ -91,18 +102,19 @@ impl Line {
         // A HEAD answer or a 304 has no body to reach the end of.
         self.error = error.filter(|_| self.method != Method::HEAD);
         self.access.lines.line(|out| match self.access.format {
-            LogFormat::Json => self.json(out),
-            LogFormat::Text => self.text(out),
+            LogFormat::Json => self.json(out, SystemTime::now()),
+            LogFormat::Text => self.text(out, SystemTime::now()),
         });
     }
 
-    fn json(&self, out: &mut Vec<u8>) {
+    fn json(&self, out: &mut Vec<u8>, now: SystemTime) {
         let context = &self.context;
         let text = |value: &Option<HeaderValue>| {
             value.as_ref().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
+        let time = self.access.time.text(now);
         let line = JsonLine {
-            time: now(),
+            time: std::str::from_utf8(&time).unwrap_or_default(),
             kind: "request",
             request_id: context.request_id.as_str(),
             client: context.origin.client.map(|client| client.to_string()),
@@ -131,40 +143,6 @@ impl Line {
         let _ = serde_json::to_writer(out, &line);
     }
 
-    fn text(&self, out: &mut Vec<u8>) {
-        let context = &self.context;
-        let mut line = String::with_capacity(256);
-        let client = context.origin.client.map_or_else(|| "unix".to_owned(), |client| client.to_string());
-        let query = self.uri.query().map(|query| format!("?{}", self.redacted(query))).unwrap_or_default();
-        // Writing to a string can't fail.
-        let _ = write!(
-            line,
-            "{} {client} {} {}{}{query} {} {} {}B {:.1}ms",
-            now(),
-            self.method,
-            self.host().unwrap_or_default(),
-            self.uri.path(),
-            protocol(self.version),
-            self.status.as_u16(),
-            self.bytes,
-            milliseconds(context.started.elapsed()),
-        );
-        let mut add = |name: &str, value: Option<&str>| {
-            if let Some(value) = value {
-                let _ = write!(line, " {name}={value}");
-            }
-        };
-        add("route", context.route.as_deref());
-        add("endpoint", context.attempt.endpoint.as_deref());
-        add("subject", context.subject.as_ref().map(|identity| identity.subject.as_str()));
-        add("code", context.cause.as_ref().map(|(code, _)| *code));
-        add("reason", context.cause.as_ref().map(|(_, reason)| format!("{reason:?}")).as_deref());
-        add("broke-off", self.error.map(|error| format!("\"{error}\"")).as_deref());
-        add("id", Some(context.request_id.as_str()));
-        // A line stays a line, whatever a client or a token's subject holds.
-        out.extend(line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().into_bytes());
-    }
-
     fn host(&self) -> Option<&str> {
         self.uri.authority().map(without_user).or_else(|| self.host.as_ref()?.to_str().ok())
     }
@@ -184,7 +162,7 @@ impl Line {
 
 #[derive(serde::Serialize)]
 struct JsonLine<'a> {
-    time: String,
+    time: &'a str,
     kind: &'a str,
     request_id: &'a str,
     client: Option<String>,
@@ -226,10 +204,6 @@ struct JsonLine<'a> {
 /// A password that a client put before the host is nobody's business.
 fn without_user(authority: &http::uri::Authority) -> &str {
     authority.as_str().rsplit('@').next().unwrap_or_default()
-}
-
-fn now() -> String {
-    format!("{:.3}", Timestamp::now())
 }
 
 /// To a microsecond: more digits are noise.

@@ -17,6 +17,7 @@ use http_body::Body as _;
 use serve::Body;
 use serve::contract::identity::{self, X_AUTH_ASSERTION};
 use serve::timer::{self, Deadline};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -67,7 +68,7 @@ pub(super) async fn handle(
         remove_query_token(&mut head, auth.query_token_param());
     }
 
-    let acting = act(&permit, worker, local, &route.action, send, context, tunnel, head, body, &target);
+    let acting = pin!(act(&permit, worker, local, &route.action, send, context, tunnel, head, body, &target));
     let mut response = match total_timeout {
         None => acting.await?,
         Some(limit) => {
@@ -149,8 +150,13 @@ async fn act(
                 query: head.uri.query(),
                 headers: &head.headers,
             };
-            let served = files.serve(request, &worker.files, std::time::Instant::now()).await.map_err(Cause::File)?;
-            Ok(served.map(ProxyBody::from))
+            let now = std::time::Instant::now();
+            let served = match files.try_serve_cached(&request, &worker.files, now) {
+                Some(served) => served,
+                // At most once a second for a small file.
+                None => Box::pin(files.serve(request, &worker.files, now)).await,
+            };
+            Ok(served.map_err(Cause::File)?.map(ProxyBody::from))
         }
         PreparedAction::Forward(to) => {
             forward(permit, worker, local, to, limits, context, tunnel, head, body, target).await
@@ -213,7 +219,7 @@ async fn forward(
     let Some(path) = response.headers_mut().remove(&X_ACCEL_REDIRECT) else { return Ok(response) };
     match (&to.internal, for_internal_file) {
         (Some(files), Some((method, asked))) => {
-            internal_file(files, &path, &method, &asked, response.headers(), &worker.files).await
+            Box::pin(internal_file(files, &path, &method, &asked, response.headers(), &worker.files)).await
         }
         _ => Ok(response),
     }

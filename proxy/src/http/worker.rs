@@ -44,7 +44,7 @@ impl WorkerState {
     #[must_use]
     pub fn new(tools: WorkerTools, drain: Rc<Drain>) -> Rc<Self> {
         let pools = Pools::new();
-        let access = tools.log.map(|(sender, format)| Access { lines: RequestLines::new(sender), format });
+        let access = tools.log.map(|(sender, format)| Access::new(RequestLines::new(sender), format));
         let mut current = arc_swap::Cache::new(tools.current);
         let local = RefCell::new(Local::new(current.load(), &pools));
         Rc::new(Self {

@@ -184,8 +184,9 @@ impl Upstream {
                 return Ok((connection, counted));
             }
             let connecting = Instant::now();
-            let outcome =
-                timer::timeout(self.connect_timeout, endpoint.connect(self.resolve_every, self.connect_timeout)).await;
+            // Rare, and many times as large as the rest of a request's future.
+            let opening = Box::pin(endpoint.connect(self.resolve_every, self.connect_timeout));
+            let outcome = timer::timeout(self.connect_timeout, opening).await;
             attempt.connect = Some(connecting.elapsed());
             last = match outcome {
                 Ok(Ok(connection)) => return Ok((connection, counted)),

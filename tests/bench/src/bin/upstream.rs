@@ -1,6 +1,6 @@
 //! The application behind every proxy of the benchmark: answers at once, on one thread. Argument: the port.
 //!
-//! `GET /download` is 1 MiB, every other GET 200 bytes of JSON; a POST is answered with its own body.
+//! `GET .../download` is 1 MiB, every other GET 200 bytes of JSON; a POST is answered with its own body.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -43,7 +43,7 @@ fn answer(request: Request<Incoming>, download: &Bytes) -> Result<Response<Eithe
             length.map(|length| response.headers_mut().insert(http::header::CONTENT_LENGTH, length));
             return Ok(response);
         }
-        (_, "/download") => download.clone(),
+        (_, path) if path.ends_with("/download") => download.clone(),
         _ => Bytes::from_static(ITEM),
     };
     let mut response = Response::new(Either::Left(Full::new(body)));
