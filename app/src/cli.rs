@@ -78,7 +78,7 @@ struct RunFlags {
     /// Requests at once; more are answered 503. An open event stream counts as one.
     #[arg(long, env = "PORTCULLIS_APP_IN_FLIGHT_MAX", default_value_t = 4096, value_name = "N")]
     in_flight_max: usize,
-    /// The admin that the first start makes; "" for none.
+    /// The admin that the first start makes, in a database without users; "" for none.
     #[arg(long, env = "PORTCULLIS_APP_DEMO_USER", default_value = "demo", value_name = "NAME")]
     demo_user: String,
     /// Its password; generated and printed once when absent. Prefer the environment: flags are seen by all users.
@@ -173,8 +173,12 @@ fn serve(flags: RunFlags) -> Result<ExitCode, String> {
         let (Ok(terminate), Ok(interrupt)) = signals else { return Err("signals can't be received".to_owned()) };
         let running = run::start(config).await.map_err(|error| error.to_string())?;
         if let Some(user) = running.new_demo_user() {
-            // The only place where a password is ever written, and only when this start has made it.
-            let line = format!("demo user created: username={} password={}", user.username, user.password);
+            let mut line = format!("demo user created: username={}", user.username);
+            // The only place where a password is ever written, and only when this start has generated it.
+            if let Some(password) = &user.generated_password {
+                line.push_str(" password=");
+                line.push_str(password);
+            }
             say(&mut std::io::stdout(), &line);
         }
         tracing::info!(address = %running.address(), "listening");

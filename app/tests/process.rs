@@ -18,6 +18,11 @@ struct Process {
 impl Process {
     /// Starts the binary on a Unix socket and waits until it listens.
     fn start(state: &Path) -> Self {
+        Self::start_with(state, &[])
+    }
+
+    /// As [`Process::start`], with variables.
+    fn start_with(state: &Path, variables: &[(&str, &str)]) -> Self {
         let socket = state.join("app.sock");
         let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis-app"))
             .args(["run", "--assertion-key-create", "--threads", "2"])
@@ -27,6 +32,7 @@ impl Process {
             .env_remove("PORTCULLIS_APP_DEMO_USER")
             .env_remove("PORTCULLIS_APP_DEMO_PASSWORD")
             .env_remove("PORTCULLIS_APP_DATABASE")
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -137,6 +143,27 @@ fn the_demo_user_is_told_once() {
     let mut said = String::new();
     second.stdout.read_to_string(&mut said).expect("text");
     assert!(!said.contains("password"), "{said}");
+}
+
+#[test]
+fn a_configured_password_is_told_to_nobody() {
+    const PASSWORD: &str = "my own long password";
+    let state = tempfile::tempdir().expect("a folder");
+    let mut process = Process::start_with(state.path(), &[("PORTCULLIS_APP_DEMO_PASSWORD", PASSWORD)]);
+    let mut line = String::new();
+    process.stdout.read_line(&mut line).expect("a line");
+    assert_eq!(line, "demo user created: username=demo\n");
+    let body = format!(r#"{{"username":"demo","password":"{PASSWORD}"}}"#);
+    assert_eq!(post(&process.socket, "/api/token/", &body).expect("an answer").0, 200);
+    process.kill();
+
+    // Another name does not make a second administrator.
+    let mut again = Process::start_with(state.path(), &[("PORTCULLIS_APP_DEMO_USER", "other")]);
+    again.child.kill().expect("killed");
+    again.child.wait().expect("ended");
+    let mut said = String::new();
+    again.stdout.read_to_string(&mut said).expect("text");
+    assert_eq!(said, "");
 }
 
 #[test]

@@ -11,6 +11,8 @@ use uuid::Uuid;
 pub trait AccountStore {
     /// Adds an account. A name that is taken in any case is [`StoreError::Taken`].
     fn add_user(&self, new: &NewUser) -> impl Future<Output = Result<User, StoreError>> + Send;
+    /// Whether there is any account.
+    fn has_users(&self) -> impl Future<Output = Result<bool, StoreError>> + Send;
     /// The account with this id.
     fn user(&self, id: Uuid) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
     /// The account with this name, in any case.
@@ -95,6 +97,12 @@ impl AccountStore for Database {
             created_at: moment(new.created_at.as_millisecond())?,
             last_login: None,
         })
+    }
+
+    async fn has_users(&self) -> Result<bool, StoreError> {
+        const SELECT: &str = "SELECT 1 FROM users LIMIT 1";
+        let row: Option<i32> = reading!(self, |pool| sqlx::query_scalar(SELECT).fetch_optional(pool).await?);
+        Ok(row.is_some())
     }
 
     async fn user(&self, id: Uuid) -> Result<Option<User>, StoreError> {

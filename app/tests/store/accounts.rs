@@ -21,7 +21,9 @@ fn new_user(username: &str) -> NewUser {
 }
 
 pub(crate) async fn an_account_is_found_by_id_and_by_name_in_any_case(database: &Database) {
+    assert!(!database.has_users().await.expect("a look"));
     let ada = user(database, "Ada.L").await;
+    assert!(database.has_users().await.expect("a look"));
     assert_eq!(database.user(ada.id).await.expect("a look"), Some(ada.clone()));
     assert_eq!(database.user_named("aDA.l").await.expect("a look"), Some(ada.clone()));
     let found = database.credentials("ada.l").await.expect("a look").expect("there");

@@ -5,6 +5,7 @@ use axum::body::{Body, Bytes};
 use http::{Method, StatusCode};
 use portcullis_app::config::DatabaseUrl;
 use portcullis_app::service;
+use portcullis_app::store::{AccountStore, Database};
 use serde_json::json;
 use serve::BodyError;
 
@@ -162,6 +163,8 @@ async fn a_start_with_another_database_is_refused_and_removes_nothing() {
         assert!(said.contains(&path.display().to_string()), "{said}");
     }
     assert_eq!(notebook.files(), [ABC]);
+    let unused = Database::open(&config.database).await.expect("a database");
+    assert!(!unused.has_users().await.expect("a look"), "a failed start made a user whose password nobody saw");
 
     config.database = DatabaseUrl::Sqlite(config.state.join("app.db"));
     let again = service::build(config).await.expect("the right database");
