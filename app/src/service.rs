@@ -103,7 +103,8 @@ pub async fn build(config: Config) -> Result<Application, BuildError> {
     let files = Files::open(folder.clone()).await.map_err(|source| BuildError::State { path: folder, source })?;
     // Before anything is swept.
     pair(&files, &store).await?;
-    let live = Hub::new(Timestamp::now());
+    // Each stream is a request in flight: the other half stays free for requests that end.
+    let live = Hub::new(Timestamp::now(), config.in_flight_max / 2);
     let draining = CancellationToken::new();
     let state = AppState::new(Parts { config, store, edge, files, live, draining, tokens, passwords });
     // After all else that can fail: nobody would see the password of a start that ends here.

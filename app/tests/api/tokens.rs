@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Method, Request, StatusCode};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
+use serve::contract::identity::Assertion;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -210,8 +211,17 @@ async fn signing_out_ends_every_token_of_the_session_only() {
         let verified = verify(token).await;
         assert_eq!((verified.status, verified.text.as_str()), (StatusCode::OK, "{}"));
     }
+    // The edge still takes the access token, which has not expired; the application does not.
+    let me = async |pair: &Value| {
+        let claims = claims_of(&pair["access"]);
+        let text = |name: &str| claims[name].as_str().expect("text").to_owned();
+        let name = |a: &mut Assertion| a.identity.as_mut().expect("an identity").session = Some(text("sid"));
+        app.get_as("/api/me/", &text("sub"), name).await.status
+    };
+    assert_eq!((me(&pair).await, me(&other).await), (StatusCode::OK, StatusCode::OK));
     let out = app.post("/api/token/blacklist/", json!({ "refresh": pair["refresh"] })).await;
     assert_eq!((out.status, out.text.as_str()), (StatusCode::OK, "{}"));
+    assert_eq!((me(&pair).await, me(&other).await), (StatusCode::UNAUTHORIZED, StatusCode::OK));
     for token in [&pair["access"], &pair["refresh"]] {
         assert_eq!(verify(token).await.status, StatusCode::UNAUTHORIZED);
     }
