@@ -73,7 +73,7 @@ struct RunFlags {
     #[arg(long, env = "PORTCULLIS_APP_REQUEST_TIMEOUT", default_value = "30s", value_parser = parse_duration, value_name = "TIME")]
     request_timeout: Duration,
     /// How long work may go on after the order to stop.
-    #[arg(long, env = "PORTCULLIS_APP_DRAIN_TIMEOUT", default_value = "20s", value_parser = parse_duration, value_name = "TIME")]
+    #[arg(long, env = "PORTCULLIS_APP_DRAIN_TIMEOUT", default_value = "30s", value_parser = parse_duration, value_name = "TIME")]
     drain_timeout: Duration,
     /// Requests at once; more are answered 503. An open event stream counts as one; streams take at most half.
     #[arg(long, env = "PORTCULLIS_APP_IN_FLIGHT_MAX", default_value_t = 4096, value_name = "N")]
