@@ -119,6 +119,12 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "Not available").with_retry_after(1)
     }
 
+    /// 507: a disk is full.
+    #[must_use]
+    pub fn storage_full() -> Self {
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", "No room left")
+    }
+
     fn problem(self, request_id: &str) -> Problem {
         let mut problem = Problem::new(self.status, self.code, self.title, Source::App, request_id);
         problem.detail = self.detail;
@@ -132,6 +138,7 @@ impl From<StoreError> for ApiError {
         tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
         match error {
             StoreError::Unavailable(_) => Self::unavailable("store_unavailable"),
+            StoreError::Full(_) => Self::storage_full(),
             _ => Self::internal(),
         }
     }

@@ -7,7 +7,12 @@ use uuid::Uuid;
 
 /// Adds a user of this name.
 pub(crate) async fn user(database: &Database, username: &str) -> User {
-    database.add_user(&new_user(username)).await.expect("a new user")
+    add(database, username).await.expect("a new user")
+}
+
+/// Tries to add a user of this name.
+pub(crate) async fn add(database: &Database, username: &str) -> Result<User, StoreError> {
+    database.add_user(&new_user(username)).await
 }
 
 fn new_user(username: &str) -> NewUser {

@@ -12,7 +12,7 @@ mod sessions;
 mod users;
 
 use portcullis_app::config::DatabaseUrl;
-use portcullis_app::store::Database;
+use portcullis_app::store::{Database, StoreError};
 
 /// Runs every case, each on a database of its own from `open`.
 async fn every_case(open: impl AsyncFn() -> Database) {
@@ -65,6 +65,23 @@ async fn sqlite() {
         Database::open(&url).await.expect("a database")
     })
     .await;
+}
+
+/// SQLite's own limit stands in for a full disk: both are the same error.
+#[tokio::test]
+async fn a_full_disk_is_told_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = DatabaseUrl::Sqlite(folder.path().join("app.db"));
+    let database = Database::open(&url).await.expect("a database");
+    let Database::Sqlite { writer, .. } = &database else { panic!("not SQLite") };
+    sqlx::query("PRAGMA max_page_count = 1").execute(writer).await.expect("a limit");
+    let error = loop {
+        if let Err(error) = accounts::add(&database, &uuid::Uuid::new_v4().simple().to_string()).await {
+            break error;
+        }
+    };
+    assert!(matches!(error, StoreError::Full(_)), "{error:?}");
+    database.close().await;
 }
 
 #[tokio::test]

@@ -128,11 +128,7 @@ fn failed(error: &UploadError) -> ApiError {
         UploadError::TooLarge { bytes_max } => ApiError::too_large(*bytes_max),
         UploadError::Io(io) => {
             tracing::error!(error = io as &dyn std::error::Error, "an attachment could not be kept");
-            if io.kind() == std::io::ErrorKind::StorageFull {
-                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", "No room for the attachment")
-            } else {
-                ApiError::internal()
-            }
+            if io.kind() == std::io::ErrorKind::StorageFull { ApiError::storage_full() } else { ApiError::internal() }
         }
     }
 }
