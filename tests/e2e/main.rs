@@ -21,6 +21,7 @@ mod odd;
 mod pool;
 mod process;
 mod redirect;
+mod regressions;
 mod reload;
 mod site;
 mod site_in_browser;
