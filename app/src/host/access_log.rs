@@ -26,13 +26,15 @@ pub(super) struct Entry {
 
 #[derive(Serialize)]
 struct Line<'entry> {
-    time: Timestamp,
+    time: String,
+    kind: &'static str,
     request_id: &'entry str,
     method: &'entry str,
     path: &'entry str,
     status: u16,
     bytes: u64,
-    duration_us: u64,
+    /// As in the edge's line, to a microsecond.
+    duration_ms: f64,
     /// Whether the whole body left; false when the client went away or the callable broke off.
     complete: bool,
 }
@@ -47,13 +49,14 @@ impl Entry {
     /// Writes the line.
     pub(super) fn write(self, status: u16, bytes: u64, complete: bool) {
         let line = Line {
-            time: Timestamp::now(),
+            time: format!("{:.3}", Timestamp::now()),
+            kind: "request",
             request_id: self.request_id.as_str(),
             method: self.method.as_str(),
             path: &self.path,
             status,
             bytes,
-            duration_us: u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            duration_ms: (self.began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
             complete,
         };
         // Writing into memory does not fail.
@@ -61,14 +64,14 @@ impl Entry {
             Format::Json => drop(serde_json::to_writer(out, &line)),
             Format::Text => drop(write!(
                 out,
-                "{:.3} {} {} {} {} {}B {}us{}",
+                "{} {} {} {} {} {}B {:.1}ms{}",
                 line.time,
                 line.request_id,
                 line.method,
                 line.path.escape_debug(),
                 line.status,
                 line.bytes,
-                line.duration_us,
+                line.duration_ms,
                 if complete { "" } else { " incomplete" }
             )),
         });
