@@ -23,7 +23,7 @@ pub(super) struct RequestContext {
     pub(super) origin: Origin,
     pub(super) route: Option<Arc<str>>,
     pub(super) route_index: Option<usize>,
-    pub(super) upstream: Option<String>,
+    pub(super) upstream: Option<Rc<str>>,
     pub(super) attempt: Attempt,
     pub(super) subject: Option<Arc<serve::contract::identity::Identity>>,
     /// The code and the exact reason of an error.

@@ -188,11 +188,11 @@ async fn forward(
     }
     head.extensions.clear();
 
-    context.upstream = Some(upstream.name().to_owned());
+    context.upstream = Some(Rc::clone(upstream.name()));
     let sent = upstream
         .send(head, body, *limits, &mut context.attempt)
         .await
-        .map_err(|error| Cause::Upstream { name: upstream.name().to_owned(), error })?;
+        .map_err(|error| Cause::Upstream { name: upstream.name().to_string(), error })?;
     let mut response = sent.response.map(ProxyBody::from);
     let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     headers::towards_client(&mut response);

@@ -14,6 +14,7 @@ use http::{Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 use serve::timer::{self, Deadline};
 use serve::{Body, BodyError};
+use smallvec::{SmallVec, smallvec};
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
@@ -21,9 +22,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// An upstream has seldom more endpoints than this; to choose among more, memory is allocated.
+const ENDPOINTS_INLINE: usize = 8;
+
 /// An upstream as one worker uses it.
 pub struct Upstream {
-    name: String,
+    name: Rc<str>,
     balance: config::Balance,
     endpoints: Vec<Rc<Endpoint>>,
     turn: Cell<usize>,
@@ -94,7 +98,7 @@ pub enum UpstreamError {
 impl Upstream {
     pub(super) fn new(config: &config::Upstream, endpoints: Vec<Rc<Endpoint>>) -> Self {
         Self {
-            name: config.name.clone(),
+            name: config.name.as_str().into(),
             balance: config.balance,
             endpoints,
             turn: Cell::new(0),
@@ -107,7 +111,7 @@ impl Upstream {
 
     /// Its name in the configuration.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &Rc<str> {
         &self.name
     }
 
@@ -152,7 +156,7 @@ impl Upstream {
                     }
                     request = match (failed.unsent, spare) {
                         (Some(unsent), _) if reused => *unsent,
-                        (_, Some(spare)) if !failed.received => spare,
+                        (_, Some(spare)) if !failed.received => spare.map(|()| Upload::new(Body::empty(), 0).0),
                         (unsent, _) => return Err(lost(NoResponse { unsent, ..failed })),
                     };
                     // Other idle connections to a restarted application are as dead as this one.
@@ -165,8 +169,9 @@ impl Upstream {
     /// A connection to the best endpoint that can be reached; each is tried at most once.
     async fn connection(&self, fresh: bool, attempt: &mut Attempt) -> Result<(Connection, Counted), UpstreamError> {
         let turn = self.turn.replace(self.turn.get().wrapping_add(1));
-        let loads: Vec<_> = self.endpoints.iter().map(|endpoint| endpoint.in_flight()).collect();
-        let mut tried = vec![false; self.endpoints.len()];
+        let loads: SmallVec<[_; ENDPOINTS_INLINE]> =
+            self.endpoints.iter().map(|endpoint| endpoint.in_flight()).collect();
+        let mut tried: SmallVec<[_; ENDPOINTS_INLINE]> = smallvec![false; self.endpoints.len()];
         let mut last = UpstreamError::Connect(io::Error::other("the upstream has no endpoint"));
         loop {
             let good =
@@ -198,7 +203,7 @@ impl Upstream {
                 Err(timer::Elapsed) => UpstreamError::ConnectTimeout,
             };
             endpoint.avoid();
-            tracing::debug!(upstream = self.name, endpoint = &*endpoint.label, error = %last, "no connection");
+            tracing::debug!(upstream = &*self.name, endpoint = &*endpoint.label, error = %last, "no connection");
         }
     }
 
@@ -213,8 +218,8 @@ impl Upstream {
 }
 
 /// The same request once more; only for those without a body.
-fn spare(request: &Request<Upload>) -> Request<Upload> {
-    let mut head = Request::new(Upload::new(Body::empty(), 0).0);
+fn spare(request: &Request<Upload>) -> Request<()> {
+    let mut head = Request::new(());
     *head.method_mut() = request.method().clone();
     *head.uri_mut() = request.uri().clone();
     *head.version_mut() = request.version();
