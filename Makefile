@@ -43,13 +43,13 @@ e2e: ## The end-to-end and tidy tests alone
 	@tests/step.sh 'end-to-end tests' tests/run.sh -p portcullis-tests
 
 browser: browser-packages ## The browser test alone
-	@tests/step.sh 'browser test' tests/run.sh -p portcullis-tests --test browser
+	@tests/step.sh 'browser test' tests/run.sh -p portcullis-tests --test e2e site_in_browser
 
 browser-packages:
 	@tests/step.sh 'packages for the tests' tests/packages.sh
 
 fuzz: ## Each fuzz target for FUZZ_SECONDS (default 5), where the nightly toolchain is present
-	@tests/step.sh 'fuzz targets' tests/fuzz.sh
+	@tests/step.sh 'fuzz targets' tests/fuzz/run.sh "$${FUZZ_SECONDS:-5}"
 
 deny: ## Bans, licences and sources of all dependencies, where cargo-deny is installed (advisories: make deny ADVISORIES=1)
 	@tests/step.sh 'dependencies' tests/deny.sh

@@ -51,12 +51,17 @@ stop() { # NAME
     rm -f "$var/run/$1.pid"
 }
 
-start() { # NAME ARGUMENTS...
+start() { # NAME ARGUMENTS... (and in $health the arguments of its health check)
     name=$1
     shift
     if running "$name"; then
         if ! outdated "$name"; then say "$name runs already"; return 0; fi
         stop "$name"
+    fi
+    # Somebody else's server would answer the health check in the place of ours.
+    if "$bin/$name" healthcheck $health >/dev/null 2>&1; then
+        say "Another $name answers already where this one is to start. Stop it first, or give this one other addresses."
+        exit 1
     fi
     # A session of its own, so that Ctrl-C in this terminal is not meant for it.
     if command -v setsid >/dev/null 2>&1; then detach='setsid'; else detach='nohup'; fi
@@ -65,12 +70,11 @@ start() { # NAME ARGUMENTS...
 }
 
 # A fresh child may still be the shell or setsid; only an end of the process counts as a failure.
-wait_ready() { # NAME HEALTHCHECK-ARGUMENTS...
+wait_ready() { # NAME (and in $health the arguments of its health check)
     name=$1
-    shift
     pid=$(cat "$var/run/$name.pid")
     tenths=0
-    until "$bin/$name" healthcheck "$@" >/dev/null 2>&1; do
+    until "$bin/$name" healthcheck $health >/dev/null 2>&1; do
         if ! kill -0 "$pid" 2>/dev/null || [ "$tenths" -ge $((ready_seconds_max * 10)) ]; then
             say "$name is not ready. The last lines of $var/log/$name.log:"
             tail -n 30 "$var/log/$name.log"
@@ -104,8 +108,9 @@ up() {
     PORTCULLIS_APP_ASSERTION_KEY_CREATE=true
     PORTCULLIS_APP_ISSUER=${PORTCULLIS_ISSUER:-https://localhost:8443}
     export PORTCULLIS_APP_LISTEN PORTCULLIS_APP_STATE PORTCULLIS_APP_ASSERTION_KEY PORTCULLIS_APP_ASSERTION_KEY_CREATE PORTCULLIS_APP_ISSUER
+    health="--url http://$PORTCULLIS_APP_LISTEN/readyz"
     start portcullis-app run
-    wait_ready portcullis-app --url "http://$PORTCULLIS_APP_LISTEN/readyz"
+    wait_ready portcullis-app
 
     PORTCULLIS_CONFIG=$PWD/deploy/portcullis.toml
     PORTCULLIS_STATE=$var/portcullis
@@ -118,6 +123,7 @@ up() {
     PORTCULLIS_ATTACHMENTS=$var/app/attachments
     export PORTCULLIS_CONFIG PORTCULLIS_STATE PORTCULLIS_HTTPS PORTCULLIS_HTTP PORTCULLIS_HTTPS_PORT PORTCULLIS_APP_ENDPOINT PORTCULLIS_ASSERTION_KEY \
         PORTCULLIS_STATIC PORTCULLIS_ATTACHMENTS
+    health=
     start portcullis run
     wait_ready portcullis
 

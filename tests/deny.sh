@@ -4,8 +4,15 @@
 set -eu
 cd "$(dirname "$0")/.."
 if cargo deny --version >/dev/null 2>&1; then
-    cargo deny --workspace --locked --offline check bans licenses sources
-    [ "${ADVISORIES:-0}" = 0 ] || cargo deny --workspace --locked check advisories
+    # Not --offline: it reads the manifests of all platforms' packages, and a build has fetched only this one's.
+    cargo deny --workspace --locked check bans licenses sources
+    if [ "${ADVISORIES:-0}" != 0 ]; then
+        cargo deny --workspace --locked check advisories
+    elif timeout 60 cargo deny --workspace --locked fetch db >/dev/null 2>&1; then
+        cargo deny --workspace --locked --offline check --disable-fetch advisories
+    else
+        echo 'SKIPPED: advisories (their database does not answer)'
+    fi
     exit 0
 fi
 [ "${ADVISORIES:-0}" = 0 ] || { echo 'advisories need cargo-deny: cargo install cargo-deny --locked'; exit 1; }

@@ -21,9 +21,12 @@ echo "Installing the Debian packages that the tests need:$missing"
 # The tests start a server of their own in a temporary directory: the package shall not create and start another.
 case $missing in
     *postgresql*)
-        if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+        conf=/etc/postgresql-common/createcluster.conf
+        if [ ! -e "$conf" ]; then
             mkdir -p /etc/postgresql-common
-            echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
+            echo 'create_main_cluster = false' > "$conf"
+            # For this installation only: who later wants a cluster of his own gets it as always.
+            trap 'rm -f "$conf"' EXIT
         fi ;;
 esac
 export DEBIAN_FRONTEND=noninteractive

@@ -3,6 +3,7 @@
 use crate::config::{Config, DatabaseUrl, DemoConfig, EdgeConfig, TokensConfig};
 use crate::run::{self, Running};
 use crate::units::{parse_bytes, parse_duration};
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serve::listener::Address;
 use serve::telemetry::{self, Format};
@@ -54,7 +55,7 @@ struct RunFlags {
     #[arg(long, env = "PORTCULLIS_APP_ASSERTION_KEY", value_name = "FILE")]
     assertion_key: Option<PathBuf>,
     /// Make the shared key if there is none.
-    #[arg(long, env = "PORTCULLIS_APP_ASSERTION_KEY_CREATE")]
+    #[arg(long, env = "PORTCULLIS_APP_ASSERTION_KEY_CREATE", value_parser = FalseyValueParser::new())]
     assertion_key_create: bool,
     /// The issuer that tokens name.
     #[arg(long, env = "PORTCULLIS_APP_ISSUER", default_value = "https://localhost:8443", value_name = "URL")]
@@ -72,12 +73,12 @@ struct RunFlags {
     #[arg(long, env = "PORTCULLIS_APP_REQUEST_TIMEOUT", default_value = "30s", value_parser = parse_duration, value_name = "TIME")]
     request_timeout: Duration,
     /// How long work may go on after the order to stop.
-    #[arg(long, env = "PORTCULLIS_APP_DRAIN_TIMEOUT", default_value = "20s", value_parser = parse_duration, value_name = "TIME")]
+    #[arg(long, env = "PORTCULLIS_APP_DRAIN_TIMEOUT", default_value = "30s", value_parser = parse_duration, value_name = "TIME")]
     drain_timeout: Duration,
-    /// Requests at once; more are answered 503. An open event stream counts as one.
+    /// Requests at once; more are answered 503. An open event stream counts as one; streams take at most half.
     #[arg(long, env = "PORTCULLIS_APP_IN_FLIGHT_MAX", default_value_t = 4096, value_name = "N")]
     in_flight_max: usize,
-    /// The admin that the first start makes; "" for none.
+    /// The admin that the first start makes, in a database without users; "" for none.
     #[arg(long, env = "PORTCULLIS_APP_DEMO_USER", default_value = "demo", value_name = "NAME")]
     demo_user: String,
     /// Its password; generated and printed once when absent. Prefer the environment: flags are seen by all users.
@@ -136,7 +137,11 @@ impl RunFlags {
             },
             tokens: TokensConfig::new(self.issuer, self.audience),
             demo: (!self.demo_user.is_empty())
-                .then_some(DemoConfig { username: self.demo_user, password: self.demo_password }),
+                // An empty variable is what compose files make of an unset one.
+                .then_some(DemoConfig {
+                    username: self.demo_user,
+                    password: self.demo_password.filter(|password| !password.is_empty()),
+                }),
             state: self.state,
         }
     }
@@ -168,8 +173,12 @@ fn serve(flags: RunFlags) -> Result<ExitCode, String> {
         let (Ok(terminate), Ok(interrupt)) = signals else { return Err("signals can't be received".to_owned()) };
         let running = run::start(config).await.map_err(|error| error.to_string())?;
         if let Some(user) = running.new_demo_user() {
-            // The only place where a password is ever written, and only when this start has made it.
-            let line = format!("demo user created: username={} password={}", user.username, user.password);
+            let mut line = format!("demo user created: username={}", user.username);
+            // The only place where a password is ever written, and only when this start has generated it.
+            if let Some(password) = &user.generated_password {
+                line.push_str(" password=");
+                line.push_str(password);
+            }
             say(&mut std::io::stdout(), &line);
         }
         tracing::info!(address = %running.address(), "listening");

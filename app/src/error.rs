@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serve::contract::problem::{PROBLEM_JSON, Problem, Source};
 use serve::contract::request_id::X_REQUEST_ID;
@@ -119,6 +119,12 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "Not available").with_retry_after(1)
     }
 
+    /// 507: a disk is full.
+    #[must_use]
+    pub fn storage_full() -> Self {
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", "No room left")
+    }
+
     fn problem(self, request_id: &str) -> Problem {
         let mut problem = Problem::new(self.status, self.code, self.title, Source::App, request_id);
         problem.detail = self.detail;
@@ -132,6 +138,7 @@ impl From<StoreError> for ApiError {
         tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
         match error {
             StoreError::Unavailable(_) => Self::unavailable("store_unavailable"),
+            StoreError::Full(_) => Self::storage_full(),
             _ => Self::internal(),
         }
     }
@@ -152,6 +159,10 @@ impl IntoResponse for ApiError {
         let mut response = self.status.into_response();
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 section 11.6.1: a 401 names a way in.
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(self);
         response

@@ -15,13 +15,13 @@ use serde::de::DeserializeOwned;
 #[derive(Debug, Clone)]
 pub struct ArrivedPath(pub http::uri::PathAndQuery);
 
-/// The user that the edge vouches for: known here, and active.
+/// The user that the edge vouches for: known here, active, and in a session that was not ended.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The account, read at this request, so that disabling it works at once.
+    /// The account, read at this request, so that disabling it and signing out work at once.
     pub user: User,
-    /// The session of the token, when it has one.
-    pub session: Option<String>,
+    /// When the token expires that the edge has verified.
+    pub expires_at: Timestamp,
 }
 
 impl FromRequestParts<AppState> for Caller {
@@ -40,8 +40,14 @@ impl FromRequestParts<AppState> for Caller {
             return Err(ApiError::unauthenticated());
         }
         let id = identity.subject.parse().map_err(|_| ApiError::unauthenticated())?;
-        let user = state.store.user(id).await?.filter(|user| user.active).ok_or_else(ApiError::unauthenticated)?;
-        Ok(Self { user, session: identity.session })
+        // Tokens of ours name their session by its id.
+        let session = identity.session.map(|session| session.parse()).transpose();
+        let session = session.map_err(|_| ApiError::unauthenticated())?;
+        let user = state.store.user_in_session(id, session).await?;
+        let user = user.filter(|user| user.active).ok_or_else(ApiError::unauthenticated)?;
+        let expires_at = i64::try_from(identity.expires_at).ok().and_then(|at| Timestamp::from_second(at).ok());
+        // A time that no clock reaches.
+        Ok(Self { user, expires_at: expires_at.unwrap_or(Timestamp::MAX) })
     }
 }
 

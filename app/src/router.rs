@@ -66,7 +66,7 @@ pub fn router(state: AppState) -> axum::Router {
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     if uri.path().starts_with(token::PREFIX) {
-        token::TokenApiError::Method(method).into_response()
+        token::other_method(method)
     } else {
         ApiError::method_not_allowed().into_response()
     }

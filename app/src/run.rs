@@ -6,7 +6,7 @@
 use crate::config::Config;
 use crate::host::{self, Drained, Host, HostConfig};
 use crate::service::{self, Application, BuildError, NewDemoUser};
-use serve::listener::Address;
+use serve::listener::{Address, Bound};
 use std::io;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
@@ -86,9 +86,13 @@ async fn begin(config: Config) -> Result<(Application, Host), StartError> {
         connections_max: config.connections_max,
         access_log: config.access_log,
     };
+    // The address may be a socket in it.
+    service::make_state(&config)?;
+    // Before all else: a start that fails for want of its address must not have made a demo user whose password nobody then sees.
+    let bound = Bound::bind(&host_config.listen, host_config.threads)?;
     let application = service::build(config).await?;
     let router = application.router();
-    let host = host::start(&host_config, move || router.clone()).await?;
+    let host = host::serve(bound, &host_config, move || router.clone()).await?;
     Ok((application, host))
 }
 

@@ -8,10 +8,12 @@ use crate::live::Hub;
 use crate::passwords::{PasswordError, Passwords};
 use crate::router::router;
 use crate::state::{AppState, Parts};
-use crate::store::{AccountStore, Database, Files, NewUser, SessionStore, StoreError};
+use crate::store::{AccountStore, Database, Files, NewUser, PairError, SessionStore, StoreError, pair};
 use crate::tokens::{KeyError, SigningKey, Tokens};
 use jiff::Timestamp;
 use serve::shared_key::{SharedKeyError, load_or_create};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -39,6 +41,9 @@ pub enum BuildError {
     /// The database.
     #[error("the database can't be used: {0}")]
     Store(#[from] StoreError),
+    /// The attachments are another database's.
+    #[error(transparent)]
+    Attachments(#[from] PairError),
     /// The password of the demo user.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -60,14 +65,25 @@ pub struct Application {
 pub struct NewDemoUser {
     /// The name.
     pub username: String,
-    /// The password, in clear: it is kept nowhere, so this is the only moment to tell it.
-    pub password: String,
+    /// The password in clear when this start has generated it: it is kept nowhere, so this is the only moment to tell
+    /// it. None when it was configured: whoever did that knows it, and logs should not.
+    pub generated_password: Option<String>,
 }
 
 impl std::fmt::Debug for NewDemoUser {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NewDemoUser").field("username", &self.username).finish_non_exhaustive()
     }
+}
+
+/// Makes the folder of all state if there is none.
+///
+/// # Errors
+/// It can't be made.
+pub fn make_state(config: &Config) -> Result<(), BuildError> {
+    // Password hashes and keys live below it: it is this user's alone.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&config.state);
+    made.map_err(|source| BuildError::State { path: config.state.clone(), source })
 }
 
 /// Builds the callable: opens the database, makes what a first start needs.
@@ -77,23 +93,26 @@ impl std::fmt::Debug for NewDemoUser {
 /// # Errors
 /// What is missing or broken, worded for the operator.
 pub async fn build(config: Config) -> Result<Application, BuildError> {
-    std::fs::create_dir_all(&config.state)
-        .map_err(|source| BuildError::State { path: config.state.clone(), source })?;
+    make_state(&config)?;
     let key = load_or_create(&config.edge.assertion_key, config.edge.assertion_key_create)?;
     let tokens = Tokens::new(SigningKey::load_or_create(&config.keys())?, config.tokens.clone());
     let passwords = Passwords::new(config.threads.get())?;
     let store = Database::open(&config.database).await?;
-    let new_demo_user = match &config.demo {
-        Some(demo) => add_demo_user(&store, &passwords, demo).await?,
-        None => None,
-    };
-    tokio::spawn(sweep(store.clone()));
     let edge = Edge::new(&key, &config.edge.upstream_name);
     let folder = config.attachments();
     let files = Files::open(folder.clone()).await.map_err(|source| BuildError::State { path: folder, source })?;
-    let live = Hub::new(Timestamp::now());
+    // Before anything is swept.
+    pair(&files, &store).await?;
+    // Each stream is a request in flight: the other half stays free for requests that end.
+    let live = Hub::new(Timestamp::now(), config.in_flight_max / 2);
     let draining = CancellationToken::new();
     let state = AppState::new(Parts { config, store, edge, files, live, draining, tokens, passwords });
+    // After all else that can fail: nobody would see the password of a start that ends here.
+    let new_demo_user = match &state.config.demo {
+        Some(demo) => add_demo_user(&state.store, &state.passwords, demo).await?,
+        None => None,
+    };
+    tokio::spawn(sweep(state.store.clone()));
     tokio::spawn(attachments::sweep(state.clone()));
     Ok(Application { router: router(state.clone()), state, new_demo_user })
 }
@@ -126,32 +145,35 @@ impl Application {
     }
 }
 
-/// Makes the demo user in a database without it.
+/// Makes the demo user in a database without any user. A demo user that was removed or renamed does not come back.
 async fn add_demo_user(
     store: &Database,
     passwords: &Passwords,
     demo: &DemoConfig,
 ) -> Result<Option<NewDemoUser>, BuildError> {
-    let username = Username::parse(&demo.username)?;
-    if store.user_named(username.as_str()).await?.is_some() {
+    if store.has_users().await? {
         return Ok(None);
     }
-    let password = match &demo.password {
+    let username = Username::parse(&demo.username)?;
+    let (password, generated_password) = match &demo.password {
         Some(password) => {
             crate::domain::account::check_password(password, username.as_str())?;
-            password.clone()
+            (password.clone(), None)
         }
-        None => generated_password(),
+        None => {
+            let password = generate_password();
+            (password.clone(), Some(password))
+        }
     };
     let new = NewUser {
         id: Uuid::now_v7(),
         username,
-        password_hash: passwords.hash(password.clone()).await?,
+        password_hash: passwords.hash(password).await?,
         role: Role::Admin,
         created_at: Timestamp::now(),
     };
     match store.add_user(&new).await {
-        Ok(User { username, .. }) => Ok(Some(NewDemoUser { username: username.into_string(), password })),
+        Ok(User { username, .. }) => Ok(Some(NewDemoUser { username: username.into_string(), generated_password })),
         // Another process on the same database was faster, and has told its password.
         Err(StoreError::Taken) => Ok(None),
         Err(error) => Err(error.into()),
@@ -159,7 +181,7 @@ async fn add_demo_user(
 }
 
 /// 122 random bits, readable aloud.
-fn generated_password() -> String {
+fn generate_password() -> String {
     Uuid::new_v4().simple().to_string()
 }
 

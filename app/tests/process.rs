@@ -3,6 +3,7 @@
 use portcullis_app::config::DatabaseUrl;
 use portcullis_app::store::{AccountStore, Database};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +18,11 @@ struct Process {
 impl Process {
     /// Starts the binary on a Unix socket and waits until it listens.
     fn start(state: &Path) -> Self {
+        Self::start_with(state, &[])
+    }
+
+    /// As [`Process::start`], with variables.
+    fn start_with(state: &Path, variables: &[(&str, &str)]) -> Self {
         let socket = state.join("app.sock");
         let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis-app"))
             .args(["run", "--assertion-key-create", "--threads", "2"])
@@ -26,6 +32,7 @@ impl Process {
             .env_remove("PORTCULLIS_APP_DEMO_USER")
             .env_remove("PORTCULLIS_APP_DEMO_PASSWORD")
             .env_remove("PORTCULLIS_APP_DATABASE")
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -139,11 +146,42 @@ fn the_demo_user_is_told_once() {
 }
 
 #[test]
-fn sigterm_drains_and_ends_well() {
+fn a_configured_password_is_told_to_nobody() {
+    const PASSWORD: &str = "my own long password";
     let state = tempfile::tempdir().expect("a folder");
-    let mut process = Process::start(state.path());
+    let mut process = Process::start_with(state.path(), &[("PORTCULLIS_APP_DEMO_PASSWORD", PASSWORD)]);
+    let mut line = String::new();
+    process.stdout.read_line(&mut line).expect("a line");
+    assert_eq!(line, "demo user created: username=demo\n");
+    let body = format!(r#"{{"username":"demo","password":"{PASSWORD}"}}"#);
+    assert_eq!(post(&process.socket, "/api/token/", &body).expect("an answer").0, 200);
+    process.kill();
+
+    // Another name does not make a second administrator.
+    let mut again = Process::start_with(state.path(), &[("PORTCULLIS_APP_DEMO_USER", "other")]);
+    again.child.kill().expect("killed");
+    again.child.wait().expect("ended");
+    let mut said = String::new();
+    again.stdout.read_to_string(&mut said).expect("text");
+    assert_eq!(said, "");
+}
+
+#[test]
+fn sigterm_drains_and_ends_well_with_every_line_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    let mut process = Process::start(&state);
+    assert_eq!(post(&process.socket, "/api/token/?secret=1", "{}").expect("an answer").0, 400);
     let status = Command::new("kill").arg(process.child.id().to_string()).status().expect("kill runs");
     assert!(status.success());
     assert_eq!(process.child.wait().expect("ended").code(), Some(0));
     assert!(!process.socket.exists());
+    let mut said = String::new();
+    process.stdout.read_to_string(&mut said).expect("text");
+    assert!(said.contains(" POST /api/token/ 400 79B "), "{said}");
+    assert!(!said.contains("secret"), "{said}");
+    for (file, mode) in [("", 0o700), ("app.db", 0o600), ("edge.key", 0o600), ("keys/signing.pem", 0o600)] {
+        let found = std::fs::metadata(state.join(file)).expect(file).permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{file} is this user's alone");
+    }
 }

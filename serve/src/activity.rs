@@ -16,6 +16,12 @@ pub(crate) struct Activity {
     reading_head: AtomicU32,
     /// The peer has not taken what was to be written.
     write_blocked: AtomicU32,
+    /// Requests whose body has not been read to its end or let go of.
+    uploads: AtomicU32,
+    /// Responses of which a piece was handed over and the next not asked for.
+    stalled: AtomicU32,
+    /// The head took too long: the stream says so and ends.
+    refused: AtomicU32,
 }
 
 /// What a connection waits for, the longest first in doubt.
@@ -34,7 +40,8 @@ pub(crate) enum Waiting {
 impl Activity {
     /// Bytes came in.
     pub(crate) fn read(&self) {
-        if self.in_flight.load(Relaxed) == 0 && self.reading_head.load(Relaxed) == 0 {
+        let between_requests = self.in_flight.load(Relaxed) == 0 && self.uploads.load(Relaxed) == 0;
+        if between_requests && self.reading_head.load(Relaxed) == 0 {
             self.reading_head.store(1, Relaxed);
             self.changed();
         }
@@ -62,6 +69,38 @@ impl Activity {
         self.changed();
     }
 
+    /// Makes the stream answer an unfinished head with 408 and end, the next time that it is read.
+    pub(crate) fn refuse_head(&self) {
+        self.refused.store(1, Relaxed);
+    }
+
+    /// Whether [`Self::refuse_head`] was called.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused.load(Relaxed) != 0
+    }
+
+    /// A request has a body, which may be read after its answer.
+    pub(crate) fn upload_began(&self) {
+        self.uploads.store(self.uploads.load(Relaxed) + 1, Relaxed);
+    }
+
+    /// Such a body was read to its end or let go of.
+    pub(crate) fn upload_ended(&self) {
+        self.uploads.store(self.uploads.load(Relaxed).saturating_sub(1), Relaxed);
+    }
+
+    /// A piece of a response was handed over: until the next is asked for, it waits for its reader.
+    pub(crate) fn handed_over(&self) {
+        self.stalled.store(self.stalled.load(Relaxed) + 1, Relaxed);
+        self.changed();
+    }
+
+    /// The next piece is asked for, or nothing more of this response will be.
+    pub(crate) fn asked_again(&self) {
+        self.stalled.store(self.stalled.load(Relaxed).saturating_sub(1), Relaxed);
+        self.changed();
+    }
+
     fn changed(&self) {
         self.epoch.store(self.epoch.load(Relaxed).wrapping_add(1), Relaxed);
     }
@@ -71,11 +110,14 @@ impl Activity {
         self.epoch.load(Relaxed)
     }
 
-    /// What the connection waits for.
+    /// What the connection waits for. When every response under way has handed over a piece that nobody has taken, it is
+    /// the reader: an HTTP/2 client can stop taking by its windows alone, while the socket stays writable.
     pub(crate) fn waiting(&self) -> Waiting {
-        if self.write_blocked.load(Relaxed) != 0 {
+        let in_flight = self.in_flight.load(Relaxed);
+        let all_stalled = in_flight != 0 && self.stalled.load(Relaxed) >= in_flight;
+        if self.write_blocked.load(Relaxed) != 0 || all_stalled {
             Waiting::Reader
-        } else if self.in_flight.load(Relaxed) != 0 {
+        } else if in_flight != 0 {
             Waiting::Answer
         } else if self.reading_head.load(Relaxed) != 0 {
             Waiting::Head
@@ -105,5 +147,31 @@ mod tests {
         activity.wrote(true);
         activity.response_ended();
         assert_eq!(activity.waiting(), Waiting::Request);
+    }
+
+    #[test]
+    fn a_reader_can_stall_without_blocking_the_socket() {
+        let activity = Activity::default();
+        activity.request_began();
+        activity.request_began();
+        activity.handed_over();
+        assert_eq!(activity.waiting(), Waiting::Answer, "the other is still being answered");
+        activity.handed_over();
+        assert_eq!(activity.waiting(), Waiting::Reader);
+        activity.asked_again();
+        assert_eq!(activity.waiting(), Waiting::Answer);
+    }
+
+    #[test]
+    fn the_rest_of_an_answered_upload_is_no_head() {
+        let activity = Activity::default();
+        activity.upload_began();
+        activity.request_began();
+        activity.response_ended();
+        activity.read();
+        assert_eq!(activity.waiting(), Waiting::Request);
+        activity.upload_ended();
+        activity.read();
+        assert_eq!(activity.waiting(), Waiting::Head);
     }
 }

@@ -3,9 +3,11 @@
 //! hyper's `Incoming` is wrapped at the accept loop because it can't be built in a test; everything behind the
 //! accept loop takes a [`Body`] and so runs without a socket.
 
+use crate::activity::Activity;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Why a body ended before its end. The kinds decide what is answered and logged.
@@ -36,7 +38,7 @@ pub struct Body(Kind);
 
 enum Kind {
     Full(Option<Bytes>),
-    Incoming(hyper::body::Incoming),
+    Incoming(hyper::body::Incoming, Option<Upload>),
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>),
 }
 
@@ -62,7 +64,27 @@ impl Body {
 
 impl From<hyper::body::Incoming> for Body {
     fn from(incoming: hyper::body::Incoming) -> Self {
-        Self(if incoming.is_end_stream() { Kind::Full(None) } else { Kind::Incoming(incoming) })
+        Self(if incoming.is_end_stream() { Kind::Full(None) } else { Kind::Incoming(incoming, None) })
+    }
+}
+
+/// Tells a connection when the body of one of its requests is done with.
+struct Upload(Arc<Activity>);
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        self.0.upload_ended();
+    }
+}
+
+impl Body {
+    /// A body whose connection wants to know when it is done with.
+    pub(crate) fn noted(incoming: hyper::body::Incoming, activity: &Arc<Activity>) -> Self {
+        if incoming.is_end_stream() {
+            return Self::empty();
+        }
+        activity.upload_began();
+        Self(Kind::Incoming(incoming, Some(Upload(Arc::clone(activity)))))
     }
 }
 
@@ -71,7 +93,7 @@ impl std::fmt::Debug for Body {
         f.write_str(match self.0 {
             Kind::Full(None) => "Body::Empty",
             Kind::Full(Some(_)) => "Body::Full",
-            Kind::Incoming(_) => "Body::Incoming",
+            Kind::Incoming(..) => "Body::Incoming",
             Kind::Stream(_) => "Body::Stream",
         })
     }
@@ -84,7 +106,13 @@ impl HttpBody for Body {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.0 {
             Kind::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Incoming(incoming) => Pin::new(incoming).poll_frame(cx).map_err(|_| BodyError::Disconnected),
+            Kind::Incoming(incoming, upload) => {
+                let polled = Pin::new(incoming).poll_frame(cx);
+                if matches!(polled, Poll::Ready(None)) {
+                    *upload = None;
+                }
+                polled.map_err(|_| BodyError::Disconnected)
+            }
             Kind::Stream(body) => body.as_mut().poll_frame(cx),
         }
     }
@@ -92,7 +120,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Full(bytes) => bytes.is_none(),
-            Kind::Incoming(incoming) => incoming.is_end_stream(),
+            Kind::Incoming(incoming, _) => incoming.is_end_stream(),
             Kind::Stream(body) => body.is_end_stream(),
         }
     }
@@ -100,7 +128,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::Incoming(incoming) => incoming.size_hint(),
+            Kind::Incoming(incoming, _) => incoming.size_hint(),
             Kind::Stream(body) => body.size_hint(),
         }
     }

@@ -51,7 +51,7 @@ pub struct ConnectionLimits {
     pub header_count_max: usize,
     /// From accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,
-    /// From the first byte of a request to the end of its head.
+    /// From the first byte of a request to the end of its head; then 408.
     pub header_timeout: Duration,
     /// Between requests.
     pub idle_timeout: Duration,
@@ -281,6 +281,10 @@ async fn drive<C: Drivable>(
     std::future::poll_fn(|cx| {
         if drain.has_begun() && !std::mem::replace(&mut told, true) {
             connection.as_mut().graceful_shutdown();
+            if activity.waiting() == Waiting::Request {
+                // A sleeping client that never answers must not hold up the drain for a whole idle time.
+                deadline.set(limits.header_timeout);
+            }
         }
         if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
             return Poll::Ready(ended.map_err(Ended::Broken));
@@ -299,7 +303,12 @@ async fn drive<C: Drivable>(
         ready!(deadline.poll(cx));
         match activity.waiting() {
             Waiting::Reader => Poll::Ready(Err(Ended::ReaderStalled)),
-            Waiting::Head if !http2 => Poll::Ready(Err(Ended::HeadTooSlow)),
+            Waiting::Head if !http2 => {
+                activity.refuse_head();
+                // One turn is enough for a few bytes into an empty socket; a peer that takes none gets none.
+                let _ = connection.as_mut().poll(cx);
+                Poll::Ready(Err(Ended::HeadTooSlow))
+            }
             _ if told => Poll::Ready(Err(Ended::Idle)),
             _ => {
                 // HTTP/2 clients are told by GOAWAY, so that a request on its way is not lost (RFC 9113 section 6.8).
@@ -356,17 +365,38 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.activity.request_began();
-        let in_flight = InFlight(Arc::clone(&self.activity));
-        Call { answer: self.service.clone().oneshot(request.map(Body::from)), in_flight: Some(in_flight) }
+        let in_flight = InFlight { activity: Arc::clone(&self.activity), handed_over: false };
+        Call {
+            answer: self.service.clone().oneshot(request.map(|body| Body::noted(body, &self.activity))),
+            in_flight: Some(in_flight),
+        }
     }
 }
 
 /// Notes the end of a response when dropped.
-struct InFlight(Arc<Activity>);
+struct InFlight {
+    activity: Arc<Activity>,
+    /// A piece was handed over and the next not asked for.
+    handed_over: bool,
+}
+
+impl InFlight {
+    fn asked(&mut self) {
+        if std::mem::take(&mut self.handed_over) {
+            self.activity.asked_again();
+        }
+    }
+
+    fn handed(&mut self) {
+        self.handed_over = true;
+        self.activity.handed_over();
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.response_ended();
+        self.asked();
+        self.activity.response_ended();
     }
 }
 
@@ -406,7 +436,15 @@ impl<B: HttpBody> HttpBody for Noted<B> {
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().body.poll_frame(cx)
+        let this = self.project();
+        let polled = this.body.poll_frame(cx);
+        if let Some(in_flight) = this.in_flight {
+            in_flight.asked();
+            if matches!(polled, Poll::Ready(Some(Ok(_)))) {
+                in_flight.handed();
+            }
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -415,5 +453,79 @@ impl<B: HttpBody> HttpBody for Noted<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listener::Bound;
+    use crate::worker::local_runtime;
+    use http_body_util::Full;
+    use std::num::NonZeroUsize;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    /// Serves "ok" with these limits while `client` runs, and returns what the client made.
+    fn with_server<T>(limits: ConnectionLimits, client: impl AsyncFnOnce(TcpStream, Rc<Drain>) -> T) -> T {
+        let runtime = local_runtime().expect("a runtime");
+        runtime.block_on(async {
+            let bound = Bound::bind(&"127.0.0.1:0".parse().expect("an address"), NonZeroUsize::MIN).expect("a port");
+            let local = bound.local_address().clone();
+            let Address::Tcp(address) = local else { panic!("no TCP address") };
+            let drain = Drain::new();
+            let ok = tower::service_fn(async |_: Request<Body>| {
+                Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"ok"))))
+            });
+            for socket in bound.into_sockets() {
+                let acceptor = Acceptor {
+                    socket,
+                    local: Arc::new(local.clone()),
+                    limits: Rc::new(limits.clone()),
+                    tls: None,
+                    slots: Arc::new(Semaphore::new(1)),
+                    drain: Rc::clone(&drain),
+                    make_service: move |_: &ConnectionInfo| ok,
+                };
+                tokio::task::spawn_local(acceptor.run());
+            }
+            client(TcpStream::connect(address).await.expect("a connection"), drain).await
+        })
+    }
+
+    async fn read_to_end(mut stream: TcpStream) -> String {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.expect("an orderly end");
+        text
+    }
+
+    #[test]
+    fn half_a_head_is_answered_with_408() {
+        let limits = ConnectionLimits { header_timeout: Duration::from_millis(1), ..ConnectionLimits::default() };
+        let answer = with_server(limits, async |mut stream, _| {
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n").await.expect("written");
+            read_to_end(stream).await
+        });
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    }
+
+    #[test]
+    fn an_idle_connection_is_closed_without_a_word() {
+        let limits = ConnectionLimits { idle_timeout: Duration::from_millis(1), ..ConnectionLimits::default() };
+        assert_eq!(with_server(limits, async |stream, _| read_to_end(stream).await), "");
+    }
+
+    #[test]
+    fn a_drain_closes_idle_connections_and_counts_them() {
+        with_server(ConnectionLimits::default(), async |mut stream, drain| {
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("written");
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).await.expect("an answer");
+            assert_eq!(&answer, b"HTTP/1.1 200");
+            assert_eq!(drain.open_count(), 1);
+            drain.begin();
+            assert!(read_to_end(stream).await.ends_with("ok"));
+            drain.all_closed().await;
+        });
     }
 }

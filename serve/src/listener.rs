@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 /// A TCP address or a Unix socket's path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -127,6 +128,13 @@ impl Bound {
     }
 }
 
+/// When a silent peer is asked whether it still lives: after a minute, then every 15 s, and given up by the kernel after
+/// nine unanswered times. Without it a phone that lost its network would hold an idle stream for ever.
+#[must_use]
+pub fn keepalive() -> socket2::TcpKeepalive {
+    socket2::TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15))
+}
+
 fn tcp_socket(address: SocketAddr, reuse_port: bool) -> io::Result<std::net::TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM.nonblocking(), Some(socket2::Protocol::TCP))?;
@@ -137,6 +145,10 @@ fn tcp_socket(address: SocketAddr, reuse_port: bool) -> io::Result<std::net::Tcp
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(reuse_port)?;
     socket.bind(&address.into())?;
+    // Accepted sockets inherit both, so that no connection pays for the calls. Answers are written whole: waiting for
+    // more (Nagle) only delays the last segment.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&keepalive())?;
     if reuse_port {
         socket.listen(BACKLOG)?;
     }
@@ -161,8 +173,6 @@ impl Accepting {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                // Answers are written whole; waiting for more (Nagle) only delays the last segment.
-                stream.set_nodelay(true)?;
                 Ok((Transport::Tcp(stream), Peer::Tcp(canonical(peer))))
             }
             Self::Unix(listener) => Ok((Transport::Unix(listener.accept().await?.0), Peer::Unix)),

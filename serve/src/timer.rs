@@ -67,9 +67,8 @@ impl Deadline {
     #[must_use]
     pub fn unset() -> Self {
         let (index, start) = TABLE.with_borrow_mut(|table| {
-            if !table.ticking {
-                table.advance();
-            }
+            // A worker that was busy for long is behind; a deadline made now must not have passed already.
+            table.advance();
             let index = table.free.pop().unwrap_or_else(|| {
                 table.slots.push(Slot { at_ms: UNSET, waker: None });
                 table.slots.len() - 1

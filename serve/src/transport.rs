@@ -85,6 +85,10 @@ thread_local! {
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
+/// The answer to a head that does not end (RFC 9110 section 15.5.9). hyper can't be made to answer half a request, so
+/// the stream under it does.
+const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
 /// A transport whose reads and writes are noted, and whose small writes are gathered under TLS.
 ///
 /// HTTP/2 writes and flushes each frame on its own. Without gathering each would be a TLS record and a system call. So
@@ -174,6 +178,16 @@ impl Watched {
 
 impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.activity.is_refused() {
+            // Nothing of an answer is under way while a head is read, so this can't fall into the middle of one.
+            if self.gathered.is_empty() {
+                self.gathered.extend_from_slice(REQUEST_TIMEOUT);
+            }
+            ready!(self.poll_hand_over(cx))?;
+            ready!(Pin::new(&mut self.transport).poll_flush(cx))?;
+            // The end of the stream: hyper gives up.
+            return Poll::Ready(Ok(()));
+        }
         if self.gather == Gather::UntilNextPoll && !self.gathered.is_empty() {
             // A peer that does not take bytes may still send some. This task is woken when it takes them.
             if let Poll::Ready(Err(error)) = self.poll_flush_now(cx) {

@@ -55,12 +55,14 @@ async fn shares_with(owner: &Person, other: &Person) {
 async fn a_change_arrives(writer: &Person, reader: &Person) {
     writer.window.click("tab-write").await;
     writer.window.fill("text", "The bars are **up** again.").await;
-    writer.saves().await;
+    writer.saves_by_keyboard("text").await;
     reader.window.reads("reading", "up again").await;
     reader.window.reads("notice", &writer.username).await;
 }
 
 async fn a_reload_keeps_the_session(person: &Person) {
+    person.window.press("reading", "/").await;
+    person.window.until("the search has the focus", "document.activeElement.id === 'search'").await;
     person.window.reload().await;
     person.is_live().await;
     person.window.reads("reading", "up again").await;

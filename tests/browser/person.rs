@@ -77,6 +77,13 @@ impl Person {
         self.window.reads("note-state", "Saved").await;
     }
 
+    /// Saves without leaving the keyboard.
+    pub(super) async fn saves_by_keyboard(&self, from: &str) {
+        // Control down, S, all keys up (WebDriver section 17.4.2).
+        self.window.press(from, "\u{e009}s\u{e000}").await;
+        self.window.reads("note-state", "Saved").await;
+    }
+
     /// Opens the API's page, which needs no account.
     pub(super) async fn reads_the_api_page(&self) {
         self.window.goto(&format!("{}/docs.html", self.base_url)).await;

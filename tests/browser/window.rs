@@ -172,6 +172,9 @@ impl Window {
     pub(super) async fn screenshot(&self, label: &str) -> PathBuf {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/screenshots");
         let path = folder.join(format!("{}-{label}.png", self.name));
+        // What is still moving is shown where it will come to rest.
+        let settle = "for (const animation of document.getAnimations()) animation.finish();";
+        self.client.execute(settle, Vec::new()).await.expect("a script runs");
         let picture = self.client.screenshot().await.expect("a screenshot");
         std::fs::create_dir_all(&folder).expect("the folder for screenshots");
         std::fs::write(&path, picture).expect("the screenshot is written");
@@ -193,17 +196,18 @@ fn css(testid: &str) -> String {
 }
 
 fn capabilities(screen: Screen) -> Capabilities {
-    let mut arguments =
-        vec!["--headless=new", "--disable-gpu", "--ignore-certificate-errors", "--window-size=1280,800"];
+    let mut arguments = vec!["--headless=new", "--disable-gpu", "--ignore-certificate-errors"];
     if is_root() {
         // Chromium refuses to run its sandbox as root, which is what a container's user usually is.
         arguments.push("--no-sandbox");
         arguments.push("--disable-dev-shm-usage");
     }
-    let mut options = json!({ "args": arguments });
-    if matches!(screen, Screen::Phone) {
-        options["mobileEmulation"] = json!({ "deviceMetrics": { "width": 390, "height": 844, "pixelRatio": 2.0, "mobile": true, "touch": true } });
-    }
+    // Metrics, not a window size: that would count the frame of the window in, and has a minimum wider than a phone.
+    let metrics = match screen {
+        Screen::Desktop => json!({ "width": 1280, "height": 800, "pixelRatio": 1.0, "mobile": false, "touch": false }),
+        Screen::Phone => json!({ "width": 390, "height": 844, "pixelRatio": 2.0, "mobile": true, "touch": true }),
+    };
+    let options = json!({ "args": arguments, "mobileEmulation": { "deviceMetrics": metrics } });
     Capabilities::from_iter([
         ("goog:chromeOptions".to_owned(), options),
         ("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" })),

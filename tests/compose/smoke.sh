@@ -98,7 +98,7 @@ check 'a shared note is read' said 200
 
 echo '-- attachments'
 head -c 16000000 /dev/urandom > "$work/file"
-request POST "/api/notes/$note/attachments/?name=file.bin" -H "$auth" -H 'Content-Type: application/octet-stream' -T "$work/file"
+request POST "/api/notes/$note/attachments/?name=file.bin" -H "$auth" -H 'Content-Type: application/octet-stream' --data-binary "@$work/file"
 check 'upload of 16 MB' said 201
 file=$(member id)
 get "/api/attachments/$file/" -H "$auth"

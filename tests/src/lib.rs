@@ -1,1 +1,23 @@
-//! placeholder
+//! What the end-to-end tests stand on: the real stack in process, scripted upstreams, clients and raw scripts,
+//! certificates and tokens.
+//!
+//! Compiled once; `e2e/` is one binary above it. Rules of the house: ports are always 0, every wait has a deadline
+//! ([`deadline::within`]), nothing sleeps to synchronise, nothing is tried twice.
+
+pub mod answer;
+pub mod call;
+pub mod certs;
+pub mod client;
+pub mod command;
+pub mod connection;
+pub mod deadline;
+pub mod edge;
+pub mod exchange;
+pub mod guarded;
+pub mod head;
+pub mod log;
+pub mod origin;
+pub mod raw;
+pub mod socket;
+pub mod stack;
+pub mod tokens;

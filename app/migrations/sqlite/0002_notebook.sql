@@ -17,6 +17,8 @@ CREATE TABLE notes (
     detail     BIGINT  NOT NULL
 );
 
+CREATE INDEX notes_by_owner ON notes (owner_id);
+
 -- Who may see a note, its owner too. Whoever adds or removes rows here or in attachments changes the note's row
 -- first and so holds its lock: limits and permissions are decided one at a time.
 CREATE TABLE note_members (

@@ -89,6 +89,9 @@ pub enum AccountError {
     /// The password begins or ends with white space, which the token service strips as simplejwt does.
     #[error("A password neither begins nor ends with white space.")]
     PasswordPadded,
+    /// The password has a null character, which the token service refuses as simplejwt does.
+    #[error("A password has no null characters.")]
+    PasswordNull,
     /// The password is the user name.
     #[error("A password must differ from the user name.")]
     PasswordIsUsername,
@@ -144,6 +147,13 @@ pub fn fold(username: &str) -> String {
     username.to_ascii_lowercase()
 }
 
+/// Text as a sign-in takes it: without white space at both ends, as Python's `str.strip` sees it, for which the
+/// separators U+001C to U+001F are white space too.
+#[must_use]
+pub fn trim(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c))
+}
+
 /// Checks a password for a new account.
 ///
 /// # Errors
@@ -152,8 +162,11 @@ pub fn check_password(password: &str, username: &str) -> Result<(), AccountError
     if !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&password.chars().count()) {
         return Err(AccountError::PasswordLength);
     }
-    if password.trim().len() != password.len() || password.contains('\0') {
+    if trim(password).len() != password.len() {
         return Err(AccountError::PasswordPadded);
+    }
+    if password.contains('\0') {
+        return Err(AccountError::PasswordNull);
     }
     if fold(password) == fold(username) {
         return Err(AccountError::PasswordIsUsername);
@@ -191,6 +204,9 @@ mod tests {
             ("short", Some(AccountError::PasswordLength)),
             (long.as_str(), Some(AccountError::PasswordLength)),
             ("correct horse ", Some(AccountError::PasswordPadded)),
+            ("\u{1f}correct horse", Some(AccountError::PasswordPadded)),
+            ("correct\u{1f}horse", None),
+            ("correct\0horse", Some(AccountError::PasswordNull)),
             ("Somebody", Some(AccountError::PasswordIsUsername)),
         ] {
             assert_eq!(check_password(password, "somebody").err(), verdict, "{password}");

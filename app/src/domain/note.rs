@@ -12,6 +12,9 @@ pub const TITLE_CHARS_MAX: usize = 200;
 /// The longest text, in bytes of UTF-8.
 pub const TEXT_BYTES_MAX: usize = 256 * 1024;
 
+/// How many notes one user can own.
+pub const NOTES_PER_OWNER_MAX: u32 = 10_000;
+
 /// One thing that is wrong with a note that somebody sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadNote {

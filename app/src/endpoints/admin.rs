@@ -57,7 +57,7 @@ pub struct PageParameters {
 }
 
 /// All accounts, the newest first.
-#[utoipa::path(get, path = "/api/admin/users/", tag = "administration", params(
+#[utoipa::path(get, path = "/api/admin/users/", operation_id = "list_users", tag = "administration", params(
         ("cursor" = Option<String>, Query, description = "the `next` of the page before"),
         ("limit" = Option<u32>, Query, description = "1 to 100, 20 when absent")),
     responses((status = OK, body = UserListView), (status = FORBIDDEN, description = "forbidden")))]
@@ -82,7 +82,7 @@ pub async fn users(
 }
 
 /// Forbids an account to be used: its tokens and its open event streams end at once.
-#[utoipa::path(post, path = "/api/admin/users/{id}/disable/", tag = "administration", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/admin/users/{id}/disable/", operation_id = "disable_user", tag = "administration", params(("id" = String, Path)),
     responses((status = OK, body = UserView), (status = FORBIDDEN, description = "forbidden"),
         (status = NOT_FOUND, description = "not_found"), (status = CONFLICT, description = "self")))]
 pub async fn disable(
@@ -96,7 +96,7 @@ pub async fn disable(
 }
 
 /// Allows an account to be used again.
-#[utoipa::path(post, path = "/api/admin/users/{id}/enable/", tag = "administration", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/admin/users/{id}/enable/", operation_id = "enable_user", tag = "administration", params(("id" = String, Path)),
     responses((status = OK, body = UserView), (status = FORBIDDEN, description = "forbidden"),
         (status = NOT_FOUND, description = "not_found"), (status = CONFLICT, description = "self")))]
 pub async fn enable(

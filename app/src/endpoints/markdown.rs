@@ -26,7 +26,7 @@ pub struct MarkdownView {
 }
 
 /// A preview.
-#[utoipa::path(post, path = "/api/markdown/", tag = "notebook", request_body = MarkdownInput,
+#[utoipa::path(post, path = "/api/markdown/", operation_id = "preview_markdown", tag = "notebook", request_body = MarkdownInput,
     responses((status = OK, body = MarkdownView), (status = BAD_REQUEST, description = "validation")))]
 pub async fn preview(_caller: Caller, Json(input): Json<MarkdownInput>) -> Result<axum::Json<MarkdownView>, ApiError> {
     if input.text.len() > TEXT_BYTES_MAX {

@@ -24,7 +24,7 @@ pub struct ShareInput {
 }
 
 /// Shares the caller's note with another user, or changes what the share grants.
-#[utoipa::path(put, path = "/api/notes/{id}/shares/{username}/", tag = "notebook", request_body = ShareInput,
+#[utoipa::path(put, path = "/api/notes/{id}/shares/{username}/", operation_id = "put_share", tag = "notebook", request_body = ShareInput,
     params(("id" = String, Path), ("username" = String, Path)),
     responses((status = OK, body = ShareView), (status = BAD_REQUEST, description = "validation"),
         (status = FORBIDDEN, description = "forbidden"), (status = NOT_FOUND, description = "not_found"),
@@ -60,7 +60,7 @@ pub async fn put(
 }
 
 /// Takes a share away: the owner anybody's, everybody else his own.
-#[utoipa::path(delete, path = "/api/notes/{id}/shares/{username}/", tag = "notebook",
+#[utoipa::path(delete, path = "/api/notes/{id}/shares/{username}/", operation_id = "remove_share", tag = "notebook",
     params(("id" = String, Path), ("username" = String, Path)),
     responses((status = NO_CONTENT), (status = FORBIDDEN, description = "forbidden"),
         (status = NOT_FOUND, description = "not_found")))]

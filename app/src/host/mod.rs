@@ -7,6 +7,7 @@
 mod access_log;
 mod probe;
 mod ring;
+mod upload;
 
 pub use probe::Readiness;
 pub use serve::worker::Drained;
@@ -31,6 +32,9 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tower::Service;
 
+/// Fields of a request: as many as a front server lets a client send, and what it adds itself.
+const HEADER_COUNT_MAX: usize = 256;
+
 /// How the callable is served.
 #[derive(Debug, Clone)]
 pub struct HostConfig {
@@ -38,7 +42,7 @@ pub struct HostConfig {
     pub listen: Address,
     /// How many workers, one thread each.
     pub threads: NonZeroUsize,
-    /// From the request's head to the response's head.
+    /// From the request's head, or the last piece of its body, to the response's head.
     pub request_timeout: Duration,
     /// How long work may go on after the stop was asked for.
     pub drain_timeout: Duration,
@@ -74,7 +78,21 @@ where
     B: HttpBody<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let bound = Bound::bind(&config.listen, config.threads)?;
+    serve(Bound::bind(&config.listen, config.threads)?, config, make_callable).await
+}
+
+/// As [`start`], on an address that was bound before: for who must know that it is free before doing anything else.
+///
+/// # Errors
+/// Threads can't be made.
+pub async fn serve<M, S, B>(bound: Bound, config: &HostConfig, make_callable: M) -> io::Result<Host>
+where
+    M: Fn() -> S + Clone + Send + 'static,
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S::Future: 'static,
+    B: HttpBody<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let address = bound.local_address().clone();
     let local = Arc::new(address.clone());
     let readiness = Readiness::default();
@@ -99,7 +117,8 @@ where
                 request_timeout,
                 log: log.clone(),
             };
-            let limits = Rc::new(ConnectionLimits::default());
+            let limits =
+                Rc::new(ConnectionLimits { header_count_max: HEADER_COUNT_MAX, ..ConnectionLimits::default() });
             let drain = worker.drain;
             let acceptor = Acceptor { socket, local, limits, tls: None, slots, drain, make_service };
             tokio::task::spawn_local(async move {

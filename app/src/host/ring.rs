@@ -3,6 +3,7 @@
 
 use super::access_log::{AccessLog, Entry};
 use super::probe::{self, Readiness};
+use super::upload::{Pieces, within};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -13,7 +14,7 @@ use http_body_util::{Either, Full};
 use serve::Body;
 use serve::contract::problem::{PROBLEM_JSON, Problem, Source};
 use serve::contract::request_id::{RequestId, X_REQUEST_ID};
-use serve::timer;
+use serve::timer::Elapsed;
 use std::convert::Infallible;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -103,15 +104,17 @@ where
 
     /// Calls the callable within its time and survives its panic.
     async fn call_guarded(self, request: Request<Body>, request_id: &RequestId) -> Response<Answered<B>> {
+        let pieces = Pieces::default();
+        let request = request.map(|body| pieces.count(body));
         // What a panic leaves behind is dropped with the call; the callable itself is a clone.
         let call = AssertUnwindSafe(self.callable.oneshot(request)).catch_unwind();
-        match timer::timeout(self.request_timeout, call).await {
+        match within(self.request_timeout, &pieces, call).await {
             Ok(Ok(Ok(response))) => response.map(Either::Right),
             Ok(Err(_)) => {
                 tracing::error!(%request_id, "the callable panicked");
                 problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", request_id)
             }
-            Err(timer::Elapsed) => {
+            Err(Elapsed) => {
                 tracing::error!(%request_id, "the callable did not answer in time");
                 problem(StatusCode::SERVICE_UNAVAILABLE, "timeout", "No answer in time", request_id)
             }

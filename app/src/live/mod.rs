@@ -60,15 +60,15 @@ pub enum Heard {
 }
 
 impl Hub {
-    /// A hub for a process that starts `now`. Numbers go on from the clock, in microseconds, so that a number of an
+    /// A hub for a process that starts `now`, with at most `streams_max` listeners at a time. Numbers go on from the clock, in microseconds, so that a number of an
     /// earlier process is never taken for one of this.
     #[must_use]
-    pub fn new(now: Timestamp) -> Self {
+    pub fn new(now: Timestamp, streams_max: usize) -> Self {
         let first_id = u64::try_from(now.as_microsecond()).unwrap_or_default() + 1;
         Self {
             ring: Arc::new(Mutex::new(Ring::new(first_id, REPLAY_EVENTS_MAX))),
             sender: broadcast::Sender::new(BACKLOG_EVENTS_MAX),
-            slots: Slots::default(),
+            slots: Slots::new(streams_max),
         }
     }
 
@@ -88,7 +88,7 @@ impl Hub {
     /// Listens on behalf of a user from now on, and says what was missed since `seen`.
     ///
     /// # Errors
-    /// When the user has too many streams open already.
+    /// When the user, or all users together, have too many streams open already.
     pub fn subscribe(&self, user: Uuid, seen: Option<u64>) -> Result<Subscription, TooManyStreams> {
         let slot = self.slots.take(user)?;
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     fn hub() -> Hub {
-        Hub::new(Timestamp::UNIX_EPOCH)
+        Hub::new(Timestamp::UNIX_EPOCH, 2)
     }
 
     #[tokio::test]

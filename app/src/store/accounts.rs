@@ -11,8 +11,16 @@ use uuid::Uuid;
 pub trait AccountStore {
     /// Adds an account. A name that is taken in any case is [`StoreError::Taken`].
     fn add_user(&self, new: &NewUser) -> impl Future<Output = Result<User, StoreError>> + Send;
+    /// Whether there is any account.
+    fn has_users(&self) -> impl Future<Output = Result<bool, StoreError>> + Send;
     /// The account with this id.
     fn user(&self, id: Uuid) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+    /// The account with this id, unless the session of its token was ended.
+    fn user_in_session(
+        &self,
+        id: Uuid,
+        session: Option<Uuid>,
+    ) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
     /// The account with this name, in any case.
     fn user_named(&self, username: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
     /// The account with this name and its password hash.
@@ -97,10 +105,27 @@ impl AccountStore for Database {
         })
     }
 
+    async fn has_users(&self) -> Result<bool, StoreError> {
+        const SELECT: &str = "SELECT 1 FROM users LIMIT 1";
+        let row: Option<i32> = reading!(self, |pool| sqlx::query_scalar(SELECT).fetch_optional(pool).await?);
+        Ok(row.is_some())
+    }
+
     async fn user(&self, id: Uuid) -> Result<Option<User>, StoreError> {
         const SELECT: &str = "SELECT * FROM users WHERE id = $1";
         let row: Option<UserRow> =
             reading!(self, |pool| sqlx::query_as(SELECT).bind(id.to_string()).fetch_optional(pool).await?);
+        Ok(row.map(Credentials::try_from).transpose()?.map(|found| found.user))
+    }
+
+    async fn user_in_session(&self, id: Uuid, session: Option<Uuid>) -> Result<Option<User>, StoreError> {
+        // An unknown session was forgotten when its last refresh token expired, which ended nothing.
+        const SELECT: &str = "SELECT * FROM users WHERE id = $1 AND NOT EXISTS
+            (SELECT 1 FROM sessions s WHERE s.id = $2 AND s.revoked_at IS NOT NULL)";
+        let session = session.map(|session| session.to_string());
+        let row: Option<UserRow> = reading!(self, |pool| {
+            sqlx::query_as(SELECT).bind(id.to_string()).bind(session).fetch_optional(pool).await?
+        });
         Ok(row.map(Credentials::try_from).transpose()?.map(|found| found.user))
     }
 

@@ -5,6 +5,9 @@ use crate::config::DatabaseUrl;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use std::fmt;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -57,9 +60,10 @@ impl Database {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
+        // Made here and not by SQLite, which would let others read it; its log and index files take over the mode.
+        OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .journal_mode(SqliteJournalMode::Wal)
@@ -89,6 +93,20 @@ impl Database {
                 writer.close().await;
             }
             Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// Names the database for an operator, without user and password.
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { writer, .. } => write!(f, "sqlite://{}", writer.connect_options().get_filename().display()),
+            Self::Postgres(pool) => {
+                let options = pool.connect_options();
+                let name = options.get_database().unwrap_or_default();
+                write!(f, "postgres://{}:{}/{name}", options.get_host(), options.get_port())
+            }
         }
     }
 }

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 /// What is kept of notes.
 pub trait NoteStore {
-    /// Adds a note; its owner becomes its first member.
-    fn add_note(&self, new: &NewNote) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Adds a note unless its owner has `owned_max` already; its owner becomes its first member. Whether it did.
+    fn add_note(&self, new: &NewNote, owned_max: u32) -> impl Future<Output = Result<bool, StoreError>> + Send;
     /// A note as this user sees it; none when he does not.
     fn note(&self, viewer: Uuid, id: Uuid) -> impl Future<Output = Result<Option<Note>, StoreError>> + Send;
     /// Replaces the content if the note still has the version that the writer saw and he may still write. Whether it
@@ -120,13 +120,19 @@ fn access(word: &str) -> Result<Access, StoreError> {
 }
 
 impl NoteStore for Database {
-    async fn add_note(&self, new: &NewNote) -> Result<(), StoreError> {
+    async fn add_note(&self, new: &NewNote, owned_max: u32) -> Result<bool, StoreError> {
+        // Not exact while PostgreSQL adds several at once: the limit is there against thousands, not against one more.
+        const COUNT: &str = "SELECT COUNT(*) FROM notes WHERE owner_id = $1";
         const NOTE: &str = "INSERT INTO notes
             (id, owner_id, title, body, tags, pinned, haystack, created_at, updated_at, version, detail)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 1, 0)";
         const OWNER: &str = "INSERT INTO note_members (note_id, user_id, role) VALUES ($1, $2, 'owner')";
         let (id, owner) = (new.id.to_string(), new.owner_id.to_string());
         transaction!(self, |tx| {
+            let owned: i64 = sqlx::query_scalar(COUNT).bind(&owner).fetch_one(&mut *tx).await?;
+            if owned >= i64::from(owned_max) {
+                return Ok(false);
+            }
             sqlx::query(NOTE)
                 .bind(&id)
                 .bind(&owner)
@@ -140,7 +146,7 @@ impl NoteStore for Database {
                 .await?;
             sqlx::query(OWNER).bind(&id).bind(&owner).execute(&mut *tx).await?;
         });
-        Ok(())
+        Ok(true)
     }
 
     async fn note(&self, viewer: Uuid, id: Uuid) -> Result<Option<Note>, StoreError> {

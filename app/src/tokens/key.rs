@@ -6,7 +6,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The name of the key's file in its folder.
@@ -101,7 +101,7 @@ impl std::fmt::Debug for SigningKey {
 /// Puts a new key at `path`, complete or not at all; of two processes that start at once one wins and both use its key.
 fn create(folder: &Path, path: &Path) -> Result<(), KeyError> {
     let failed = |source| KeyError::Io { path: path.to_owned(), source };
-    fs::create_dir_all(folder).map_err(failed)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     let pkcs8 = Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1()).map_err(|_| KeyError::Random)?;
     let draft = folder.join(format!(".{FILE}-{}", uuid::Uuid::new_v4().simple()));
     let linked = write(&draft, &pem(pkcs8.as_ref())).and_then(|()| match fs::hard_link(&draft, path) {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use portcullis_app::config::{Config, DatabaseUrl, EdgeConfig, TokensConfig};
 use portcullis_app::service::{self, Application};
+use portcullis_app::store::Database;
 use serde_json::{Value, json};
 use serve::contract::identity::{ASSERTION_TYPE, Assertion, Identity, X_AUTH_ASSERTION};
 use serve::contract::request_id::X_REQUEST_ID;
@@ -22,7 +23,7 @@ const REQUEST_ID: &str = "test-request-1";
 pub(crate) struct App {
     pub(crate) application: Application,
     key: EncodingKey,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What came back.
@@ -76,7 +77,16 @@ impl App {
         change(&mut config);
         let application = service::build(config).await.expect("an application");
         let key = serve::shared_key::load_or_create(folder.path().join("edge.key"), false).expect("the shared key");
-        Self { application, key: EncodingKey::from_secret(&key), _folder: folder }
+        Self { application, key: EncodingKey::from_secret(&key), folder }
+    }
+
+    /// Changes rows behind the application's back.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        let url = DatabaseUrl::Sqlite(self.folder.path().join("app.db"));
+        let database = Database::open(&url).await.expect("the database");
+        let Database::Sqlite { writer, .. } = &database else { panic!("not SQLite") };
+        sqlx::query(sql).execute(writer).await.expect("a change");
+        database.close().await;
     }
 
     /// Sends a request as it is.

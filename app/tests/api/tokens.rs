@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Method, Request, StatusCode};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
+use serve::contract::identity::Assertion;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -155,6 +156,12 @@ async fn other_methods_and_large_bodies_are_refused() {
         assert_eq!(answer.text, format!(r#"{{"detail":"Method \"{method}\" not allowed."}}"#));
         assert_eq!(answer.headers["allow"], "POST, OPTIONS");
     }
+    let options = Request::options("/api/token/").body(axum::body::Body::empty()).expect("a request");
+    let options = app.send(options).await;
+    assert_eq!(
+        (options.status, &options.headers["allow"]),
+        (StatusCode::NO_CONTENT, &"POST, OPTIONS".parse().expect("a value"))
+    );
     let large = app.post_raw("/api/token/", JSON, vec![b' '; 65 * 1024]).await;
     assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
@@ -204,8 +211,17 @@ async fn signing_out_ends_every_token_of_the_session_only() {
         let verified = verify(token).await;
         assert_eq!((verified.status, verified.text.as_str()), (StatusCode::OK, "{}"));
     }
+    // The edge still takes the access token, which has not expired; the application does not.
+    let me = async |pair: &Value| {
+        let claims = claims_of(&pair["access"]);
+        let text = |name: &str| claims[name].as_str().expect("text").to_owned();
+        let name = |a: &mut Assertion| a.identity.as_mut().expect("an identity").session = Some(text("sid"));
+        app.get_as("/api/me/", &text("sub"), name).await.status
+    };
+    assert_eq!((me(&pair).await, me(&other).await), (StatusCode::OK, StatusCode::OK));
     let out = app.post("/api/token/blacklist/", json!({ "refresh": pair["refresh"] })).await;
     assert_eq!((out.status, out.text.as_str()), (StatusCode::OK, "{}"));
+    assert_eq!((me(&pair).await, me(&other).await), (StatusCode::UNAUTHORIZED, StatusCode::OK));
     for token in [&pair["access"], &pair["refresh"]] {
         assert_eq!(verify(token).await.status, StatusCode::UNAUTHORIZED);
     }
@@ -213,5 +229,27 @@ async fn signing_out_ends_every_token_of_the_session_only() {
     for path in ["refresh", "blacklist"] {
         let again = app.post(&format!("/api/token/{path}/"), json!({ "refresh": pair["refresh"] })).await;
         assert_eq!(again.text, r#"{"detail":"Token is blacklisted","code":"token_not_valid"}"#);
+    }
+}
+
+#[tokio::test]
+async fn an_inactive_or_deleted_user_gets_no_more_tokens() {
+    let app = App::new().await;
+    for (username, change) in [
+        ("ada", "UPDATE users SET active = FALSE WHERE username = 'ada'"),
+        ("bob", "DELETE FROM users WHERE username = 'bob'"),
+    ] {
+        let pair = app.sign_in(username).await;
+        let id = claims_of(&pair["access"])["sub"].as_str().expect("an id").to_owned();
+        assert_eq!(app.get_as("/api/me/", &id, |_| {}).await.status, StatusCode::OK);
+        app.execute(change).await;
+        let refresh = app.post("/api/token/refresh/", json!({ "refresh": pair["refresh"] })).await;
+        assert_eq!(refresh.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(refresh.text, r#"{"detail":"No active account found for the given token."}"#);
+        let again = app.post("/api/token/", json!({"username": username, "password": "correct horse"})).await;
+        assert_eq!(again.text, r#"{"detail":"No active account found with the given credentials"}"#);
+        let me = app.get_as("/api/me/", &id, |_| {}).await;
+        assert_eq!(me.status, StatusCode::UNAUTHORIZED, "at once, not when the token expires");
+        assert_eq!(me.headers["www-authenticate"], "Bearer");
     }
 }

@@ -7,7 +7,12 @@ use uuid::Uuid;
 
 /// Adds a user of this name.
 pub(crate) async fn user(database: &Database, username: &str) -> User {
-    database.add_user(&new_user(username)).await.expect("a new user")
+    add(database, username).await.expect("a new user")
+}
+
+/// Tries to add a user of this name.
+pub(crate) async fn add(database: &Database, username: &str) -> Result<User, StoreError> {
+    database.add_user(&new_user(username)).await
 }
 
 fn new_user(username: &str) -> NewUser {
@@ -21,7 +26,9 @@ fn new_user(username: &str) -> NewUser {
 }
 
 pub(crate) async fn an_account_is_found_by_id_and_by_name_in_any_case(database: &Database) {
+    assert!(!database.has_users().await.expect("a look"));
     let ada = user(database, "Ada.L").await;
+    assert!(database.has_users().await.expect("a look"));
     assert_eq!(database.user(ada.id).await.expect("a look"), Some(ada.clone()));
     assert_eq!(database.user_named("aDA.l").await.expect("a look"), Some(ada.clone()));
     let found = database.credentials("ada.l").await.expect("a look").expect("there");

@@ -9,7 +9,8 @@ use portcullis_app::domain::share::ShareRole;
 use portcullis_app::store::{AddedAttachment, AttachmentStore, Database, NoteStore, ShareStore};
 use uuid::Uuid;
 
-fn attachment(note_id: Uuid, content: u8) -> Attachment {
+/// An attachment, not yet added.
+pub(crate) fn attachment(note_id: Uuid, content: u8) -> Attachment {
     Attachment {
         id: Uuid::now_v7(),
         note_id,
@@ -27,7 +28,7 @@ pub(crate) async fn an_attachment_is_seen_with_its_note(database: &Database) {
     let new = attachment(note, 1);
     assert_eq!(database.add_attachment(bob, &new).await.expect("an answer"), AddedAttachment::NoNote);
     assert_eq!(database.add_attachment(ann, &new).await.expect("an answer"), AddedAttachment::Added { version: 1 });
-    assert_eq!(database.attachments(note).await.expect("a list"), [new.clone()]);
+    assert_eq!(database.attachments(note).await.expect("a list"), vec![new.clone()]);
     assert_eq!(database.attachment(ann, new.id).await.expect("a look"), Some(new.clone()));
     assert_eq!(database.attachment(bob, new.id).await.expect("a look"), None);
     let seen = database.note(ann, note).await.expect("a look").expect("hers");

@@ -6,12 +6,13 @@
 mod accounts;
 mod attachments;
 mod notes;
+mod pairing;
 mod postgres;
 mod sessions;
 mod users;
 
 use portcullis_app::config::DatabaseUrl;
-use portcullis_app::store::Database;
+use portcullis_app::store::{Database, StoreError};
 
 /// Runs every case, each on a database of its own from `open`.
 async fn every_case(open: impl AsyncFn() -> Database) {
@@ -35,6 +36,7 @@ async fn every_case(open: impl AsyncFn() -> Database) {
         sessions::a_revoked_session_refreshes_no_more,
         sessions::what_has_expired_is_forgotten,
         notes::a_note_reads_back_for_those_who_see_it,
+        notes::a_user_owns_only_so_many_notes,
         notes::of_two_writers_of_one_version_one_wins,
         notes::a_share_grants_and_its_end_takes_away,
         notes::only_the_owner_shares_and_never_himself_away,
@@ -48,6 +50,8 @@ async fn every_case(open: impl AsyncFn() -> Database) {
         attachments::attachments_have_a_limit_even_at_once,
         users::pages_show_every_account_once,
         users::an_account_is_disabled_and_enabled,
+        pairing::a_database_has_one_id_for_ever,
+        pairing::a_folder_belongs_to_one_database,
     );
 }
 
@@ -63,9 +67,28 @@ async fn sqlite() {
     .await;
 }
 
+/// SQLite's own limit stands in for a full disk: both are the same error.
+#[tokio::test]
+async fn a_full_disk_is_told_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = DatabaseUrl::Sqlite(folder.path().join("app.db"));
+    let database = Database::open(&url).await.expect("a database");
+    let Database::Sqlite { writer, .. } = &database else { panic!("not SQLite") };
+    sqlx::query("PRAGMA max_page_count = 1").execute(writer).await.expect("a limit");
+    let error = loop {
+        if let Err(error) = accounts::add(&database, &uuid::Uuid::new_v4().simple().to_string()).await {
+            break error;
+        }
+    };
+    assert!(matches!(error, StoreError::Full(_)), "{error:?}");
+    database.close().await;
+}
+
 #[tokio::test]
 async fn postgres() {
     let Some(server) = postgres::Server::find() else {
+        let required = std::env::var("PORTCULLIS_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
+        assert!(!required, "PORTCULLIS_REQUIRE_POSTGRES=1, but there is no PostgreSQL");
         println!("SKIPPED: no PostgreSQL (set PORTCULLIS_TEST_POSTGRES or install Debian's postgresql)");
         return;
     };

@@ -29,7 +29,7 @@ fn content(title: &str, text: &str, tags: &[&str], pinned: bool) -> Content {
 pub(crate) async fn note(database: &Database, owner: Uuid, milliseconds: i64, content: Content) -> Uuid {
     let id = Uuid::now_v7();
     let new = NewNote { id, owner_id: owner, content, created_at: at(milliseconds) };
-    database.add_note(&new).await.expect("a note");
+    assert!(database.add_note(&new, u32::MAX).await.expect("a note"));
     id
 }
 
@@ -61,6 +61,16 @@ pub(crate) async fn a_note_reads_back_for_those_who_see_it(database: &Database) 
     assert_eq!((read.created_at, read.updated_at, read.attachment_count), (at(5), at(5), 0));
     assert_eq!(seen(database, bob, id).await, None);
     assert_eq!(seen(database, ann, Uuid::now_v7()).await, None);
+}
+
+pub(crate) async fn a_user_owns_only_so_many_notes(database: &Database) {
+    let (ann, bob) = (user(database, "ann").await.id, user(database, "bob").await.id);
+    for (owner, added) in [(ann, true), (ann, true), (ann, false), (bob, true)] {
+        let content = content("one of two", "", &[], false);
+        let new = NewNote { id: Uuid::now_v7(), owner_id: owner, content, created_at: at(0) };
+        assert_eq!(database.add_note(&new, 2).await.expect("an answer"), added);
+        assert_eq!(seen(database, owner, new.id).await.is_some(), added);
+    }
 }
 
 pub(crate) async fn of_two_writers_of_one_version_one_wins(database: &Database) {

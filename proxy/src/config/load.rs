@@ -1,16 +1,13 @@
 //! Reads the main file and everything that it includes, and joins them into one.
 
 use super::disk::read_text;
-use super::file::issuer::Issuer;
-use super::file::route::Route;
-use super::file::site::Site;
-use super::file::upstream::Upstream;
-use super::file::{Admin, File, Listener, Log, Server};
+use super::file::File;
 use super::include;
 use super::node;
 use super::problem::Problems;
 use super::read::{At, Context, Named, Table, Written};
 use super::source::Span;
+use super::whole::Whole;
 use super::{Config, check};
 use std::path::{Path, PathBuf};
 
@@ -61,22 +58,6 @@ pub fn load_str(
             Err(context.problems)
         }
     }
-}
-
-/// All files as one.
-#[derive(Default)]
-pub(super) struct Whole {
-    pub(super) server: Option<At<Server>>,
-    pub(super) admin: Option<At<Admin>>,
-    pub(super) log: Option<At<Log>>,
-    pub(super) listeners: Vec<(At<String>, Listener)>,
-    pub(super) sites: Vec<(At<String>, Site)>,
-    pub(super) upstreams: Vec<(At<String>, Upstream)>,
-    pub(super) issuers: Vec<(At<String>, Issuer)>,
-    pub(super) routes: Vec<At<Route>>,
-    /// Whether any file has listeners or routes, right or wrong.
-    pub(super) has_listeners: bool,
-    pub(super) has_routes: bool,
 }
 
 /// A file that is still to be read.

@@ -6,6 +6,7 @@
 #[macro_use]
 mod table;
 mod check;
+mod context;
 mod disk;
 mod file;
 mod include;
@@ -19,6 +20,7 @@ mod reference;
 mod secret;
 mod source;
 mod units;
+mod whole;
 
 pub use load::{load, load_str};
 pub use pattern::BadPattern;

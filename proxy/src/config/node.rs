@@ -1,6 +1,6 @@
 //! The written tree: TOML with the place of every key and value, and with its references resolved.
 
-use super::read::Context;
+use super::context::Context;
 use super::source::Span;
 use std::collections::BTreeSet;
 use toml::de::{DeTable, DeValue};

@@ -3,8 +3,8 @@
 //! They are filled in after the TOML was parsed, so that a value can hold quotes, brackets or line ends without
 //! becoming structure. `$${` stands for a literal `${`.
 
+use super::context::Context;
 use super::disk::read_text;
-use super::read::Context;
 use super::source::Span;
 
 /// Bytes of a file that a reference may bring in.

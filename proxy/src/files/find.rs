@@ -1,23 +1,31 @@
 //! From a checked name to a representation: from memory, or from the disk and then into memory.
 
-use super::error::FileError;
-use super::open::Opened;
+use super::cache_control::{Audience, CachePolicy};
+use super::error::{FileError, FilesError};
+use super::open::{Opened, Root};
 use super::path::RelativePath;
 use super::read;
 use super::representation::{Content, Representation};
-use super::server::FileServer;
-use super::small::SmallFiles;
+use super::small::{ServerId, SmallFiles};
 use super::stamp::Stamp;
 use super::validators::Validators;
 use bytes::Bytes;
 use rustix::io::Errno;
 use std::fs::File;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 /// How often a file that is being written to is read again before it is streamed instead.
 const ATTEMPTS_MAX: usize = 3;
+
+/// Files that an application hands over are kept in memory up to this size: 256 KiB.
+const INTERNAL_CACHED_BYTES_MAX: u64 = 256 * 1024;
+
+/// Where each server's [`ServerId`] comes from.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// What a name stands for.
 #[derive(Debug)]
@@ -39,7 +47,31 @@ pub(super) struct Memory<'a> {
     pub now: Instant,
 }
 
-impl FileServer {
+/// The files beneath one root, and how long answers about them may be kept.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub id: ServerId,
+    pub root: Root,
+    pub cache_policy: CachePolicy,
+    /// Files up to this size are kept in memory.
+    pub cached_bytes_max: u64,
+}
+
+impl Tree {
+    /// Opens the root of files that an application hands over; see [`super::FileServer::internal`].
+    ///
+    /// # Errors
+    /// When it is no directory that can be entered.
+    pub(super) fn open(root: &Path) -> Result<Self, FilesError> {
+        let opened = Root::open(root).map_err(|source| FilesError::Root { root: root.to_owned(), source })?;
+        Ok(Self {
+            id: ServerId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
+            root: opened,
+            cache_policy: CachePolicy { configured: None, audience: Audience::Client },
+            cached_bytes_max: INTERNAL_CACHED_BYTES_MAX,
+        })
+    }
+
     /// Looks at the disk, and reads the file when it is another than the one in memory.
     ///
     /// # Errors

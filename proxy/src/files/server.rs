@@ -4,26 +4,18 @@ use super::answer::{answer, respond};
 use super::body::FileBody;
 use super::cache_control::{Audience, CachePolicy};
 use super::error::{FileError, FilesError};
-use super::find::{Found, Memory};
+use super::find::{Found, Memory, Tree};
 use super::internal;
-use super::open::Root;
 use super::path::{HiddenNames, RelativePath, is_plainly_spelled};
-use super::small::{ServerId, SmallFiles};
+use super::small::SmallFiles;
 use crate::config;
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// The methods of files, for `Allow` beside [`FileError::MethodNotAllowed`].
 pub const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD");
-
-/// Files that an application hands over are kept in memory up to this size: 256 KiB.
-const INTERNAL_CACHED_BYTES_MAX: u64 = 256 * 1024;
-
-/// Where each server's [`ServerId`] comes from.
-static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// What the file server looks at of a request.
 #[derive(Debug, Clone, Copy)]
@@ -42,10 +34,7 @@ pub struct FileRequest<'a> {
 /// is in each worker's own [`SmallFiles`].
 #[derive(Debug)]
 pub struct FileServer {
-    pub(super) id: ServerId,
-    pub(super) root: Root,
-    pub(super) cache_policy: CachePolicy,
-    pub(super) cached_bytes_max: u64,
+    tree: Tree,
     /// Decoded segments that are cut from a path before it is looked up.
     prefix: Vec<Box<str>>,
     index: RelativePath,
@@ -60,12 +49,14 @@ impl FileServer {
     pub fn open(config: &config::Files) -> Result<Self, FilesError> {
         let prefix = config.strip_prefix.as_deref().unwrap_or_default();
         Ok(Self {
-            cache_policy: CachePolicy { configured: config.cache_control.clone(), audience: Audience::Everyone },
-            cached_bytes_max: config.cached_bytes_max,
+            tree: Tree {
+                cache_policy: CachePolicy { configured: config.cache_control.clone(), audience: Audience::Everyone },
+                cached_bytes_max: config.cached_bytes_max,
+                ..Tree::open(&config.root)?
+            },
             prefix: prefix.split('/').filter(|segment| !segment.is_empty()).map(Box::from).collect(),
             index: plain(&config.index)?,
             fallback: config.fallback.as_deref().map(plain).transpose()?,
-            ..Self::internal(&config.root)?
         })
     }
 
@@ -74,22 +65,13 @@ impl FileServer {
     /// # Errors
     /// When it is no directory that can be entered.
     pub fn internal(root: &Path) -> Result<Self, FilesError> {
-        let opened = Root::open(root).map_err(|source| FilesError::Root { root: root.to_owned(), source })?;
-        Ok(Self {
-            id: ServerId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
-            root: opened,
-            cache_policy: CachePolicy { configured: None, audience: Audience::Client },
-            cached_bytes_max: INTERNAL_CACHED_BYTES_MAX,
-            prefix: Vec::new(),
-            index: plain("index.html")?,
-            fallback: None,
-        })
+        Ok(Self { tree: Tree::open(root)?, prefix: Vec::new(), index: plain("index.html")?, fallback: None })
     }
 
     /// For a route that asks who the client is: by default only the client itself may keep the answers.
     #[must_use]
     pub fn for_identified_clients(mut self) -> Self {
-        self.cache_policy.audience = Audience::Client;
+        self.tree.cache_policy.audience = Audience::Client;
         self
     }
 
@@ -104,7 +86,7 @@ impl FileServer {
         if !is_read(request.method) {
             return Some(Err(FileError::MethodNotAllowed));
         }
-        let representation = files.fresh(self.id, request.raw_path, now)?;
+        let representation = files.fresh(self.tree.id, request.raw_path, now)?;
         Some(answer(request.method, request.headers, &representation))
     }
 
@@ -124,9 +106,9 @@ impl FileServer {
         let path = RelativePath::parse(request.raw_path, &self.prefix, HiddenNames::Refused)?;
         let key = is_plainly_spelled(request.raw_path).then_some(request.raw_path);
         let found = if path.final_slash() {
-            self.find(&path.join(&self.index), Memory { files, key, now }).await
+            self.tree.find(&path.join(&self.index), Memory { files, key, now }).await
         } else {
-            self.find(&path, Memory { files, key, now }).await
+            self.tree.find(&path, Memory { files, key, now }).await
         };
         match found {
             Ok(Found::File(representation)) => answer(request.method, request.headers, &representation),
@@ -152,10 +134,10 @@ impl FileServer {
         let Some(fallback) = &self.fallback else { return Err(FileError::NotFound { no_store: false }) };
         // Under its own name: one entry for all addresses, and no client's path looks like it (they begin with `/`).
         let key = Some(fallback.as_str());
-        if let Some(representation) = files.fresh(self.id, fallback.as_str(), now) {
+        if let Some(representation) = files.fresh(self.tree.id, fallback.as_str(), now) {
             return answer(request.method, request.headers, &representation);
         }
-        match self.find(fallback, Memory { files, key, now }).await? {
+        match self.tree.find(fallback, Memory { files, key, now }).await? {
             Found::File(representation) => answer(request.method, request.headers, &representation),
             Found::Directory => Err(FileError::NotFound { no_store: false }),
         }
@@ -181,9 +163,9 @@ impl FileServer {
         if path.final_slash() {
             return Err(FileError::NotFound { no_store: true });
         }
-        let representation = match files.fresh(self.id, raw_path, now) {
+        let representation = match files.fresh(self.tree.id, raw_path, now) {
             Some(representation) => representation,
-            None => match self.find(&path, Memory { files, key: Some(raw_path), now }).await {
+            None => match self.tree.find(&path, Memory { files, key: Some(raw_path), now }).await {
                 Ok(Found::File(representation)) => representation,
                 Ok(Found::Directory) | Err(FileError::NotFound { .. }) => {
                     return Err(FileError::NotFound { no_store: true });

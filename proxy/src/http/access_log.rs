@@ -144,7 +144,7 @@ impl Line {
     }
 
     fn host(&self) -> Option<&str> {
-        self.uri.authority().map(http::uri::Authority::as_str).or_else(|| self.host.as_ref()?.to_str().ok())
+        self.uri.authority().map(without_user).or_else(|| self.host.as_ref()?.to_str().ok())
     }
 
     fn redacted(&self, query: &str) -> String {
@@ -199,6 +199,11 @@ struct JsonLine<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     broke_off: Option<String>,
+}
+
+/// A password that a client put before the host is nobody's business.
+fn without_user(authority: &http::uri::Authority) -> &str {
+    authority.as_str().rsplit('@').next().unwrap_or_default()
 }
 
 /// To a microsecond: more digits are noise.

@@ -89,8 +89,8 @@ impl HttpBody for ProxyBody {
                 if let (Some(line), Some(data)) = (&mut this.line, frame.data_ref()) {
                     line.sent(data.len());
                 }
-                // hyper does not ask again once the announced length is reached.
-                if this.is_end_stream() {
+                // hyper does not ask again once the announced length is reached, or behind trailers.
+                if frame.is_trailers() || this.is_end_stream() {
                     this.ended(None);
                 }
             }

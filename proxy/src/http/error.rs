@@ -19,6 +19,8 @@ use serve::contract::problem::{PROBLEM_JSON, Problem, Source};
 pub(super) enum Cause {
     #[error("{0}")]
     Host(&'static str),
+    #[error("the request target is no path")]
+    Target,
     #[error("no site has this host name")]
     UnknownHost,
     #[error("the request target is longer than {0} bytes")]
@@ -62,12 +64,13 @@ impl Cause {
         let told = |status, code| Wording { status, code, detail: Some(self.to_string()) };
         match self {
             Self::Host(_) => told(StatusCode::BAD_REQUEST, "bad_host"),
+            Self::Target => told(StatusCode::BAD_REQUEST, "bad_target"),
             Self::UnknownHost => told(StatusCode::NOT_FOUND, "unknown_host"),
             Self::TargetTooLong(_) => told(StatusCode::URI_TOO_LONG, "uri_too_long"),
             Self::HeadTooLarge(_) => told(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large"),
             Self::Path(_) => told(StatusCode::BAD_REQUEST, "bad_path"),
             Self::NoRoute => plain(StatusCode::NOT_FOUND, "no_route"),
-            Self::Connect => told(StatusCode::NOT_IMPLEMENTED, "connect_unsupported"),
+            Self::Connect => told(StatusCode::METHOD_NOT_ALLOWED, "connect_unsupported"),
             Self::Refused(refusal) => plain(refusal.status(), refusal.code()),
             Self::BodyTooLarge(_) => told(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::File(error) => Self::file(error),
@@ -137,6 +140,7 @@ impl Cause {
         matches!(
             self,
             Self::Host(_)
+                | Self::Target
                 | Self::TargetTooLong(_)
                 | Self::HeadTooLarge(_)
                 | Self::Connect
@@ -181,6 +185,10 @@ impl Cause {
                 if let Some(after) = refusal.retry_after() {
                     headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
                 }
+            }
+            Self::Connect => {
+                let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+                headers.insert(header::ALLOW, allowed);
             }
             Self::File(FileError::MethodNotAllowed) => {
                 headers.insert(header::ALLOW, files::ALLOW);

@@ -4,7 +4,6 @@ use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
 use super::headers;
-use super::stack::Entrance;
 use super::target::Target;
 use super::upgrade::PendingTunnel;
 use super::worker::{Local, WorkerState};
@@ -27,6 +26,14 @@ use tokio::time::Instant;
 /// nginx's name for "serve this file instead", which applications already know.
 static X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
 
+/// What a listener decides about its requests.
+#[derive(Debug)]
+pub(super) struct Entrance {
+    pub(super) redirect_to_https: Option<u16>,
+    pub(super) header_bytes_max: usize,
+    pub(super) uri_bytes_max: usize,
+}
+
 /// Answers one request.
 pub(super) async fn handle(
     worker: &WorkerState,
@@ -35,7 +42,7 @@ pub(super) async fn handle(
     context: &mut RequestContext,
     tunnel: &mut Option<PendingTunnel>,
     mut head: request::Parts,
-    body: Body,
+    body: &mut Body,
 ) -> Result<Response<ProxyBody>, Cause> {
     check_head(&head, entrance)?;
     let target = Target::read(&head)?;
@@ -49,7 +56,7 @@ pub(super) async fn handle(
 
     // Without `..`: a new policy does not compile until it has its place in the order.
     let PreparedPolicy { auth, send, total_timeout, response_headers } = &route.policy;
-    check_length(&body, send.body_bytes_max)?;
+    check_length(body, send.body_bytes_max)?;
     let permit = auth
         .authorize(&head.headers, head.uri.query(), &worker.tokens, SystemTime::now())
         .await
@@ -81,6 +88,11 @@ pub(super) async fn handle(
 fn check_head(head: &request::Parts, entrance: &Entrance) -> Result<(), Cause> {
     if head.method == Method::CONNECT {
         return Err(Cause::Connect);
+    }
+    // What is no path is neither a resource nor `*` (RFC 9112 section 3.2).
+    let is_path = head.uri.path().starts_with('/') || (head.method == Method::OPTIONS && head.uri.path() == "*");
+    if !is_path {
+        return Err(Cause::Target);
     }
     let target_bytes = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if target_bytes > entrance.uri_bytes_max {
@@ -127,7 +139,7 @@ async fn act(
     context: &mut RequestContext,
     tunnel: &mut Option<PendingTunnel>,
     head: request::Parts,
-    body: Body,
+    body: &mut Body,
     target: &Target,
 ) -> Result<Response<ProxyBody>, Cause> {
     match action {
@@ -169,11 +181,11 @@ async fn forward(
     context: &mut RequestContext,
     tunnel: &mut Option<PendingTunnel>,
     mut head: request::Parts,
-    body: Body,
+    body: &mut Body,
     target: &Target,
 ) -> Result<Response<ProxyBody>, Cause> {
     let upstream = &local.upstreams[to.upstream];
-    let client_upgrade = headers::wanted_upgrade(&head).map(|_| take_upgrade(&mut head));
+    let client_upgrade = headers::wants_websocket(&head).then(|| take_upgrade(&mut head));
     // The answer may name a file, whose conditions and ranges are then the client's.
     let for_internal_file = to.internal.as_ref().map(|_| (head.method.clone(), head.headers.clone()));
     headers::towards_upstream(&mut head, context, target);
@@ -190,11 +202,14 @@ async fn forward(
 
     context.upstream = Some(Rc::clone(upstream.name()));
     let sent = upstream
-        .send(head, body, *limits, &mut context.attempt)
+        .send(head, std::mem::replace(body, Body::empty()), *limits, &mut context.attempt)
         .await
         .map_err(|error| Cause::Upstream { name: upstream.name().to_string(), error })?;
     let mut response = sent.response.map(ProxyBody::from);
     let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if switched && !headers::names_websocket(response.headers()) {
+        return Err(Cause::UnaskedUpgrade);
+    }
     headers::towards_client(&mut response);
     if switched {
         let (Some(client), Some(server)) = (client_upgrade, sent.tunnel) else { return Err(Cause::UnaskedUpgrade) };

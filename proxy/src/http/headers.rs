@@ -3,21 +3,23 @@
 use super::context::RequestContext;
 use super::target::Target;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE, VIA,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE, VIA,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, request};
 use serve::contract::{forwarded, request_id::X_REQUEST_ID};
 use smallvec::SmallVec;
 
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+static HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
 /// Fields that concern one connection only (RFC 9110 section 7.6.1), beside those that `Connection` names.
-static HOP_BY_HOP: [&HeaderName; 9] = [
+static HOP_BY_HOP: [&HeaderName; 10] = [
     &CONNECTION,
     &KEEP_ALIVE,
     &PROXY_CONNECTION,
+    &HTTP2_SETTINGS,
     &PROXY_AUTHENTICATE,
     &PROXY_AUTHORIZATION,
     &TE,
@@ -44,32 +46,55 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     there.iter().for_each(|name| drop(headers.remove(name)));
 }
 
-/// The protocol that a client wants to switch to, if it does so as RFC 9110 section 7.8 says.
-pub(super) fn wanted_upgrade(head: &request::Parts) -> Option<HeaderValue> {
-    let named = |value: &HeaderValue| {
+/// Whether a client wants to switch to WebSocket (RFC 9110 section 7.8, RFC 6455 section 4.1).
+///
+/// No other protocol is offered to an upstream: after `h2c`, for example, a client could send requests of any path
+/// through the tunnel, and none of them would meet a route, a token check or a limit.
+pub(super) fn wants_websocket(head: &request::Parts) -> bool {
+    let upgrades = |value: &HeaderValue| {
         value.as_bytes().split(|&byte| byte == b',').any(|name| name.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
     };
-    let wanted = head.version == Version::HTTP_11 && head.headers.get_all(CONNECTION).iter().any(named);
-    head.headers.get(UPGRADE).filter(|_| wanted).cloned()
+    head.version == Version::HTTP_11
+        && head.method == Method::GET
+        && names_websocket(&head.headers)
+        && head.headers.get_all(CONNECTION).iter().any(upgrades)
+}
+
+/// Whether `Upgrade` names WebSocket and nothing else.
+pub(super) fn names_websocket(headers: &HeaderMap) -> bool {
+    let mut named = headers.get_all(UPGRADE).iter();
+    named.next().is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket")) && named.next().is_none()
 }
 
 /// Makes the fields of a request ready for an upstream: what the edge knows replaces what the client claims.
 pub(super) fn towards_upstream(head: &mut request::Parts, context: &RequestContext, target: &Target) {
-    let upgrade = wanted_upgrade(head);
+    let websocket = wants_websocket(head);
     let received = head.version;
     let headers = &mut head.headers;
     remove_hop_by_hop(headers);
-    if let Some(protocol) = upgrade {
+    if websocket {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, protocol);
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
+    join_cookies(headers);
     // The edge itself answers 100 when it starts to read the body (RFC 9110 section 10.1.1).
     headers.remove(EXPECT);
     headers.insert(HOST, target.authority.clone());
-    headers.insert(X_REQUEST_ID.clone(), context.request_id.header_value());
     forwarded::write(headers, &context.origin, context.peer_ip, Some(&target.authority), context.local_port);
+    headers.insert(X_REQUEST_ID.clone(), context.request_id.header_value());
     append_via(headers, received);
     head.version = Version::HTTP_11;
+}
+
+/// HTTP/2 clients may split the cookies over several fields; one field is what HTTP/1.1 allows (RFC 9113 section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
 }
 
 /// RFC 9110 section 7.6.3.
@@ -125,5 +150,31 @@ mod tests {
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["content-length", "host", "x-kept"]);
+    }
+
+    #[test]
+    fn only_websocket_may_be_switched_to() {
+        for (method, upgrade, connection, wanted) in [
+            ("GET", "websocket", "Upgrade", true),
+            ("GET", "WebSocket", "keep-alive, upgrade", true),
+            ("GET", "h2c", "Upgrade, HTTP2-Settings", false),
+            ("GET", "websocket, h2c", "Upgrade", false),
+            ("GET", "websocket", "close", false),
+            ("POST", "websocket", "Upgrade", false),
+        ] {
+            let request =
+                http::Request::builder().method(method).header(UPGRADE, upgrade).header(CONNECTION, connection);
+            let (head, ()) = request.body(()).expect("a request").into_parts();
+            assert_eq!(wants_websocket(&head), wanted, "{method} {upgrade} {connection}");
+        }
+    }
+
+    #[test]
+    fn crumbs_of_cookies_are_joined() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_static("a=1"));
+        headers.append(COOKIE, HeaderValue::from_static("b=2"));
+        join_cookies(&mut headers);
+        assert_eq!(headers.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2"]);
     }
 }

@@ -4,28 +4,29 @@ use super::access_log::{Head, Line};
 use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
-use super::handler;
+use super::handler::{self, Entrance};
 use super::worker::WorkerState;
 use crate::config::ListenerLimits;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, Response, Version, header};
+use http_body::Body as _;
+use http_body_util::BodyExt;
 use serve::Body;
 use serve::connection::ConnectionInfo;
 use serve::contract::request_id::X_REQUEST_ID;
+use serve::timer;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tower::Service;
 
-/// What a listener decides about its requests.
-#[derive(Debug)]
-pub(super) struct Entrance {
-    pub(super) redirect_to_https: Option<u16>,
-    pub(super) header_bytes_max: usize,
-    pub(super) uri_bytes_max: usize,
-}
+/// Bytes of an unread request body that are taken in after its answer.
+const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
+/// And for how long.
+const DISCARDED_FOR: Duration = Duration::from_secs(2);
 
 /// The front server as a service: one for each connection, all of a worker sharing its state.
 #[derive(Clone)]
@@ -71,14 +72,15 @@ impl Service<Request<Body>> for Front {
 async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody>, Infallible> {
     let Front { worker, info, entrance } = &front;
     let local = worker.local();
-    let (head, body) = request.into_parts();
+    let (head, mut body) = request.into_parts();
+    let expects_continue = head.headers.contains_key(header::EXPECT);
     let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server.trusted_proxies);
     let noted = worker.access.as_ref().map(|_| Head::of(&head));
     let (version, is_head) = (head.version, head.method == Method::HEAD);
     let mut tunnel = None;
 
     let handled = {
-        let handling = pin!(handler::handle(worker, &local, entrance, &mut context, &mut tunnel, head, body));
+        let handling = pin!(handler::handle(worker, &local, entrance, &mut context, &mut tunnel, head, &mut body));
         AssertUnwindSafe(handling).catch_unwind().await
     };
     let mut response = match handled {
@@ -91,6 +93,10 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     };
 
     response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
+    // With 100-continue the client waits for leave to send, and has just been told otherwise.
+    if version < Version::HTTP_2 && !body.is_end_stream() && !expects_continue {
+        tokio::task::spawn_local(discard(body));
+    }
     if is_head {
         strip_body(&mut response);
     }
@@ -107,6 +113,22 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     Ok(response)
 }
 
+/// Reads what is left of a request that was answered without its body, within bounds. A socket that is closed with
+/// unread bytes sends a reset, and the client's kernel then throws our answer away before the client has read it.
+async fn discard(mut body: Body) {
+    let reading = async {
+        let mut left = DISCARDED_BYTES_MAX;
+        while let Some(Ok(frame)) = body.frame().await {
+            let bytes = frame.data_ref().map_or(0, bytes::Bytes::len);
+            match left.checked_sub(bytes) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    let _ = timer::timeout(DISCARDED_FOR, reading).await;
+}
+
 fn refuse(cause: Cause, context: &mut RequestContext, version: Version) -> Response<ProxyBody> {
     context.cause = Some((cause.code(), cause.to_string()));
     let closes = cause.closes() && version < Version::HTTP_2;
@@ -119,7 +141,6 @@ fn refuse(cause: Cause, context: &mut RequestContext, version: Version) -> Respo
 
 /// An answer to HEAD has the fields of one to GET and no body (RFC 9110 section 9.3.2).
 fn strip_body(response: &mut Response<ProxyBody>) {
-    use http_body::Body as _;
     if let Some(length) = response.body().size_hint().exact().filter(|&length| length > 0) {
         response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
     }

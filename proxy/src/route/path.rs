@@ -1,8 +1,9 @@
 //! The path as routes see it: a normalised copy, while the raw bytes go to the application.
 //!
 //! An application may read a path in another way than the edge: it may decode `%2F`, merge `//`, or cut `;x=1`.
-//! A rule on `/api/admin/**` would then not protect `/api/admin%2Fusers`. So a path with any of these has a second
-//! reading, the most generous one, and the two must lead to the same route; otherwise the request is refused.
+//! A rule on `/api/admin/**` would then not protect `/api/admin%2Fusers`. So a path with any of these has further
+//! readings, one for each combination of such habits, and all must lead to the same route; otherwise the request is
+//! refused.
 
 use percent_encoding::percent_decode_str;
 use smallvec::SmallVec;
@@ -29,7 +30,7 @@ pub enum Ambiguous {
     /// `.` or `..` as a segment in any reading. Clients resolve these before they send (RFC 3986 section 5.2.4).
     #[error("the path holds a dot segment")]
     DotSegment,
-    /// The two readings lead to different routes.
+    /// Two readings lead to different routes.
     #[error("the path can be read in two ways that different rules apply to")]
     TwoRoutes,
 }
@@ -39,8 +40,8 @@ pub enum Ambiguous {
 pub struct NormalPath<'a> {
     /// As the edge reads it: split at `/`, then decoded.
     pub(super) segments: Segments<'a>,
-    /// As a generous application may read it, where that differs.
-    pub(super) generous: Option<Vec<String>>,
+    /// As applications may read it, where that differs.
+    pub(super) others: Vec<Vec<String>>,
 }
 
 impl<'a> NormalPath<'a> {
@@ -64,8 +65,8 @@ impl<'a> NormalPath<'a> {
                 segments.push(Cow::Borrowed(segment));
             }
             // The request parser has refused control characters already.
-            let generous = doubled.then(|| generous(rest));
-            return Ok(Self { segments, generous });
+            let others = if doubled { readings(&segments, rest) } else { Vec::new() };
+            return Ok(Self { segments, others });
         }
         Self::read_encoded(rest)
     }
@@ -83,26 +84,37 @@ impl<'a> NormalPath<'a> {
         if decoded.contains('\\') {
             return Err(Ambiguous::Backslash);
         }
-        let generous = generous(&decoded);
-        if decoded.split('/').map(without_parameters).chain(generous.iter().map(String::as_str)).any(is_dots) {
+        let others = readings(&segments, &decoded);
+        let decoded_segments = decoded.split('/').map(without_parameters);
+        if decoded_segments.chain(others.iter().flatten().map(String::as_str)).any(is_dots) {
             return Err(Ambiguous::DotSegment);
         }
-        let same =
-            segments.len() == generous.len() && segments.iter().zip(&generous).all(|(left, right)| left == right);
-        Ok(Self { segments, generous: (!same).then_some(generous) })
+        Ok(Self { segments, others })
     }
 }
 
-/// Merges doubled slashes and cuts path parameters.
-fn generous(decoded: &str) -> Vec<String> {
-    let last = decoded.matches('/').count();
-    decoded
-        .split('/')
-        .enumerate()
-        // The last segment is empty when the path ends with a slash; that one counts.
-        .filter(|(index, segment)| !segment.is_empty() || *index == last)
-        .map(|(_, segment)| without_parameters(segment).to_owned())
-        .collect()
+/// How else the path may be read: with encoded slashes taken for slashes, parameters cut, doubled slashes merged, or
+/// any of these together. Only those that differ from `segments`, the edge's own reading.
+fn readings(segments: &Segments<'_>, decoded: &str) -> Vec<Vec<String>> {
+    let own: Vec<String> = segments.iter().map(|segment| segment.clone().into_owned()).collect();
+    let mut others: Vec<Vec<String>> = Vec::new();
+    for habits in 1..8_u8 {
+        let (slashes, parameters, merged) = (habits & 1 != 0, habits & 2 != 0, habits & 4 != 0);
+        let split = if slashes { decoded.split('/').map(str::to_owned).collect() } else { own.clone() };
+        let cut =
+            split.into_iter().map(|segment| if parameters { without_parameters(&segment).to_owned() } else { segment });
+        let mut reading: Vec<String> = cut.collect();
+        if merged {
+            // The last segment is empty when the path ends with a slash; that one counts.
+            let last = reading.pop().unwrap_or_default();
+            reading.retain(|segment| !segment.is_empty());
+            reading.push(last);
+        }
+        if reading != own && !others.contains(&reading) {
+            others.push(reading);
+        }
+    }
+    others
 }
 
 fn without_parameters(segment: &str) -> &str {
@@ -131,21 +143,26 @@ mod tests {
     fn plain_paths_have_one_reading() {
         for raw in ["/", "/api/notes", "/api/notes/", "/a%20b/c", "/%E2%82%AC", "/.well-known/x", "/a...b"] {
             let path = NormalPath::read(raw).expect(raw);
-            assert!(path.generous.is_none(), "{raw}: {:?}", path.generous);
+            assert!(path.others.is_empty(), "{raw}: {:?}", path.others);
         }
         assert_eq!(NormalPath::read("/a%20b/").expect("a path").segments.to_vec(), ["a b", ""]);
     }
 
     #[test]
-    fn paths_that_servers_read_differently_have_two() {
-        for (raw, generous) in [
+    fn paths_that_servers_read_differently_have_further_readings() {
+        for (raw, reading) in [
             ("/api%2Fadmin/users", &["api", "admin", "users"][..]),
             ("/api//admin", &["api", "admin"]),
             ("//api", &["api"]),
             ("/api/admin;x=1/users", &["api", "admin", "users"]),
             ("/a//", &["a", ""]),
+            ("/;/admin/users", &["admin", "users"]),
+            ("/x/%3B/admin", &["x", "admin"]),
+            ("/a//b%2Fc", &["a", "b/c"]),
+            ("/a//b%2Fc", &["a", "b", "c"]),
         ] {
-            assert_eq!(NormalPath::read(raw).expect(raw).generous.expect(raw), generous, "{raw}");
+            let others = NormalPath::read(raw).expect(raw).others;
+            assert!(others.iter().any(|other| other == reading), "{raw}: {others:?}");
         }
     }
 

@@ -20,7 +20,8 @@ impl SiteTable {
     /// Indexes the sites by their position.
     #[must_use]
     pub fn new(sites: &[Site]) -> Self {
-        let mut table = Self::default();
+        // Without any site there is nothing to tell apart: every host is served.
+        let mut table = Self { default: sites.is_empty().then_some(0), ..Self::default() };
         for (index, site) in sites.iter().enumerate() {
             if site.hosts.is_empty() {
                 table.default = Some(index);
@@ -132,8 +133,8 @@ impl RouteTable {
     ) -> Result<Found, Ambiguous> {
         let look = |segments: &Segments<'_>| self.look(site, segments, method, headers);
         let found = look(&path.segments);
-        if let Some(generous) = &path.generous {
-            let segments: Segments<'_> = generous.iter().map(|segment| Cow::Borrowed(segment.as_str())).collect();
+        for other in &path.others {
+            let segments: Segments<'_> = other.iter().map(|segment| Cow::Borrowed(segment.as_str())).collect();
             if look(&segments) != found {
                 return Err(Ambiguous::TwoRoutes);
             }
@@ -237,6 +238,7 @@ mod tests {
                 (0, Method::GET, "/api/me/photo/x", "/api/**"),
                 (0, Method::GET, "/api//photo", "/api/**"),
                 (0, Method::GET, "/api//token/x", "ambiguous"),
+                (0, Method::GET, "/;/api/token/x", "ambiguous"),
                 (0, Method::GET, "/api%2Ftoken/x", "ambiguous"),
                 (0, Method::GET, "/api/token%2Fx", "ambiguous"),
                 (0, Method::GET, "/api/files/a%2Fb", "/api/**"),
@@ -269,5 +271,6 @@ mod tests {
             assert_eq!(table.find(host), Some(wanted), "{host}");
         }
         assert_eq!(SiteTable::new(&[site("a", &["a.example"])]).find("other"), None);
+        assert_eq!(SiteTable::new(&[]).find("any"), Some(0));
     }
 }

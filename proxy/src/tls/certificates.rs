@@ -61,12 +61,16 @@ impl Certificates {
         Ok(Arc::new(Self(ArcSwap::from_pointee(Table::load(sites, state)?))))
     }
 
-    /// Replaces all certificates; handshakes from now on see the new ones.
+    /// Replaces all certificates; handshakes from now on see the new ones. When no site has one any more, the old stay.
     ///
     /// # Errors
     /// As [`Self::load`]; the old ones stay then.
     pub fn replace(&self, sites: &[Site], state: &Path) -> Result<(), TlsError> {
-        self.0.store(Arc::new(Table::load(sites, state)?));
+        let table = Table::load(sites, state)?;
+        // Listeners stay as they were started: without any certificate a TLS listener could only fail.
+        if table.default.is_some() {
+            self.0.store(Arc::new(table));
+        }
         Ok(())
     }
 }

@@ -2,11 +2,13 @@
 
 use super::connection::Connection;
 use super::endpoint::Counted;
+use super::upload::Progress;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use serve::BodyError;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// The body of an upstream's response. Dropping it before its end closes the connection, which tells the application
@@ -16,10 +18,12 @@ pub struct UpstreamBody {
     lease: Option<Lease>,
 }
 
-struct Lease {
-    connection: Connection,
-    counted: Counted,
-    idle_max: usize,
+/// What a response's body holds on to until its end.
+pub(super) struct Lease {
+    pub(super) connection: Connection,
+    pub(super) counted: Counted,
+    pub(super) idle_max: usize,
+    pub(super) upload: Rc<Progress>,
 }
 
 impl UpstreamBody {
@@ -29,8 +33,8 @@ impl UpstreamBody {
         Self { incoming: None, lease: None }
     }
 
-    pub(super) fn new(incoming: Incoming, connection: Connection, counted: Counted, idle_max: usize) -> Self {
-        let mut body = Self { incoming: Some(incoming), lease: Some(Lease { connection, counted, idle_max }) };
+    pub(super) fn new(incoming: Incoming, lease: Lease) -> Self {
+        let mut body = Self { incoming: Some(incoming), lease: Some(lease) };
         body.give_back_at_end();
         body
     }
@@ -42,9 +46,13 @@ impl UpstreamBody {
     }
 
     fn give_back(&mut self) {
-        if let Some(Lease { connection, counted, idle_max }) = self.lease.take() {
-            // Whether it can be used again shows when it is taken: hyper needs a turn to finish.
-            counted.endpoint().give_back(connection, idle_max);
+        if let Some(Lease { connection, counted, idle_max, upload }) = self.lease.take() {
+            // An answer may come before the request has been sent. Nobody would poll the rest of the upload on an idle
+            // connection, and the client would wait: dropping both lets go of the client's body.
+            if upload.ended.get() {
+                // Whether it can be used again shows when it is taken: hyper needs a turn to finish.
+                counted.endpoint().give_back(connection, idle_max);
+            }
         }
     }
 }
@@ -65,6 +73,8 @@ impl HttpBody for UpstreamBody {
             polled = Pin::new(incoming).poll_frame(cx);
         }
         match &polled {
+            // hyper does not ask again behind trailers.
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => this.give_back(),
             Poll::Ready(Some(Ok(_))) => this.give_back_at_end(),
             Poll::Ready(Some(Err(_))) => this.lease = None,
             Poll::Ready(None) => this.give_back(),

@@ -59,6 +59,7 @@ impl Connection {
     pub(super) async fn connect_tcp(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
+        socket2::SockRef::from(&stream).set_tcp_keepalive(&serve::listener::keepalive())?;
         Self::handshake(Kind::Tcp(stream)).await
     }
 
@@ -114,20 +115,13 @@ impl Connection {
         .await
     }
 
-    /// After a 101 response: the stream itself.
-    pub(super) async fn into_tunnel(mut self) -> Tunnel {
+    /// After a 101 response: the stream itself, and what the endpoint sent right behind its 101.
+    pub(super) async fn into_stream(mut self) -> (Socket, Bytes) {
         // hyper hands the stream over at its next turn, after the response head.
         let _ = poll_fn(|cx| self.driver.poll_without_shutdown(cx)).await;
         let parts = self.driver.into_parts();
-        Tunnel { socket: parts.io.into_inner(), early: parts.read_buf }
+        (parts.io.into_inner(), parts.read_buf)
     }
-}
-
-/// A stream to an endpoint after it switched protocols (RFC 9110 section 7.8).
-pub struct Tunnel {
-    socket: Socket,
-    /// What the endpoint sent right behind its 101.
-    early: Bytes,
 }
 
 macro_rules! each {
@@ -177,30 +171,5 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, stream => Pin::new(stream).poll_shutdown(cx))
-    }
-}
-
-impl AsyncRead for Tunnel {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.early.is_empty() {
-            return Pin::new(&mut self.socket).poll_read(cx, buf);
-        }
-        let count = self.early.len().min(buf.remaining());
-        buf.put_slice(&self.early.split_to(count));
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Tunnel {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }

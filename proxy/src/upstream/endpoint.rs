@@ -3,8 +3,10 @@
 use super::connection::Connection;
 use super::resolve::{self, Resolved};
 use crate::config::EndpointAddress;
+use serve::timer;
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -17,6 +19,8 @@ pub(super) struct Endpoint {
     /// For logs.
     pub(super) label: Rc<str>,
     resolved: Resolved,
+    /// The address that answered last.
+    good: Cell<Option<SocketAddr>>,
     in_flight: Cell<usize>,
     avoided_until: Cell<Option<Instant>>,
     /// The most recently used last.
@@ -35,6 +39,7 @@ impl Endpoint {
             address,
             label,
             resolved: Resolved::default(),
+            good: Cell::new(None),
             in_flight: Cell::new(0),
             avoided_until: Cell::new(None),
             idle: RefCell::default(),
@@ -65,23 +70,36 @@ impl Endpoint {
         }
     }
 
-    /// Opens a connection to the first address that answers.
-    pub(super) async fn connect(&self, resolve_every: Duration) -> io::Result<Connection> {
+    /// Opens a connection to the first address that answers, beginning with the one that did so last. Each address has
+    /// its share of `limit`, so that one behind a silent firewall doesn't use up the time of the others.
+    pub(super) async fn connect(&self, resolve_every: Duration, limit: Duration) -> io::Result<Connection> {
         let connected = match &self.address {
             EndpointAddress::Unix(path) => Connection::connect_unix(path).await,
             EndpointAddress::Tcp { host, port } => {
-                let mut last = Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
-                for address in self.resolved.addresses(host, *port, resolve_every).await? {
-                    last = Connection::connect_tcp(address).await;
-                    if last.is_ok() {
-                        break;
-                    }
-                }
-                last
+                let mut addresses = self.resolved.addresses(host, *port, resolve_every).await?;
+                let good = self.good.get();
+                addresses.sort_by_key(|address| Some(*address) != good);
+                self.connect_first(&addresses, limit).await
             }
-        };
+        }?;
         self.avoided_until.set(None);
-        connected
+        Ok(connected)
+    }
+
+    async fn connect_first(&self, addresses: &[SocketAddr], limit: Duration) -> io::Result<Connection> {
+        let share = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for &address in addresses {
+            last = match timer::timeout(share, Connection::connect_tcp(address)).await {
+                Ok(Ok(connection)) => {
+                    self.good.set(Some(address));
+                    return Ok(connection);
+                }
+                Ok(Err(error)) => error,
+                Err(timer::Elapsed) => io::ErrorKind::TimedOut.into(),
+            };
+        }
+        Err(last)
     }
 
     /// Notes that no connection could be made.

@@ -11,9 +11,10 @@ mod endpoint;
 mod pool;
 mod resolve;
 mod send;
+mod tunnel;
 mod upload;
 
 pub use body::UpstreamBody;
-pub use connection::Tunnel;
 pub use pool::Pools;
 pub use send::{Attempt, SendLimits, Sent, Upstream, UpstreamError};
+pub use tunnel::Tunnel;

@@ -5,9 +5,10 @@
 //! application closes an idle connection at the moment it is used again; in other proxies it shows as a random 502.
 
 use super::balance;
-use super::body::UpstreamBody;
-use super::connection::{Connection, NoResponse, Tunnel};
+use super::body::{Lease, UpstreamBody};
+use super::connection::{Connection, NoResponse};
 use super::endpoint::{Counted, Endpoint};
+use super::tunnel::Tunnel;
 use super::upload::{Progress, Upload};
 use crate::config;
 use http::{Request, Response, StatusCode, request};
@@ -148,7 +149,7 @@ impl Upstream {
             match connection.send(request, |cx| watch.poll(cx)).await? {
                 Ok(response) => {
                     attempt.first_byte = Some(started.elapsed());
-                    return Ok(self.sent(response, connection, counted).await);
+                    return Ok(self.sent(response, connection, counted, progress).await);
                 }
                 Err(failed) => {
                     if let Some(error) = progress.failed.take() {
@@ -189,11 +190,12 @@ impl Upstream {
             }
             let connecting = Instant::now();
             // Rare, and many times as large as the rest of a request's future.
-            let opening = Box::pin(endpoint.connect(self.resolve_every));
+            let opening = Box::pin(endpoint.connect(self.resolve_every, self.connect_timeout));
             let outcome = timer::timeout(self.connect_timeout, opening).await;
             attempt.connect = Some(connecting.elapsed());
             last = match outcome {
                 Ok(Ok(connection)) => return Ok((connection, counted)),
+                Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => UpstreamError::ConnectTimeout,
                 Ok(Err(error))
                     if error.kind() == io::ErrorKind::ConnectionRefused || error.raw_os_error().is_some() =>
                 {
@@ -207,13 +209,20 @@ impl Upstream {
         }
     }
 
-    async fn sent(&self, response: Response<Incoming>, connection: Connection, counted: Counted) -> Sent {
+    async fn sent(
+        &self,
+        response: Response<Incoming>,
+        connection: Connection,
+        counted: Counted,
+        upload: Rc<Progress>,
+    ) -> Sent {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let tunnel = connection.into_tunnel().await;
+            let (socket, early) = connection.into_stream().await;
+            let tunnel = Tunnel { socket, early, _counted: counted };
             return Sent { response: response.map(|_| UpstreamBody::empty()), tunnel: Some(tunnel) };
         }
-        let idle_max = self.idle_max;
-        Sent { response: response.map(|body| UpstreamBody::new(body, connection, counted, idle_max)), tunnel: None }
+        let lease = Lease { connection, counted, idle_max: self.idle_max, upload };
+        Sent { response: response.map(|body| UpstreamBody::new(body, lease)), tunnel: None }
     }
 }
 

@@ -4,6 +4,7 @@
 //! only when the peer is a proxy that the operator trusts, and are read from the right: the first address that is no
 //! trusted proxy is the client. From an untrusted peer all of them are dropped.
 
+use super::identity::strip_named;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 use std::fmt::Write as _;
@@ -18,15 +19,34 @@ pub static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-h
 /// The port that the client connected to.
 pub static X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 
-/// Names that say the same in other dialects. None is ever passed on: an application that reads one would believe
-/// the client.
-pub static OTHER_DIALECTS: [HeaderName; 6] = [
-    HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("x-client-ip"),
-    HeaderName::from_static("true-client-ip"),
+/// Names that say who the client is, what it spoke, or which path it meant, in any dialect that applications read. None
+/// is passed on as a client wrote it, in no spelling that an application folds into one of these: an application that
+/// reads one would believe the client.
+static CLAIMS: [HeaderName; 23] = [
+    header::FORWARDED,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-port"),
     HeaderName::from_static("x-forwarded-server"),
     HeaderName::from_static("x-forwarded-prefix"),
+    HeaderName::from_static("x-forwarded-ssl"),
+    HeaderName::from_static("x-forwarded-protocol"),
+    HeaderName::from_static("x-forwarded-scheme"),
+    HeaderName::from_static("x-forwarded"),
+    HeaderName::from_static("forwarded-for"),
     HeaderName::from_static("x-original-forwarded-for"),
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-client-ip"),
+    HeaderName::from_static("x-cluster-client-ip"),
+    HeaderName::from_static("true-client-ip"),
+    HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("front-end-https"),
+    // CGI makes HTTP_PROXY of it, which many HTTP clients take for their own setting (CVE-2016-5385).
+    HeaderName::from_static("proxy"),
 ];
 
 /// More hops than this are not walked: the chain is taken as forged.
@@ -82,7 +102,9 @@ struct Hop {
 }
 
 fn hops(headers: &HeaderMap) -> Option<Vec<Hop>> {
-    let hops = if headers.contains_key(header::FORWARDED) {
+    // Most load balancers write `X-Forwarded-For` and pass a client's `Forwarded` on untouched, so where both stand
+    // only the first can be the trusted peer's own word.
+    let hops = if !headers.contains_key(&X_FORWARDED_FOR) {
         elements(headers, &header::FORWARDED)?.iter().map(|element| forwarded_element(element)).collect::<Vec<_>>()
     } else {
         let mut hops: Vec<_> = elements(headers, &X_FORWARDED_FOR)?
@@ -169,9 +191,7 @@ pub fn write(
     host: Option<&HeaderValue>,
     port: Option<u16>,
 ) {
-    // Few requests have any: looking at the names that are there costs less than asking for each that may be.
-    let others: Vec<HeaderName> = headers.keys().filter(|name| OTHER_DIALECTS.contains(name)).cloned().collect();
-    others.iter().for_each(|name| drop(headers.remove(name)));
+    strip_named(headers, &CLAIMS);
     let scheme = if origin.https { "https" } else { "http" };
     let (older, newer) = told(origin.chain.iter().copied().chain(peer), scheme, host);
     set(headers, &X_FORWARDED_FOR, older);
@@ -286,7 +306,7 @@ mod tests {
             (&[("forwarded", "For=\"[2001:db8::1]:4711\"")], "10.0.0.1", "2001:db8::1 http"),
             (&[("forwarded", "for=unknown, for=10.0.0.5")], "10.0.0.1", "10.0.0.5 http"),
             (&[("forwarded", "for=\"a, for=6.6.6.6\", for=1.2.3.4")], "10.0.0.1", "1.2.3.4 http"),
-            (&[("forwarded", "for=1.2.3.4"), ("x-forwarded-for", "6.6.6.6")], "10.0.0.1", "1.2.3.4 http"),
+            (&[("forwarded", "for=6.6.6.6;proto=https"), ("x-forwarded-for", "1.2.3.4")], "10.0.0.1", "1.2.3.4 http"),
             (&[("x-forwarded-for", "::ffff:1.2.3.4")], "10.0.0.1", "1.2.3.4 http"),
         ] {
             assert_eq!(client(fields, peer), wanted, "{fields:?} from {peer}");
@@ -299,6 +319,9 @@ mod tests {
             ("x-forwarded-for", "6.6.6.6"),
             ("forwarded", "for=6.6.6.6"),
             ("x-real-ip", "6.6.6.6"),
+            ("x_forwarded_for", "6.6.6.6"),
+            ("x.real.ip", "6.6.6.6"),
+            ("x-original-url", "/admin"),
             ("x-forwarded-host", "evil"),
         ]);
         let peer = "2001:db8::7".parse().ok();
@@ -309,7 +332,9 @@ mod tests {
         assert_eq!(got("forwarded"), "for=\"[2001:db8::7]\";proto=https;host=\"example.com:8443\"");
         assert_eq!(got("x-forwarded-host"), "example.com:8443");
         assert_eq!(got("x-forwarded-port"), "8443");
-        assert_eq!(got("x-real-ip"), "-");
+        for gone in ["x-real-ip", "x_forwarded_for", "x.real.ip", "x-original-url"] {
+            assert_eq!(got(gone), "-", "{gone}");
+        }
     }
 
     proptest! {

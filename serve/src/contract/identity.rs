@@ -87,11 +87,18 @@ pub fn is_identity_field(name: &str) -> bool {
 /// Removes every identity field that a client sent, and every field in `also` (compared with the same folding).
 /// Runs on every route, public ones too.
 pub fn strip(headers: &mut HeaderMap, also: &[HeaderName]) {
-    let forged: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| is_identity_field(name.as_str()) || also.iter().any(|other| same_folded(name, other)))
-        .cloned()
-        .collect();
+    remove_folded(headers, |name| {
+        is_identity_field(name.as_str()) || also.iter().any(|other| same_folded(name, other))
+    });
+}
+
+/// Removes every field whose name an application may read as one of these.
+pub(super) fn strip_named(headers: &mut HeaderMap, names: &[HeaderName]) {
+    remove_folded(headers, |name| names.iter().any(|other| same_folded(name, other)));
+}
+
+fn remove_folded(headers: &mut HeaderMap, is_forged: impl Fn(&HeaderName) -> bool) {
+    let forged: Vec<HeaderName> = headers.keys().filter(|name| is_forged(name)).cloned().collect();
     for name in forged {
         headers.remove(name);
     }

@@ -1,5 +1,6 @@
 /** The files of the open note: upload with progress, download with the token, remove. */
 import { byId, icon, make } from "../ui/dom.js";
+import { fillRows } from "../ui/rows.js";
 import { ask } from "../ui/confirm.js";
 import { fault, notice } from "../ui/messages.js";
 import { size } from "../ui/words.js";
@@ -29,8 +30,9 @@ export class Files {
     this.#noteId = open.mayWrite ? open.id : "";
     byId("attach").hidden = !this.#noteId;
     byId("files-section").hidden = open.isNew;
-    byId("files").replaceChildren(...open.base.attachments.map((file) => this.#row(file, open.mayWrite)));
-    if (!open.base.attachments.length) byId("files").append(make("li", { class: "hint" }, "No files."));
+    const rows = open.base.attachments.map((file) => ({ file, mayWrite: open.mayWrite }));
+    fillRows(byId("files"), rows, ({ file, mayWrite }) => this.#row(file, mayWrite));
+    byId("files-none").hidden = rows.length > 0;
   }
 
   #row(file, mayWrite) {

@@ -1,5 +1,6 @@
 /** The list of notes: search, one tag, pages by cursor, and rows that keep their place when the world changes. */
 import { byId, icon, make } from "../ui/dom.js";
+import { fillRows } from "../ui/rows.js";
 import { fullTime, shortTime } from "../ui/words.js";
 import { fault } from "../ui/messages.js";
 import { session } from "../session/session.js";
@@ -47,7 +48,7 @@ export class NoteList {
     this.#next = null;
     this.#search.value = "";
     this.#tags.clear();
-    this.#list.replaceChildren();
+    fillRows(this.#list, [], () => make("li"));
     this.#end.replaceChildren();
   }
 
@@ -117,8 +118,9 @@ export class NoteList {
 
   #render() {
     const focused = document.activeElement?.closest?.(".note-row")?.dataset.id;
-    this.#list.replaceChildren(...this.#items.map((note) => make("li", {}, rowOf(note, note.id === this.#open))));
-    if (focused) this.#row(focused)?.focus();
+    fillRows(this.#list, this.#items, (note) => make("li", {}, rowOf(note, note.id === this.#open)), ({ text, ...seen }) => JSON.stringify(seen));
+    if (focused && !this.#list.contains(document.activeElement)) this.#row(focused)?.focus();
+    this.markOpen(this.#open);
     this.#end.replaceChildren(...this.#ending());
   }
 

@@ -1,5 +1,6 @@
 /** Who else sees the open note: the list in the margin and the owner's dialog. */
 import { byId, icon, make } from "../ui/dom.js";
+import { fillRows } from "../ui/rows.js";
 import { ask } from "../ui/confirm.js";
 import { fault, faultIn, notice } from "../ui/messages.js";
 import { session } from "../session/session.js";
@@ -34,11 +35,12 @@ export class Sharing {
     byId("share").hidden = open.isNew || !open.isOwner;
     byId("people-section").hidden = open.isNew;
     byId("leave").hidden = open.isOwner;
-    byId("people").replaceChildren(person(open.base.owner, "owner"), ...open.base.shares.map(({ username, role }) => person(username, role)));
-    // The API tells the list of shares to the owner only.
-    if (!open.isOwner) byId("people").append(person(session.username, open.base.access));
-    byId("share-list").replaceChildren(...open.base.shares.map((share) => this.#row(share)));
-    if (!open.base.shares.length) byId("share-list").append(make("li", { class: "hint" }, "Nobody but you sees it yet."));
+    // The API tells the list of shares to the owner only; others know of the owner and themselves.
+    const others = open.isOwner ? open.base.shares : [{ username: session.username, role: open.base.access }];
+    const people = [{ username: open.base.owner, role: "owner" }, ...others];
+    fillRows(byId("people"), people.map((one) => ({ ...one, you: one.username === session.username })), person);
+    fillRows(byId("share-list"), open.base.shares, (share) => this.#row(share));
+    byId("share-nobody").hidden = open.base.shares.length > 0;
   }
 
   close() {
@@ -106,7 +108,6 @@ export class Sharing {
   }
 }
 
-function person(username, role) {
-  const you = username === session.username ? " (you)" : "";
-  return make("li", {}, make("span", { class: "name" }, `${username}${you}`), make("span", { class: "hint" }, role));
+function person({ username, role, you }) {
+  return make("li", {}, make("span", { class: "name" }, `${username}${you ? " (you)" : ""}`), make("span", { class: "hint" }, role));
 }

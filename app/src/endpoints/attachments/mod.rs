@@ -27,7 +27,7 @@ use uuid::Uuid;
 const X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
 
 /// The bytes of an attachment. The answer names the file; the edge serves it, with ranges and conditions.
-#[utoipa::path(get, path = "/api/attachments/{id}/", tag = "notebook", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/attachments/{id}/", operation_id = "download_attachment", tag = "notebook", params(("id" = String, Path)),
     responses((status = OK, description = "the file, as application/octet-stream or what its uploader claimed"),
         (status = NOT_FOUND, description = "not_found")))]
 pub async fn download(
@@ -52,7 +52,7 @@ pub async fn download(
 }
 
 /// Removes an attachment from its note.
-#[utoipa::path(delete, path = "/api/attachments/{id}/", tag = "notebook", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/api/attachments/{id}/", operation_id = "remove_attachment", tag = "notebook", params(("id" = String, Path)),
     responses((status = NO_CONTENT), (status = FORBIDDEN, description = "forbidden"),
         (status = NOT_FOUND, description = "not_found")))]
 pub async fn remove(

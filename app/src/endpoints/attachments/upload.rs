@@ -28,9 +28,9 @@ pub struct UploadParameters {
 }
 
 /// Hangs a file on a note: the body is the file.
-#[utoipa::path(post, path = "/api/notes/{id}/attachments/", tag = "notebook",
+#[utoipa::path(post, path = "/api/notes/{id}/attachments/", operation_id = "upload_attachment", tag = "notebook",
     params(("id" = String, Path), ("name" = String, Query, description = "the file's name")),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    request_body(content = String, content_type = "application/octet-stream"),
     responses((status = CREATED, body = AttachmentView), (status = BAD_REQUEST, description = "validation"),
         (status = FORBIDDEN, description = "forbidden"), (status = NOT_FOUND, description = "not_found"),
         (status = CONFLICT, description = "limit_reached"), (status = PAYLOAD_TOO_LARGE, description = "too_large")))]
@@ -128,11 +128,7 @@ fn failed(error: &UploadError) -> ApiError {
         UploadError::TooLarge { bytes_max } => ApiError::too_large(*bytes_max),
         UploadError::Io(io) => {
             tracing::error!(error = io as &dyn std::error::Error, "an attachment could not be kept");
-            if io.kind() == std::io::ErrorKind::StorageFull {
-                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", "No room for the attachment")
-            } else {
-                ApiError::internal()
-            }
+            if io.kind() == std::io::ErrorKind::StorageFull { ApiError::storage_full() } else { ApiError::internal() }
         }
     }
 }

@@ -12,7 +12,7 @@ use super::etag;
 use super::markdown::render;
 use crate::domain::cursor::{self, Cursor};
 use crate::domain::event::{EventKind, NoteEvent};
-use crate::domain::note::Note;
+use crate::domain::note::{NOTES_PER_OWNER_MAX, Note};
 use crate::domain::share::{Access, Deed};
 use crate::domain::{search, tag};
 use crate::error::ApiError;
@@ -83,7 +83,7 @@ impl From<NotePage> for NoteListView {
 
 /// The notes that the caller can see: pinned first, then the newest change. A page of very long notes may hold fewer
 /// than the limit.
-#[utoipa::path(get, path = "/api/notes/", tag = "notebook", params(
+#[utoipa::path(get, path = "/api/notes/", operation_id = "list_notes", tag = "notebook", params(
         ("q" = Option<String>, Query, description = "words, each of which must occur in title, text or tags"),
         ("tag" = Option<String>, Query, description = "a tag that the note must have"),
         ("cursor" = Option<String>, Query, description = "the `next` of the page before"),
@@ -99,8 +99,9 @@ pub async fn list(
 }
 
 /// A new note of the caller.
-#[utoipa::path(post, path = "/api/notes/", tag = "notebook", request_body = NoteInput,
-    responses((status = CREATED, body = NoteView), (status = BAD_REQUEST, description = "validation")))]
+#[utoipa::path(post, path = "/api/notes/", operation_id = "create_note", tag = "notebook", request_body = NoteInput,
+    responses((status = CREATED, body = NoteView), (status = BAD_REQUEST, description = "validation"),
+        (status = CONFLICT, description = "limit_reached")))]
 pub async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -108,7 +109,10 @@ pub async fn create(
 ) -> Result<Response, ApiError> {
     let new = NewNote { id: Uuid::now_v7(), owner_id: caller.user.id, content: input.create()?, created_at: now() };
     complete(async move {
-        state.store.add_note(&new).await?;
+        if !state.store.add_note(&new, NOTES_PER_OWNER_MAX).await? {
+            return Err(ApiError::new(StatusCode::CONFLICT, "limit_reached", "Too many notes")
+                .with_detail(format!("at most {NOTES_PER_OWNER_MAX} per user")));
+        }
         state.live.publish(NoteEvent {
             kind: EventKind::Created,
             note_id: new.id,

@@ -23,7 +23,7 @@ use uuid::Uuid;
 const ATTEMPTS_MAX: usize = 16;
 
 /// One note.
-#[utoipa::path(get, path = "/api/notes/{id}/", tag = "notebook", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/notes/{id}/", operation_id = "read_note", tag = "notebook", params(("id" = String, Path)),
     responses((status = OK, body = NoteView), (status = NOT_MODIFIED), (status = NOT_FOUND, description = "not_found")))]
 pub async fn read(
     State(state): State<AppState>,
@@ -40,7 +40,7 @@ pub async fn read(
 }
 
 /// Replaces title, text, tags and pin. `If-Match` names the version that the caller changed.
-#[utoipa::path(put, path = "/api/notes/{id}/", tag = "notebook", request_body = NoteInput,
+#[utoipa::path(put, path = "/api/notes/{id}/", operation_id = "replace_note", tag = "notebook", request_body = NoteInput,
     params(("id" = String, Path), ("If-Match" = String, Header)),
     responses((status = OK, body = NoteView), (status = BAD_REQUEST, description = "validation"),
         (status = FORBIDDEN, description = "forbidden"), (status = NOT_FOUND, description = "not_found"),
@@ -60,7 +60,7 @@ pub async fn replace(
 }
 
 /// Changes some of title, text, tags and pin. `If-Match` names the version that the caller changed.
-#[utoipa::path(patch, path = "/api/notes/{id}/", tag = "notebook", request_body = NoteInput,
+#[utoipa::path(patch, path = "/api/notes/{id}/", operation_id = "change_note", tag = "notebook", request_body = NoteInput,
     params(("id" = String, Path), ("If-Match" = String, Header)),
     responses((status = OK, body = NoteView), (status = BAD_REQUEST, description = "validation"),
         (status = FORBIDDEN, description = "forbidden"), (status = NOT_FOUND, description = "not_found"),
@@ -107,7 +107,7 @@ async fn write(
 }
 
 /// Removes a note and what hangs on it; only its owner can. `If-Match` is honoured when there is one.
-#[utoipa::path(delete, path = "/api/notes/{id}/", tag = "notebook", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/api/notes/{id}/", operation_id = "remove_note", tag = "notebook", params(("id" = String, Path)),
     responses((status = NO_CONTENT), (status = FORBIDDEN, description = "forbidden"),
         (status = NOT_FOUND, description = "not_found"), (status = PRECONDITION_FAILED, description = "version_conflict")))]
 pub async fn remove(

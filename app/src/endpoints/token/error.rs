@@ -9,6 +9,9 @@ use http::{HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// What every endpoint of the token service takes.
+pub(super) const METHODS: &str = "POST, OPTIONS";
+
 /// simplejwt's usual error body.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Detail {
@@ -101,7 +104,7 @@ impl IntoResponse for TokenApiError {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"api\""));
             }
             StatusCode::METHOD_NOT_ALLOWED => {
-                headers.insert(ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+                headers.insert(ALLOW, HeaderValue::from_static(METHODS));
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));

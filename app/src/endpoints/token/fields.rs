@@ -2,6 +2,7 @@
 
 use super::error::TokenApiError;
 use super::json_error;
+use crate::domain::account::trim;
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use http::header::CONTENT_TYPE;
@@ -78,8 +79,7 @@ fn text(value: Option<Value>) -> Result<String, &'static str> {
         Some(Value::Number(number)) => number.to_string(),
         Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => return Err("Not a valid string."),
     };
-    // Python's str.strip() also takes the separators U+001C to U+001F for white space.
-    let trimmed = text.trim_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
+    let trimmed = trim(&text);
     if trimmed.is_empty() {
         Err("This field may not be blank.")
     } else if trimmed.contains('\0') {

@@ -11,7 +11,11 @@ const DEPTH_MAX: usize = 128;
 pub(super) fn explain(body: &[u8]) -> String {
     let text = match std::str::from_utf8(body) {
         Ok(text) => text,
-        Err(error) => return not_utf8(body, error),
+        Err(error) => match (error.error_len(), std::str::from_utf8(&body[..error.valid_up_to()])) {
+            // A character cut off at the end is dropped silently by the stream reader that Django uses.
+            (None, Ok(text)) => text,
+            (length, _) => return not_utf8(body, error.valid_up_to(), length.unwrap_or(1)),
+        },
     };
     if text.starts_with('\u{feff}') {
         return "Unexpected UTF-8 BOM (decode using utf-8-sig): line 1 column 1 (char 0)".to_owned();
@@ -27,14 +31,10 @@ pub(super) fn explain(body: &[u8]) -> String {
 }
 
 /// `UnicodeDecodeError` in words.
-fn not_utf8(body: &[u8], error: std::str::Utf8Error) -> String {
-    let start = error.valid_up_to();
+fn not_utf8(body: &[u8], start: usize, length: usize) -> String {
     let first = body.get(start).copied().unwrap_or_default();
-    let (length, reason) = match error.error_len() {
-        None => (body.len() - start, "unexpected end of data"),
-        Some(length) if !(0xc2..=0xf4).contains(&first) => (length, "invalid start byte"),
-        Some(length) => (length, "invalid continuation byte"),
-    };
+    let starts = (0xc2..=0xf4).contains(&first);
+    let reason = if starts { "invalid continuation byte" } else { "invalid start byte" };
     if length == 1 {
         format!("'utf-8' codec can't decode byte 0x{first:02x} in position {start}: {reason}")
     } else {
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn messages_are_those_of_cpython() {
         const NAME: &str = "Expecting property name enclosed in double quotes";
-        let table: [(&[u8], &str); 25] = [
+        let table: [(&[u8], &str); 26] = [
             (b"{", &format!("{NAME}: line 1 column 2 (char 1)")),
             (b"nope", "Expecting value: line 1 column 1 (char 0)"),
             (b"{\"a\":1} x", "Extra data: line 1 column 9 (char 8)"),
@@ -269,6 +269,7 @@ mod tests {
                 b"{\"username\":\"ada\",\"password\":\"\xc3\"}",
                 "'utf-8' codec can't decode byte 0xc3 in position 30: invalid continuation byte",
             ),
+            (b"[\xe5", "Expecting value: line 1 column 2 (char 1)"),
             (b"\xef\xbb\xbf{}", "Unexpected UTF-8 BOM (decode using utf-8-sig): line 1 column 1 (char 0)"),
         ];
         for (body, message) in table {

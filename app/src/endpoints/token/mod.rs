@@ -18,6 +18,9 @@ pub use error::{Detail, TokenApiError};
 use crate::domain::account::User;
 use crate::domain::session::Refresh;
 use crate::state::AppState;
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CACHE_CONTROL};
+use http::{Method, StatusCode};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -37,7 +40,6 @@ pub struct Pair {
 
 /// A body with a refresh token.
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(as = RefreshBody)]
 #[expect(dead_code, reason = "describes the body; it is read field by field, as simplejwt reads it")]
 pub struct RefreshBody {
     refresh: String,
@@ -63,11 +65,21 @@ impl Pair {
     }
 }
 
+/// What another method than POST gets: OPTIONS is told what there is, the rest that there is nothing.
+#[must_use]
+pub fn other_method(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        (StatusCode::NO_CONTENT, [(ALLOW, error::METHODS)]).into_response()
+    } else {
+        TokenApiError::Method(method).into_response()
+    }
+}
+
 /// An answer that no cache may keep (RFC 6749 section 5.1).
 struct Uncached<T>(T);
 
-impl<T: Serialize> axum::response::IntoResponse for Uncached<T> {
-    fn into_response(self) -> axum::response::Response {
-        ([(http::header::CACHE_CONTROL, "no-store")], axum::Json(self.0)).into_response()
+impl<T: Serialize> IntoResponse for Uncached<T> {
+    fn into_response(self) -> Response {
+        ([(CACHE_CONTROL, "no-store")], axum::Json(self.0)).into_response()
     }
 }

@@ -74,16 +74,21 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let Some(path) = self.path.take() else { return };
-        let remove = move || {
-            if let Err(error) = fs::remove_file(&path) {
-                tracing::warn!(path = %path.display(), %error, "an incoming file stays until the next start");
-            }
-        };
+        let Some(leftover) = self.path.take().map(Leftover) else { return };
         // An upload whose client went away is dropped in the middle of a runtime's thread.
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
-            Err(_) => remove(),
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(move || drop(leftover));
+        }
+    }
+}
+
+/// Removes its file when dropped: also by a runtime that shuts down and drops what it has not yet run.
+struct Leftover(PathBuf);
+
+impl Drop for Leftover {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "an incoming file stays until a later start");
         }
     }
 }

@@ -96,6 +96,6 @@ impl DigestLock {
     }
 }
 
-fn directory(root: &Path) -> PathBuf {
+pub(super) fn directory(root: &Path) -> PathBuf {
     root.join(".locks")
 }

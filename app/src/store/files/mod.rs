@@ -6,6 +6,7 @@
 
 mod incoming;
 mod lock;
+mod owner;
 mod upload;
 
 pub use lock::DigestLock;
@@ -36,6 +37,12 @@ impl Files {
             Ok(Self { root: root.into(), locks })
         })
         .await
+    }
+
+    /// Where the directory is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Begins an upload of at most `bytes_max` bytes.

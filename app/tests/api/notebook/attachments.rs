@@ -3,6 +3,9 @@
 use super::{Notebook, refusal};
 use axum::body::{Body, Bytes};
 use http::{Method, StatusCode};
+use portcullis_app::config::DatabaseUrl;
+use portcullis_app::service;
+use portcullis_app::store::{AccountStore, Database};
 use serde_json::json;
 use serve::BodyError;
 
@@ -140,6 +143,32 @@ async fn a_file_that_a_killed_process_left_is_swept_out() {
     std::fs::create_dir_all(orphan.parent().expect("a folder")).expect("a folder");
     std::fs::write(&orphan, "left").expect("a file");
     notebook.app.application.sweep_attachments().await;
+    assert_eq!(notebook.files(), [ABC]);
+}
+
+#[tokio::test]
+async fn a_start_with_another_database_is_refused_and_removes_nothing() {
+    let mut started = None;
+    let notebook = Notebook::with(|config| started = Some(config.clone())).await;
+    let ann = notebook.person("ann").await;
+    let note = notebook.note(&ann, "kept").await;
+    notebook.upload(&ann, &note, "a", "abc").await;
+
+    let mut config = started.expect("a configuration");
+    let empty = config.state.join("empty.db");
+    config.database = DatabaseUrl::Sqlite(empty.clone());
+    let refused = service::build(config.clone()).await.expect_err("another database");
+    let said = refused.to_string();
+    for path in [&empty, &notebook.attachments] {
+        assert!(said.contains(&path.display().to_string()), "{said}");
+    }
+    assert_eq!(notebook.files(), [ABC]);
+    let unused = Database::open(&config.database).await.expect("a database");
+    assert!(!unused.has_users().await.expect("a look"), "a failed start made a user whose password nobody saw");
+
+    config.database = DatabaseUrl::Sqlite(config.state.join("app.db"));
+    let again = service::build(config).await.expect("the right database");
+    again.sweep_attachments().await;
     assert_eq!(notebook.files(), [ABC]);
 }
 

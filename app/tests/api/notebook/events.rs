@@ -4,6 +4,7 @@ use super::{Notebook, refusal};
 use axum::body::Body;
 use http::{Method, StatusCode};
 use serde_json::json;
+use serve::contract::identity::Assertion;
 
 #[tokio::test]
 async fn everybody_hears_what_he_may_see() {
@@ -91,6 +92,9 @@ async fn a_stream_ends_with_the_drain() {
     assert_eq!(stream.expect().await.kind(), "created");
     notebook.app.application.begin_drain();
     assert!(stream.next().await.is_none());
+    let request = notebook.request(&ann, Method::GET, "/api/events/").body(Body::empty()).expect("a request");
+    assert_eq!(refusal(&notebook.app.send(request).await), (503, "draining".into()));
+    assert_eq!(notebook.get(&ann, "/api/notes/").await.status, StatusCode::OK, "what ends by itself is still served");
 }
 
 #[tokio::test]
@@ -99,6 +103,34 @@ async fn a_stream_does_not_outlive_its_token() {
     let notebook = Notebook::with(|config| config.tokens.access_lifetime = lifetime).await;
     let ann = notebook.person("ann").await;
     assert!(notebook.listen(&ann, None).await.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_own_token_however_young_others_may_be() {
+    let notebook = Notebook::new().await;
+    let ann = notebook.person("ann").await;
+    let expired = |assertion: &mut Assertion| {
+        let identity = assertion.identity.as_mut().expect("an identity");
+        identity.expires_at = assertion.iat;
+    };
+    // The whole body comes, because the stream ends.
+    let ended = notebook.app.get_as("/api/events/", &ann.id, expired).await;
+    assert_eq!(ended.status, StatusCode::OK);
+    assert!(ended.text.starts_with(": listening"), "{}", ended.text);
+}
+
+#[tokio::test]
+async fn streams_leave_room_for_other_requests() {
+    let notebook = Notebook::with(|config| config.in_flight_max = 5).await;
+    let (ann, bob) = (notebook.person("ann").await, notebook.person("bob").await);
+    let _first = notebook.listen(&ann, None).await;
+    let second = notebook.listen(&ann, None).await;
+    let request = || notebook.request(&bob, Method::GET, "/api/events/").body(Body::empty()).expect("a request");
+    let refused = notebook.app.send(request()).await;
+    assert_eq!(refusal(&refused), (503, "too_many_streams".into()));
+    assert!(refused.headers.contains_key("retry-after"));
+    drop(second);
+    notebook.listen(&bob, None).await;
 }
 
 #[tokio::test]

@@ -158,9 +158,12 @@ impl Notebook {
             for entry in std::fs::read_dir(folder).expect("a folder") {
                 let entry = entry.expect("an entry");
                 let name = entry.file_name().into_string().expect("text");
-                if entry.path().is_dir() && name != ".locks" {
+                if [".locks", ".database"].contains(&name.as_str()) {
+                    continue;
+                }
+                if entry.path().is_dir() {
                     walk(entry.path(), found);
-                } else if entry.path().is_file() {
+                } else {
                     found.push(name);
                 }
             }

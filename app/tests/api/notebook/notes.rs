@@ -199,4 +199,13 @@ async fn the_description_names_every_path_of_the_notebook() {
             assert!(api["paths"][path][method].is_object(), "{method} {path}");
         }
     }
+    let operations = api["paths"].as_object().expect("paths").values().filter_map(Value::as_object);
+    let mut ids: Vec<_> =
+        operations.flat_map(|methods| methods.values()).map(|one| one["operationId"].to_string()).collect();
+    let all = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "each operation has a name of its own: {ids:?}");
+    let upload = &api["paths"]["/api/notes/{id}/attachments/"]["post"]["requestBody"]["content"];
+    assert_eq!(upload["application/octet-stream"]["schema"]["type"], "string");
 }

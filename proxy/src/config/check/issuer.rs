@@ -3,7 +3,7 @@
 use super::{Checked, keys};
 use crate::config::file::issuer as file;
 use crate::config::read::{At, Context};
-use crate::config::{Algorithm, Issuer, RequiredClaim};
+use crate::config::{Issuer, RequiredClaim};
 
 pub(super) fn issuer(name: &At<String>, written: file::Issuer, context: &mut Context<'_>) -> Option<Issuer> {
     let file::Issuer {
@@ -86,24 +86,5 @@ pub(super) fn distinct(issuers: &[Checked<Issuer>], context: &mut Context<'_>) {
             let message = format!("the issuers `{}` and `{}` have the same `iss`", first.value.name, issuer.value.name);
             context.problem(issuer.at, message).note_at(first.at, format!("issuer `{}`", first.value.name));
         }
-    }
-}
-
-/// The shortest secret of an HMAC algorithm: as long as its hash (RFC 7518 section 3.2). `None` for the others.
-pub(super) fn hmac_bytes_min(algorithm: Algorithm) -> Option<usize> {
-    match algorithm {
-        Algorithm::HS256 => Some(32),
-        Algorithm::HS384 => Some(48),
-        Algorithm::HS512 => Some(64),
-        Algorithm::RS256
-        | Algorithm::RS384
-        | Algorithm::RS512
-        | Algorithm::PS256
-        | Algorithm::PS384
-        | Algorithm::PS512
-        | Algorithm::ES256
-        | Algorithm::ES384
-        | Algorithm::ES512
-        | Algorithm::EdDSA => None,
     }
 }

@@ -1,6 +1,5 @@
 //! `keys` of an issuer: exactly one source, and algorithms that fit it.
 
-use super::issuer::hmac_bytes_min;
 use crate::config::disk::{read_bytes, read_text};
 use crate::config::file::issuer as file;
 use crate::config::read::{At, Context, List};
@@ -172,4 +171,23 @@ fn check_pem(path: &Path, at: Span, context: &mut Context<'_>) -> Option<()> {
         return None;
     }
     Some(())
+}
+
+/// The shortest secret of an HMAC algorithm: as long as its hash (RFC 7518 section 3.2). `None` for the others.
+pub(super) fn hmac_bytes_min(algorithm: Algorithm) -> Option<usize> {
+    match algorithm {
+        Algorithm::HS256 => Some(32),
+        Algorithm::HS384 => Some(48),
+        Algorithm::HS512 => Some(64),
+        Algorithm::RS256
+        | Algorithm::RS384
+        | Algorithm::RS512
+        | Algorithm::PS256
+        | Algorithm::PS384
+        | Algorithm::PS512
+        | Algorithm::ES256
+        | Algorithm::ES384
+        | Algorithm::ES512
+        | Algorithm::EdDSA => None,
+    }
 }

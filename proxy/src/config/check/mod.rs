@@ -16,9 +16,9 @@ mod site;
 mod upstream;
 
 use super::Config;
-use super::load::Whole;
 use super::read::{At, Context};
 use super::source::Span;
+use super::whole::Whole;
 
 /// What is meant by all files together. `None`: something is wrong and has been reported.
 pub(super) fn check(whole: Whole, context: &mut Context<'_>) -> Option<Config> {

@@ -39,8 +39,7 @@ table! {
         default(false) forward_token: bool,
         /// Bytes of a request body: more is 413.
         default("10MiB") body_bytes_max: Size<0, { 1 << 50 }>,
-        /// Between two pieces of a request body, and between two pieces taken by a reader: then 408. The whole may
-        /// take as long as it needs.
+        /// Between two pieces of a request body: then 408. The whole may take as long as it needs.
         default("30s") progress_timeout: Timeout,
         /// From the end of the request to the head of the upstream's response: then 504.
         default("60s") response_timeout: Timeout,

@@ -1,0 +1,176 @@
+//! The real front server in process, with one listener or several on port 0.
+
+use crate::client::Client;
+use crate::deadline::within;
+use crate::log::Log;
+use portcullis::config::{self, Config};
+use portcullis::run::{self, Running, StartOptions};
+use serve::listener::Address;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// What a test's configuration leaves out: one worker, an operator's listener on a free port, all state in the
+/// server's own folder; and one site for every name.
+const DEFAULTS: [(&str, &str); 3] = [
+    ("[server]", "threads = 1\nstate = \"{folder}/state\"\n"),
+    ("[admin]", "address = \"127.0.0.1:0\"\n"),
+    ("[log]", "format = \"json\"\n"),
+];
+
+/// A running front server with a folder of its own. Dropped, it stops at once.
+pub struct Edge {
+    running: Running,
+    log: Log,
+    folder: TempDir,
+    variables: BTreeMap<String, String>,
+}
+
+/// What most tests of one feature need: everything on `http` goes to one upstream, `app`, and nobody is asked for a
+/// token. The route stands last, so that its keys may follow.
+#[must_use]
+pub fn forwarding_to(endpoint: &str) -> String {
+    format!(
+        r#"
+        [listener.http]
+        address = "127.0.0.1:0"
+
+        [upstream.app]
+        endpoints = ["{endpoint}"]
+
+        [[route]]
+        match = "/**"
+        auth = "public"
+        forward = "app"
+        "#
+    )
+}
+
+impl Edge {
+    /// Starts it with this configuration. `{folder}` in the text stands for the server's own folder; what tests do
+    /// not care about (threads, admin listener, state, log format) is set where the text does not.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start; the message says why.
+    pub async fn start(config: &str) -> Self {
+        Self::start_in(TempDir::new().expect("a folder"), config).await
+    }
+
+    /// As [`Edge::start`], in a folder that the test has prepared.
+    ///
+    /// # Panics
+    ///
+    /// As [`Edge::start`].
+    pub async fn start_in(folder: TempDir, config: &str) -> Self {
+        Self::start_with(folder, config, BTreeMap::new()).await
+    }
+
+    /// As [`Edge::start_in`], with these environment variables.
+    ///
+    /// # Panics
+    ///
+    /// As [`Edge::start`].
+    pub async fn start_with(folder: TempDir, config: &str, variables: BTreeMap<String, String>) -> Self {
+        let read = read(config, folder.path(), &variables);
+        let log = Log::default();
+        let options = StartOptions { config_path: None, request_log: Some(Box::new(log.clone())) };
+        let config = read.unwrap_or_else(|problems| unreachable!("a test's configuration is good: {problems}"));
+        let started = run::start(config, options).await;
+        let running = started.unwrap_or_else(|error| unreachable!("the front server starts: {error}"));
+        Self { running, log, folder, variables }
+    }
+
+    /// The server's own folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What it has logged of requests.
+    #[must_use]
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Where a listener is bound.
+    ///
+    /// # Panics
+    ///
+    /// When there is no TCP listener of this name.
+    #[must_use]
+    pub fn address(&self, listener: &str) -> SocketAddr {
+        tcp(self.running.address(listener).expect("a listener of this name"))
+    }
+
+    /// The certificate that was made for development, of the site with this name.
+    #[must_use]
+    pub fn development_certificate(&self, site: &str) -> PathBuf {
+        self.folder().join("state").join(format!("self-signed-{site}.pem"))
+    }
+
+    /// A client of the listener `http`.
+    #[must_use]
+    pub fn http(&self) -> Client {
+        Client::http(self.address("http"))
+    }
+
+    /// A client of the operator's listener.
+    ///
+    /// # Panics
+    ///
+    /// When it is switched off.
+    #[must_use]
+    pub fn admin(&self) -> Client {
+        Client::http(tcp(self.running.admin().expect("an operator's listener")))
+    }
+
+    /// Waits until it says that it is ready, which may take a fetch of keys.
+    pub async fn ready(&self) {
+        let ready = async { while self.admin().get("/readyz").send().await.status != 200 {} };
+        within("the front server to be ready", ready).await;
+    }
+
+    /// Replaces the configuration, as SIGHUP does.
+    ///
+    /// # Errors
+    ///
+    /// What `portcullis check` would print; the server goes on with what it had.
+    pub async fn reload(&self, config: &str) -> Result<(), String> {
+        let config = read(config, self.folder(), &self.variables)?;
+        self.running.reload(Some(config)).await.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Stops it as SIGTERM does and waits for the end: nothing new is accepted, what is under way finishes. Says how
+    /// many connections were cut.
+    pub async fn drain(self) -> usize {
+        self.running.shutdown().await.cut
+    }
+}
+
+fn read(config: &str, folder: &Path, variables: &BTreeMap<String, String>) -> Result<Config, String> {
+    let folder_name = folder.to_str().expect("a folder with a name in UTF-8");
+    let mut text = config.to_owned();
+    for (table, keys) in DEFAULTS {
+        if text.contains(table) {
+            let missing = keys.lines().filter(|line| !text.contains(line.split('=').next().unwrap_or_default().trim()));
+            let missing: Vec<&str> = missing.collect();
+            text = text.replacen(table, &format!("{table}\n{}\n", missing.join("\n")), 1);
+        } else {
+            write!(text, "\n{table}\n{keys}").expect("a string takes text");
+        }
+    }
+    if !text.contains("[site.") {
+        text.push_str("\n[site.any]\n");
+    }
+    let text = text.replace("{folder}", folder_name);
+    let variable = |name: &str| variables.get(name).cloned();
+    config::load_str("test.toml", &text, &variable, folder).map_err(|problems| problems.to_string())
+}
+
+fn tcp(address: &Address) -> SocketAddr {
+    let Address::Tcp(address) = address else { unreachable!("a TCP listener") };
+    *address
+}

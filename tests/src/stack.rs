@@ -1,0 +1,150 @@
+//! The whole product in process: the application and, before it, the edge with the configuration that is shipped.
+
+use crate::certs::trusting_file;
+use crate::client::Client;
+use crate::edge::Edge;
+use portcullis_app::Running;
+use portcullis_app::config::{Config, DatabaseUrl, DemoConfig, EdgeConfig, TokensConfig};
+use rustls::ClientConfig;
+use serde_json::{Value, json};
+use serve::listener::Address;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The name of the user that the first start makes.
+const DEMO: &str = "demo";
+/// That user's password here; in a real first start it is generated.
+const DEMO_PASSWORD: &str = "correct horse battery";
+/// What tokens name as their issuer.
+const ISSUER: &str = "https://localhost:8443";
+
+/// The application, the edge before it, and a folder for the state of both.
+pub struct Stack {
+    /// The front server. Stops first: it is declared first.
+    pub edge: Edge,
+    application: Running,
+    trust: ClientConfig,
+}
+
+/// Somebody who is signed in.
+pub struct User {
+    /// For the login form.
+    pub password: String,
+    /// The access token.
+    pub access: String,
+    /// The refresh token.
+    pub refresh: String,
+}
+
+impl Stack {
+    /// Starts both on free ports, with an empty database, and waits until the stack is ready.
+    ///
+    /// # Panics
+    ///
+    /// When one does not start; the message says why.
+    pub async fn start() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let started = portcullis_app::start(application(folder.path())).await;
+        let application = started.unwrap_or_else(|error| unreachable!("the application starts: {error}"));
+        let variables = variables(folder.path(), tcp(application.address()));
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let shipped = std::fs::read_to_string(repository.join("deploy/portcullis.toml")).expect("the shipped file");
+        let edge = Edge::start_with(folder, &shipped, variables).await;
+        edge.ready().await;
+        let trust = trusting_file(&edge.development_certificate("main"));
+        Self { edge, application, trust }
+    }
+
+    /// A client of the edge, HTTP/1.1 over TLS.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::https(self.edge.address("https"), self.trust.clone())
+    }
+
+    /// A client that reaches the application's own port.
+    #[must_use]
+    pub fn application(&self) -> Client {
+        Client::http(tcp(self.application.address()))
+    }
+
+    /// Makes a user and signs him in.
+    ///
+    /// # Panics
+    ///
+    /// When the application does not let him.
+    pub async fn register(&self, username: &str) -> User {
+        let password = format!("the password of {username}");
+        let body = json!({ "username": username, "password": password });
+        let _ = self.client().post("/api/register/").json(&body).send().await.expect_status(201);
+        self.sign_in(username, &password).await
+    }
+
+    /// Signs the demo user in, who is an admin.
+    ///
+    /// # Panics
+    ///
+    /// As [`Stack::register`].
+    pub async fn sign_in_demo(&self) -> User {
+        self.sign_in(DEMO, DEMO_PASSWORD).await
+    }
+
+    async fn sign_in(&self, username: &str, password: &str) -> User {
+        let body = json!({ "username": username, "password": password });
+        let pair = self.client().post("/api/token/").json(&body).send().await.expect_status(200).json();
+        let text = |value: &Value| value.as_str().expect("a token").to_owned();
+        User { password: password.to_owned(), access: text(&pair["access"]), refresh: text(&pair["refresh"]) }
+    }
+}
+
+fn application(folder: &Path) -> Config {
+    let state = folder.join("app");
+    Config {
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        threads: NonZeroUsize::MIN,
+        database: DatabaseUrl::Sqlite(state.join("app.db")),
+        state,
+        request_timeout: Duration::from_secs(60),
+        drain_timeout: Duration::from_secs(5),
+        in_flight_max: 256,
+        connections_max: 256,
+        access_log: None,
+        attachment_bytes_max: 25 << 20,
+        edge: EdgeConfig {
+            assertion_key: folder.join("assertion.key"),
+            assertion_key_create: true,
+            upstream_name: "app".to_owned(),
+        },
+        tokens: TokensConfig::new(ISSUER.to_owned(), "api".to_owned()),
+        demo: Some(DemoConfig { username: DEMO.to_owned(), password: Some(DEMO_PASSWORD.to_owned()) }),
+    }
+}
+
+/// What `deploy/portcullis.toml` leaves to the environment.
+fn variables(folder: &Path, application: SocketAddr) -> BTreeMap<String, String> {
+    let below = |name: &str| folder.join(name).display().to_string();
+    let site = Path::new(env!("CARGO_MANIFEST_DIR")).join("../static").display().to_string();
+    let free = || "127.0.0.1:0".to_owned();
+    [
+        ("PORTCULLIS_STATE", below("state")),
+        ("PORTCULLIS_ADMIN", free()),
+        ("PORTCULLIS_HTTPS", free()),
+        ("PORTCULLIS_HTTP", free()),
+        ("PORTCULLIS_APP_ENDPOINT", application.to_string()),
+        ("PORTCULLIS_ASSERTION_KEY", below("assertion.key")),
+        ("PORTCULLIS_ISSUER", ISSUER.to_owned()),
+        ("PORTCULLIS_STATIC", site),
+        ("PORTCULLIS_ATTACHMENTS", below("app/attachments")),
+        ("PORTCULLIS_LOG_FORMAT", "json".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn tcp(address: &Address) -> SocketAddr {
+    let Address::Tcp(address) = address else { unreachable!("a TCP listener") };
+    *address
+}
