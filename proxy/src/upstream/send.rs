@@ -173,13 +173,15 @@ impl Upstream {
         let loads: SmallVec<[_; ENDPOINTS_INLINE]> =
             self.endpoints.iter().map(|endpoint| endpoint.in_flight()).collect();
         let mut tried: SmallVec<[_; ENDPOINTS_INLINE]> = smallvec![false; self.endpoints.len()];
-        let mut last = UpstreamError::Connect(io::Error::other("the upstream has no endpoint"));
+        let mut last = None;
         loop {
             let good =
                 balance::choose(self.balance, &loads, turn, |index| tried[index] || self.endpoints[index].is_avoided());
             let Some(chosen) = good.or_else(|| balance::choose(self.balance, &loads, turn, |index| tried[index]))
             else {
-                return Err(last);
+                return Err(
+                    last.unwrap_or_else(|| UpstreamError::Connect(io::Error::other("the upstream has no endpoint")))
+                );
             };
             tried[chosen] = true;
             let endpoint = &self.endpoints[chosen];
@@ -193,7 +195,7 @@ impl Upstream {
             let opening = Box::pin(endpoint.connect(self.resolve_every, self.connect_timeout));
             let outcome = timer::timeout(self.connect_timeout, opening).await;
             attempt.connect = Some(connecting.elapsed());
-            last = match outcome {
+            let error = match outcome {
                 Ok(Ok(connection)) => return Ok((connection, counted)),
                 Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => UpstreamError::ConnectTimeout,
                 Ok(Err(error))
@@ -205,7 +207,8 @@ impl Upstream {
                 Err(timer::Elapsed) => UpstreamError::ConnectTimeout,
             };
             endpoint.avoid();
-            tracing::debug!(upstream = &*self.name, endpoint = &*endpoint.label, error = %last, "no connection");
+            tracing::debug!(upstream = &*self.name, endpoint = &*endpoint.label, %error, "no connection");
+            last = Some(error);
         }
     }
 
