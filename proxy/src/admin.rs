@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use serve::Body;
+use serve::http1::Malformed;
+use serve::{Body, Handler};
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -54,6 +55,16 @@ impl Service<Request<Body>> for Admin {
             .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain; charset=utf-8"));
         response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
         ready(Ok(response))
+    }
+}
+
+impl Handler for Admin {
+    type Body = Full<Bytes>;
+
+    fn refuse(&mut self, malformed: Malformed) -> Self::Response {
+        let mut response = Response::new(Full::from(format!("{malformed}\n")));
+        *response.status_mut() = malformed.status;
+        response
     }
 }
 

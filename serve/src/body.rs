@@ -1,10 +1,11 @@
 //! The body of a request as both servers see it, and the one error type of all bodies.
 //!
-//! hyper's `Incoming` is wrapped at the accept loop because it can't be built in a test; everything behind the
-//! accept loop takes a [`Body`] and so runs without a socket.
+//! Everything behind the accept loop takes a [`Body`], which can be made without a connection, and so runs without a
+//! socket.
 
-use crate::activity::Activity;
+use crate::exchange::{Exchange, Interim};
 use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,6 +17,9 @@ pub enum BodyError {
     /// The peer went away or broke the framing.
     #[error("the peer closed the body before its end")]
     Disconnected,
+    /// The peer's bytes are no body.
+    #[error("the body is malformed: {0}")]
+    Malformed(&'static str),
     /// More bytes than the route allows.
     #[error("the body is larger than {limit_bytes} bytes")]
     TooLarge {
@@ -34,11 +38,20 @@ pub enum BodyError {
 }
 
 /// A request's body: nothing, bytes at hand, or a stream. `Send`, so that any framework can take it.
-pub struct Body(Kind);
+///
+/// It also leads back to the connection that the request came from: interim responses go that way, and the bytes
+/// behind a switch of protocols come from there.
+#[derive(Debug)]
+pub struct Body {
+    kind: Kind,
+    exchange: Option<Arc<Exchange>>,
+    offers_tunnel: bool,
+}
 
 enum Kind {
     Full(Option<Bytes>),
-    Incoming(hyper::body::Incoming, Option<Upload>),
+    /// From the connection.
+    Received(Reading),
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>),
 }
 
@@ -46,55 +59,83 @@ impl Body {
     /// No body.
     #[must_use]
     pub const fn empty() -> Self {
-        Self(Kind::Full(None))
+        Self::of(Kind::Full(None))
     }
 
     /// Bytes at hand.
     #[must_use]
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self(Kind::Full((!bytes.is_empty()).then_some(bytes)))
+        Self::of(Kind::Full((!bytes.is_empty()).then_some(bytes)))
     }
 
     /// Any other body, boxed.
     pub fn stream(body: impl HttpBody<Data = Bytes, Error = BodyError> + Send + 'static) -> Self {
-        Self(Kind::Stream(Box::pin(body)))
+        Self::of(Kind::Stream(Box::pin(body)))
+    }
+
+    const fn of(kind: Kind) -> Self {
+        Self { kind, exchange: None, offers_tunnel: false }
+    }
+
+    /// The body of a request that a connection received.
+    pub(crate) fn received(exchange: &Arc<Exchange>, is_empty: bool) -> Self {
+        let kind = if is_empty { Kind::Full(None) } else { Kind::Received(Reading(Arc::clone(exchange))) };
+        Self { kind, exchange: Some(Arc::clone(exchange)), offers_tunnel: false }
+    }
+
+    /// The body of a request whose client wants to switch protocols: empty, but more may follow.
+    pub(crate) fn offering_tunnel(exchange: &Arc<Exchange>) -> Self {
+        Self { offers_tunnel: true, ..Self::received(exchange, true) }
+    }
+
+    /// What the client sends after it was answered 101 (HTTP/1.1) or 200 (extended CONNECT), if the client asked to
+    /// switch protocols and its connection can. Such an answer makes the connection pass bytes as they are: this body
+    /// is one direction, the response's body the other. Until then this body waits; after another answer it ends.
+    pub fn take_tunnel(&mut self) -> Option<Self> {
+        let offered = std::mem::take(&mut self.offers_tunnel);
+        let exchange = self.exchange.as_ref().filter(|_| offered)?;
+        Some(Self::of(Kind::Received(Reading(Arc::clone(exchange)))))
+    }
+
+    /// The way back for interim responses; `None` for a body that no connection received.
+    #[must_use]
+    pub fn interim(&self) -> Option<InterimSender> {
+        self.exchange.clone().map(InterimSender)
     }
 }
 
-impl From<hyper::body::Incoming> for Body {
-    fn from(incoming: hyper::body::Incoming) -> Self {
-        Self(if incoming.is_end_stream() { Kind::Full(None) } else { Kind::Incoming(incoming, None) })
-    }
-}
+/// Tells the connection when nobody wants the rest of a body.
+struct Reading(Arc<Exchange>);
 
-/// Tells a connection when the body of one of its requests is done with.
-struct Upload(Arc<Activity>);
-
-impl Drop for Upload {
+impl Drop for Reading {
     fn drop(&mut self) {
-        self.0.upload_ended();
+        self.0.abandon();
     }
 }
 
-impl Body {
-    /// A body whose connection wants to know when it is done with.
-    pub(crate) fn noted(incoming: hyper::body::Incoming, activity: &Arc<Activity>) -> Self {
-        if incoming.is_end_stream() {
-            return Self::empty();
-        }
-        activity.upload_began();
-        Self(Kind::Incoming(incoming, Some(Upload(Arc::clone(activity)))))
+/// Sends interim responses to the client of one request.
+#[derive(Debug, Clone)]
+pub struct InterimSender(Arc<Exchange>);
+
+impl InterimSender {
+    /// Sends `103 Early Hints`, for example (RFC 8297), before the response. Clients of HTTP/1.0 don't get it.
+    ///
+    /// False when it can't be sent: its status is none from 100 to 199 (or is 101, which is no interim response), or
+    /// too many wait to be written.
+    pub fn send(&self, status: StatusCode, fields: HeaderMap) -> bool {
+        let interim = status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS;
+        interim && self.0.send_interim(Interim { status, fields })
     }
 }
 
-impl std::fmt::Debug for Body {
+impl std::fmt::Debug for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self.0 {
-            Kind::Full(None) => "Body::Empty",
-            Kind::Full(Some(_)) => "Body::Full",
-            Kind::Incoming(..) => "Body::Incoming",
-            Kind::Stream(_) => "Body::Stream",
+        f.write_str(match self {
+            Self::Full(None) => "Empty",
+            Self::Full(Some(_)) => "Full",
+            Self::Received(_) => "Received",
+            Self::Stream(_) => "Stream",
         })
     }
 }
@@ -104,31 +145,25 @@ impl HttpBody for Body {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Incoming(incoming, upload) => {
-                let polled = Pin::new(incoming).poll_frame(cx);
-                if matches!(polled, Poll::Ready(None)) {
-                    *upload = None;
-                }
-                polled.map_err(|_| BodyError::Disconnected)
-            }
+            Kind::Received(reading) => reading.0.poll_piece(cx),
             Kind::Stream(body) => body.as_mut().poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             Kind::Full(bytes) => bytes.is_none(),
-            Kind::Incoming(incoming, _) => incoming.is_end_stream(),
+            Kind::Received(reading) => reading.0.is_at_end(),
             Kind::Stream(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.kind {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::Incoming(incoming, _) => incoming.size_hint(),
+            Kind::Received(reading) => reading.0.left().map_or_else(SizeHint::new, SizeHint::with_exact),
             Kind::Stream(body) => body.size_hint(),
         }
     }

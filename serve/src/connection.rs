@@ -2,12 +2,14 @@
 //! of a connection.
 
 use crate::activity::{Activity, Waiting};
-use crate::body::Body;
+use crate::body::{Body, BodyError};
 use crate::drain::Drain;
+use crate::handler::Handler;
+use crate::http1;
 use crate::listener::{Accepting, Address, Peer, Socket};
 use crate::timer::{self, Deadline};
 use crate::transport::{Transport, Watched};
-use bytes::Bytes;
+use bytes::BytesMut;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -27,9 +29,6 @@ use tokio_rustls::rustls;
 use tower::Service;
 use tower::util::{Oneshot, ServiceExt};
 
-/// Reads are at most this large, unless a larger request head is allowed: more does not fit a core's cache well.
-const READ_BYTES_MAX: usize = 64 * 1024;
-
 /// The receive window of one HTTP/2 stream, in bytes: what an upload may send ahead of the application.
 const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 
@@ -45,7 +44,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a connection may do and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Bytes of a request's head; hyper answers 431 beyond the larger of this and 64 KiB, the service must count below.
+    /// Bytes of a request's head; more is 431, or 414 when its first line alone is longer.
     pub header_bytes_max: usize,
     /// Fields of a request; more is 431.
     pub header_count_max: usize,
@@ -115,13 +114,13 @@ pub struct Acceptor<M> {
     pub make_service: M,
 }
 
-impl<M, S, B> Acceptor<M>
+impl<M, H> Acceptor<M>
 where
-    M: Fn(&ConnectionInfo) -> S + 'static,
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + 'static,
-    S::Future: 'static,
-    B: HttpBody<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
+    M: Fn(&ConnectionInfo) -> H + 'static,
+    H: Handler + 'static,
+    H::Future: 'static,
+    H::Body: 'static,
+    <H::Body as HttpBody>::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     /// Accepts until the drain begins. Must run on a local runtime.
     ///
@@ -161,8 +160,9 @@ where
                 match acceptor {
                     None => serve(transport, slot, info, &limits, &*make_service, open.drain()).await,
                     Some(acceptor) => {
-                        let handshake = timer::timeout(limits.handshake_timeout, acceptor.accept(transport));
-                        let Ok(Ok(stream)) = handshake.await else {
+                        // Boxed: it is many times as large as what follows, and short.
+                        let handshake = Box::pin(acceptor.accept(transport));
+                        let Ok(Ok(stream)) = timer::timeout(limits.handshake_timeout, handshake).await else {
                             tracing::debug!(peer = %info.peer, "no TLS handshake");
                             return;
                         };
@@ -195,7 +195,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn serve<M, S, B>(
+async fn serve<M, H>(
     transport: Transport,
     slot: OwnedSemaphorePermit,
     info: ConnectionInfo,
@@ -203,35 +203,36 @@ async fn serve<M, S, B>(
     make_service: &M,
     drain: &Drain,
 ) where
-    M: Fn(&ConnectionInfo) -> S,
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + 'static,
-    S::Future: 'static,
-    B: HttpBody<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
+    M: Fn(&ConnectionInfo) -> H,
+    H: Handler + 'static,
+    H::Future: 'static,
+    H::Body: 'static,
+    <H::Body as HttpBody>::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let handler = make_service(&info);
+    let peer = info.peer;
+    let http2 = info.http2;
+    drop(info);
+    if !http2 {
+        let _slot = slot;
+        if let Err(error) = http1::serve(transport, BytesMut::new(), handler, limits, drain).await {
+            tracing::debug!(%peer, %error, "connection ended early");
+        }
+        return;
+    }
     let activity = Arc::new(Activity::default());
-    let service = Adapter { service: make_service(&info), activity: Arc::clone(&activity) };
-    let io = TokioIo::new(Watched::new(transport, Arc::clone(&activity), slot, info.http2));
-    let ended = if info.http2 {
-        let mut builder = hyper::server::conn::http2::Builder::new(LocalTasks);
-        builder
-            .max_concurrent_streams(limits.streams_max)
-            .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .max_send_buf_size(SEND_BUFFER_BYTES_MAX);
-        drive(pin!(builder.serve_connection(io, service)), &activity, limits, drain, true).await
-    } else {
-        let mut builder = hyper::server::conn::http1::Builder::new();
-        builder
-            .max_buf_size(limits.header_bytes_max.max(READ_BYTES_MAX))
-            .max_headers(limits.header_count_max)
-            // The deadlines here are this module's own; hyper's timer costs 4-5 % of a small request.
-            .header_read_timeout(None);
-        drive(pin!(builder.serve_connection(io, service).with_upgrades()), &activity, limits, drain, false).await
-    };
-    if let Err(error) = ended {
-        tracing::debug!(peer = %info.peer, error = %error, "connection ended early");
+    let service = Adapter { service: handler, activity: Arc::clone(&activity) };
+    let io = TokioIo::new(Watched::new(transport, Arc::clone(&activity), slot, http2));
+    let mut builder = hyper::server::conn::http2::Builder::new(LocalTasks);
+    builder
+        .max_concurrent_streams(limits.streams_max)
+        .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(SEND_BUFFER_BYTES_MAX);
+    let served = Box::pin(builder.serve_connection(io, service));
+    if let Err(error) = drive(pin!(served), &activity, limits, drain, true).await {
+        tracing::debug!(%peer, %error, "connection ended early");
     }
 }
 
@@ -240,20 +241,7 @@ trait Drivable: Future<Output = hyper::Result<()>> {
     fn graceful_shutdown(self: Pin<&mut Self>);
 }
 
-impl<I, S, B> Drivable for hyper::server::conn::http1::UpgradeableConnection<I, S>
-where
-    S: hyper::service::Service<Request<Incoming>, Response = Response<B>>,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-    B: HttpBody + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    fn graceful_shutdown(self: Pin<&mut Self>) {
-        hyper::server::conn::http1::UpgradeableConnection::graceful_shutdown(self);
-    }
-}
-
-impl<I, S, B> Drivable for hyper::server::conn::http2::Connection<I, S, LocalTasks>
+impl<I, S, B> Drivable for Pin<Box<hyper::server::conn::http2::Connection<I, S, LocalTasks>>>
 where
     S: hyper::service::Service<Request<Incoming>, Response = Response<B>>,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -263,7 +251,7 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     fn graceful_shutdown(self: Pin<&mut Self>) {
-        hyper::server::conn::http2::Connection::graceful_shutdown(self);
+        hyper::server::conn::http2::Connection::graceful_shutdown(self.get_mut().as_mut());
     }
 }
 
@@ -367,9 +355,18 @@ where
         self.activity.request_began();
         let in_flight = InFlight { activity: Arc::clone(&self.activity), handed_over: false };
         Call {
-            answer: self.service.clone().oneshot(request.map(|body| Body::noted(body, &self.activity))),
+            answer: self.service.clone().oneshot(request.map(received)),
             in_flight: Some(in_flight),
         }
+    }
+}
+
+fn received(incoming: Incoming) -> Body {
+    use http_body_util::BodyExt as _;
+    if incoming.is_end_stream() {
+        Body::empty()
+    } else {
+        Body::stream(incoming.map_err(|_| BodyError::Disconnected))
     }
 }
 
@@ -459,12 +456,40 @@ impl<B: HttpBody> HttpBody for Noted<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use crate::listener::Bound;
     use crate::worker::local_runtime;
     use http_body_util::Full;
     use std::num::NonZeroUsize;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
+
+    #[derive(Clone)]
+    struct Fixed;
+
+    impl Service<Request<Body>> for Fixed {
+        type Response = Response<Full<Bytes>>;
+        type Error = Infallible;
+        type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Request<Body>) -> Self::Future {
+            std::future::ready(Ok(Response::new(Full::new(Bytes::from_static(b"ok")))))
+        }
+    }
+
+    impl Handler for Fixed {
+        type Body = Full<Bytes>;
+
+        fn refuse(&mut self, malformed: http1::Malformed) -> Self::Response {
+            let mut response = Response::new(Full::new(Bytes::from_static(malformed.reason.as_bytes())));
+            *response.status_mut() = malformed.status;
+            response
+        }
+    }
 
     /// Serves "ok" with these limits while `client` runs, and returns what the client made.
     fn with_server<T>(limits: ConnectionLimits, client: impl AsyncFnOnce(TcpStream, Rc<Drain>) -> T) -> T {
@@ -474,9 +499,6 @@ mod tests {
             let local = bound.local_address().clone();
             let Address::Tcp(address) = local else { panic!("no TCP address") };
             let drain = Drain::new();
-            let ok = tower::service_fn(async |_: Request<Body>| {
-                Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"ok"))))
-            });
             for socket in bound.into_sockets() {
                 let acceptor = Acceptor {
                     socket,
@@ -485,7 +507,7 @@ mod tests {
                     tls: None,
                     slots: Arc::new(Semaphore::new(1)),
                     drain: Rc::clone(&drain),
-                    make_service: move |_: &ConnectionInfo| ok,
+                    make_service: |_: &ConnectionInfo| Fixed,
                 };
                 tokio::task::spawn_local(acceptor.run());
             }

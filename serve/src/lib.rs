@@ -9,6 +9,9 @@ pub mod body;
 pub mod connection;
 pub mod contract;
 pub mod drain;
+mod exchange;
+mod handler;
+pub mod http1;
 pub mod listener;
 pub mod probe;
 pub mod shared_key;
@@ -17,4 +20,5 @@ pub mod timer;
 pub mod transport;
 pub mod worker;
 
-pub use body::{Body, BodyError};
+pub use body::{Body, BodyError, InterimSender};
+pub use handler::Handler;

@@ -24,7 +24,7 @@ pub enum Transport {
 }
 
 impl Transport {
-    fn is_tls(&self) -> bool {
+    pub(crate) const fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
     }
 }

@@ -11,7 +11,8 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{Either, Full};
-use serve::Body;
+use serve::http1::Malformed;
+use serve::{Body, Handler};
 use serve::contract::problem::{PROBLEM_JSON, Problem, Source};
 use serve::contract::request_id::{RequestId, X_REQUEST_ID};
 use serve::timer::Elapsed;
@@ -57,6 +58,24 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let ring = self.clone();
         Box::pin(async move { Ok(ring.answer(request).await) })
+    }
+}
+
+impl<S, B> Handler for Ring<S>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S::Future: 'static,
+    B: HttpBody<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Body = Watched<Answered<B>>;
+
+    fn refuse(&mut self, malformed: Malformed) -> Self::Response {
+        let request_id = RequestId::from_random(uuid::Uuid::new_v4().as_u128());
+        tracing::debug!(%request_id, %malformed, "no request");
+        let mut response = problem(malformed.status, malformed.code, malformed.reason, &request_id);
+        response.headers_mut().insert(&X_REQUEST_ID, request_id.header_value());
+        response.map(Watched::unwatched)
     }
 }
 

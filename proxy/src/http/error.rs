@@ -12,11 +12,14 @@ use crate::upstream::UpstreamError;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serve::BodyError;
+use serve::http1::Malformed;
 use serve::contract::problem::{PROBLEM_JSON, Problem, Source};
 
 /// Why a request is not answered as it wished.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Cause {
+    #[error("{0}")]
+    Malformed(Malformed),
     #[error("{0}")]
     Host(&'static str),
     #[error("the request target is no path")]
@@ -63,6 +66,7 @@ impl Cause {
         let plain = |status, code| Wording { status, code, detail: None };
         let told = |status, code| Wording { status, code, detail: Some(self.to_string()) };
         match self {
+            Self::Malformed(malformed) => told(malformed.status, malformed.code),
             Self::Host(_) => told(StatusCode::BAD_REQUEST, "bad_host"),
             Self::Target => told(StatusCode::BAD_REQUEST, "bad_target"),
             Self::UnknownHost => told(StatusCode::NOT_FOUND, "unknown_host"),
@@ -125,6 +129,7 @@ impl Cause {
         let (status, code) = match error {
             BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             BodyError::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body_too_slow"),
+            BodyError::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed_request"),
             BodyError::Disconnected | BodyError::Upstream | BodyError::File => (StatusCode::BAD_REQUEST, "body_broken"),
         };
         Wording { status, code, detail: Some(error.to_string()) }
@@ -139,7 +144,8 @@ impl Cause {
     pub(super) fn closes(&self) -> bool {
         matches!(
             self,
-            Self::Host(_)
+            Self::Malformed(_)
+                | Self::Host(_)
                 | Self::Target
                 | Self::TargetTooLong(_)
                 | Self::HeadTooLarge(_)

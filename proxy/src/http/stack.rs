@@ -8,25 +8,18 @@ use super::handler::{self, Entrance};
 use super::worker::WorkerState;
 use crate::config::ListenerLimits;
 use futures_util::FutureExt;
-use http::{HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderValue, Method, Request, Response, Uri, Version, header};
 use http_body::Body as _;
-use http_body_util::BodyExt;
-use serve::Body;
 use serve::connection::ConnectionInfo;
 use serve::contract::request_id::X_REQUEST_ID;
-use serve::timer;
+use serve::http1::Malformed;
+use serve::{Body, Handler};
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tower::Service;
-
-/// Bytes of an unread request body that are taken in after its answer.
-const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
-/// And for how long.
-const DISCARDED_FOR: Duration = Duration::from_secs(2);
 
 /// The front server as a service: one for each connection, all of a worker sharing its state.
 #[derive(Clone)]
@@ -67,13 +60,32 @@ impl Service<Request<Body>> for Front {
     }
 }
 
+impl Handler for Front {
+    type Body = ProxyBody;
+
+    /// Bytes that are no request are answered and logged as every refusal is; of the request only the refusal is known.
+    fn refuse(&mut self, malformed: Malformed) -> Self::Response {
+        let local = self.worker.local();
+        let (mut head, ()) = Request::new(()).into_parts();
+        head.method = Method::from_bytes(b"-").unwrap_or_default();
+        head.uri = Uri::from_static("*");
+        let mut context = RequestContext::begin(&head, &self.info, &local.snapshot.config.server.trusted_proxies);
+        let mut response = refuse(Cause::Malformed(malformed), &mut context, head.version);
+        response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
+        if let Some(access) = &self.worker.access {
+            let line = Line::new(access, context, Head::of(&head), response.status(), None);
+            response.body_mut().set_line(line);
+        }
+        response
+    }
+}
+
 /// The future of this function is copied into its box for every request, so it must stay small: what is rare and large
 /// below it (opening a connection, reading a disk) has a box of its own, and nothing is moved once it is polled.
 async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody>, Infallible> {
     let Front { worker, info, entrance } = &front;
     let local = worker.local();
     let (head, mut body) = request.into_parts();
-    let expects_continue = head.headers.contains_key(header::EXPECT);
     let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server.trusted_proxies);
     let noted = worker.access.as_ref().map(|_| Head::of(&head));
     let (version, is_head) = (head.version, head.method == Method::HEAD);
@@ -93,10 +105,6 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     };
 
     response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
-    // With 100-continue the client waits for leave to send, and has just been told otherwise.
-    if version < Version::HTTP_2 && !body.is_end_stream() && !expects_continue {
-        tokio::task::spawn_local(discard(body));
-    }
     if is_head {
         strip_body(&mut response);
     }
@@ -111,22 +119,6 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
         (None, None) => {}
     }
     Ok(response)
-}
-
-/// Reads what is left of a request that was answered without its body, within bounds. A socket that is closed with
-/// unread bytes sends a reset, and the client's kernel then throws our answer away before the client has read it.
-async fn discard(mut body: Body) {
-    let reading = async {
-        let mut left = DISCARDED_BYTES_MAX;
-        while let Some(Ok(frame)) = body.frame().await {
-            let bytes = frame.data_ref().map_or(0, bytes::Bytes::len);
-            match left.checked_sub(bytes) {
-                Some(rest) => left = rest,
-                None => return,
-            }
-        }
-    };
-    let _ = timer::timeout(DISCARDED_FOR, reading).await;
 }
 
 fn refuse(cause: Cause, context: &mut RequestContext, version: Version) -> Response<ProxyBody> {

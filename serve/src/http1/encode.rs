@@ -1,0 +1,177 @@
+//! Heads and chunks as bytes.
+
+use super::head::Framing;
+use http::{HeaderMap, Method, StatusCode, Version, header};
+use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What a response's head says about the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ConnectionField {
+    /// What its version means by itself.
+    None,
+    Close,
+    /// For clients of HTTP/1.0 that asked for it.
+    KeepAlive,
+    Upgrade,
+}
+
+/// Appends a response's head. `framing` and `connection` replace what `fields` say about either.
+pub(super) fn response_head(
+    out: &mut Vec<u8>,
+    status: StatusCode,
+    fields: &HeaderMap,
+    framing: Option<Framing>,
+    connection: ConnectionField,
+) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\n");
+    let frames = framing.is_some();
+    for (name, value) in fields {
+        let ours = *name == header::CONNECTION
+            || *name == header::TRANSFER_ENCODING
+            || (frames && *name == header::CONTENT_LENGTH);
+        if !ours {
+            field(out, name.as_str().as_bytes(), value.as_bytes());
+        }
+    }
+    match framing {
+        Some(Framing::Length(length)) => field(out, b"content-length", itoa::Buffer::new().format(length).as_bytes()),
+        Some(Framing::Empty) => field(out, b"content-length", b"0"),
+        Some(Framing::Chunked) => field(out, b"transfer-encoding", b"chunked"),
+        Some(Framing::UntilClose) | None => {}
+    }
+    match connection {
+        ConnectionField::None => {}
+        ConnectionField::Close => field(out, b"connection", b"close"),
+        ConnectionField::KeepAlive => field(out, b"connection", b"keep-alive"),
+        ConnectionField::Upgrade => field(out, b"connection", b"upgrade"),
+    }
+    // Interim responses need none (RFC 9110 section 6.6.1).
+    if !status.is_informational() && !fields.contains_key(header::DATE) {
+        out.extend_from_slice(b"date: ");
+        push_date(out);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a request's head as it is: fields, framing and target were decided before.
+pub fn request_head(out: &mut Vec<u8>, method: &Method, target: &str, fields: &HeaderMap, framing: Option<Framing>) {
+    out.extend_from_slice(method.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(target.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    for (name, value) in fields {
+        if *name != header::CONTENT_LENGTH && *name != header::TRANSFER_ENCODING {
+            field(out, name.as_str().as_bytes(), value.as_bytes());
+        }
+    }
+    match framing {
+        Some(Framing::Length(length)) => field(out, b"content-length", itoa::Buffer::new().format(length).as_bytes()),
+        Some(Framing::Empty) => field(out, b"content-length", b"0"),
+        Some(Framing::Chunked) => field(out, b"transfer-encoding", b"chunked"),
+        Some(Framing::UntilClose) | None => {}
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the line that begins a chunk.
+pub fn chunk_line(out: &mut Vec<u8>, bytes: usize) {
+    let digits = (usize::BITS - bytes.leading_zeros()).div_ceil(4).max(1);
+    for digit in (0..digits).rev() {
+        out.push(b"0123456789abcdef"[(bytes >> (digit * 4)) & 15]);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the last chunk and the trailer, without the CR LF of a chunk before it.
+pub fn last_chunk(out: &mut Vec<u8>, trailer: Option<&HeaderMap>) {
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in trailer.into_iter().flatten() {
+        field(out, name.as_str().as_bytes(), value.as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What `Version` a message is said to have in `Via` and logs is the caller's matter; this is whether chunks exist.
+pub(super) fn has_chunks(version: Version) -> bool {
+    version >= Version::HTTP_11
+}
+
+thread_local! {
+    /// The second, and its date (RFC 9110 section 5.6.7).
+    static DATE: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
+}
+
+fn push_date(out: &mut Vec<u8>) {
+    let now = SystemTime::now();
+    let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    DATE.with_borrow_mut(|(last, date)| {
+        if *last != second {
+            *last = second;
+            *date = httpdate::fmt_http_date(now);
+        }
+        out.extend_from_slice(date.as_bytes());
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn sizes_are_hexadecimal_without_zeros_in_front() {
+        for (bytes, line) in [(0, "0\r\n"), (9, "9\r\n"), (16, "10\r\n"), (255, "ff\r\n"), (65_536, "10000\r\n")] {
+            assert_eq!(text(|out| chunk_line(out, bytes)), line);
+        }
+    }
+
+    #[test]
+    fn what_is_decided_replaces_what_the_fields_say() {
+        let mut fields = HeaderMap::new();
+        for (name, value) in [
+            (header::CONTENT_LENGTH, "7"),
+            (header::TRANSFER_ENCODING, "gzip"),
+            (header::CONNECTION, "x"),
+            (header::DATE, "now"),
+            (header::SERVER, "a"),
+        ] {
+            fields.insert(name, HeaderValue::from_static(value));
+        }
+        let head = text(|out| {
+            response_head(out, StatusCode::OK, &fields, Some(Framing::Chunked), ConnectionField::Close);
+        });
+        assert_eq!(
+            head,
+            "HTTP/1.1 200 OK\r\ndate: now\r\nserver: a\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+        );
+        let head = text(|out| response_head(out, StatusCode::OK, &fields, None, ConnectionField::None));
+        assert_eq!(head, "HTTP/1.1 200 OK\r\ncontent-length: 7\r\ndate: now\r\nserver: a\r\n\r\n");
+    }
+
+    #[test]
+    fn a_response_without_a_date_gets_one() {
+        let head =
+            text(|out| response_head(out, StatusCode::OK, &HeaderMap::new(), None, ConnectionField::None));
+        let date = head.strip_prefix("HTTP/1.1 200 OK\r\ndate: ").and_then(|rest| rest.strip_suffix("\r\n\r\n"));
+        assert!(date.is_some_and(|date| httpdate::parse_http_date(date).is_ok()), "{head}");
+    }
+}

@@ -1,0 +1,575 @@
+//! The server's side of an HTTP/1 connection: requests one after the other, each answered before the next is read.
+//!
+//! One task does everything, and nothing is shared or woken on the usual way: it reads a head, polls the service,
+//! reads pieces of the request's body while the service waits for them, and writes what the response gives. An idle
+//! connection holds no buffer.
+
+use super::encode::{self, ConnectionField};
+use super::fields::lists;
+use super::head::{Framing, HeadLimits, HeadReader, RequestHead};
+use super::incoming::{Incoming, Piece};
+use super::malformed::Malformed;
+use super::outgoing::Outgoing;
+use crate::body::{Body, BodyError};
+use crate::connection::ConnectionLimits;
+use crate::drain::Drain;
+use crate::exchange::{Demand, Exchange};
+use crate::handler::Handler;
+use crate::timer::Deadline;
+use crate::transport::Transport;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header, response};
+use http_body::{Body as HttpBody, Frame};
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::AsyncWrite;
+use tokio_util::io::poll_read_buf;
+
+/// Reads of a body are at most this large: more does not fit a core's cache well.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Heads are read into a buffer of this size that the connections of a thread share.
+const SHARED_BYTES: usize = 32 * 1024;
+
+/// With less room than this left, the shared buffer is renewed.
+const SHARED_ROOM_MIN: usize = 4 * 1024;
+
+/// Bytes of a request's body that are taken in, and thrown away, after its response.
+const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
+
+/// And for how long.
+const DISCARDED_FOR: Duration = Duration::from_secs(2);
+
+/// Why a connection ended other than by its normal close.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ended {
+    #[error("{0}")]
+    Broken(#[from] io::Error),
+    #[error("the client left before its response")]
+    ClientLeft,
+    #[error("the client did not take the response in time")]
+    ReaderStalled,
+    #[error("the response broke off")]
+    ResponseBroken,
+}
+
+/// Serves requests until the client or the drain ends the connection. `early` are bytes that were read already.
+///
+/// # Errors
+/// When it ended in the middle of something.
+pub(crate) async fn serve<H>(
+    transport: Transport,
+    early: BytesMut,
+    mut handler: H,
+    limits: &ConnectionLimits,
+    drain: &Drain,
+) -> Result<(), Ended>
+where
+    H: Handler,
+{
+    let mut wire = Wire::new(transport, early, limits);
+    loop {
+        match poll_fn(|cx| wire.poll_head(cx, drain)).await? {
+            Arrival::Nothing => return wire.close(false).await,
+            Arrival::Malformed(malformed) => {
+                let mut turn = Turn::refused();
+                wire.reply(handler.refuse(malformed), &mut turn, drain).await?;
+                return wire.close(true).await;
+            }
+            Arrival::Request(head) => {
+                let (mut turn, request) = Turn::begin(*head);
+                // Nobody here has anything to wait for before a call.
+                let answer = handler.call(request);
+                let response = wire.answer(pin!(answer), &mut turn).await?;
+                wire.reply(response, &mut turn, drain).await?;
+                if !wire.is_ready_for_next(&mut turn).await {
+                    return wire.close(turn.incoming_is_left()).await;
+                }
+            }
+        }
+    }
+}
+
+/// What came instead of, or as, the next request.
+enum Arrival {
+    Request(Box<RequestHead>),
+    Malformed(Malformed),
+    Nothing,
+}
+
+/// One request and its response.
+struct Turn {
+    is_head: bool,
+    version: Version,
+    keep_alive: bool,
+    /// The client waits for leave to send its body (RFC 9110 section 10.1.1).
+    expects_continue: bool,
+    /// The protocol that the client wants to switch to.
+    offers_tunnel: bool,
+    exchange: Option<Arc<Exchange>>,
+    incoming: Incoming,
+    /// The body ended in an error: what follows is not the next request.
+    broken: bool,
+}
+
+/// How a response's body leaves.
+struct Reply {
+    framing: Framing,
+    /// Bytes that its head announced and that are still to come.
+    left: Option<u64>,
+    ended: bool,
+}
+
+impl Turn {
+    fn begin(head: RequestHead) -> (Self, Request<Body>) {
+        let RequestHead { parts, framing, keep_alive } = head;
+        let fields = &parts.headers;
+        let is_http_11 = parts.version == Version::HTTP_11;
+        let incoming = Incoming::new(framing);
+        let offers_tunnel = framing == Framing::Empty
+            && is_http_11
+            && fields.contains_key(header::UPGRADE)
+            && lists(fields, &header::CONNECTION, "upgrade");
+        let exchange = Exchange::new(incoming.left());
+        let body = if offers_tunnel {
+            exchange.await_switch();
+            Body::offering_tunnel(&exchange)
+        } else {
+            Body::received(&exchange, incoming.has_ended())
+        };
+        let turn = Self {
+            is_head: parts.method == Method::HEAD,
+            version: parts.version,
+            keep_alive,
+            expects_continue: is_http_11
+                && framing != Framing::Empty
+                && fields.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
+            offers_tunnel,
+            exchange: Some(exchange),
+            incoming,
+            broken: false,
+        };
+        (turn, Request::from_parts(parts, body))
+    }
+
+    /// For bytes that are no request.
+    const fn refused() -> Self {
+        Self {
+            is_head: false,
+            version: Version::HTTP_11,
+            keep_alive: false,
+            expects_continue: false,
+            offers_tunnel: false,
+            exchange: None,
+            incoming: Incoming::new(Framing::Empty),
+            broken: true,
+        }
+    }
+
+    /// Whether the client may have sent, or may be sending, what nobody has read.
+    fn incoming_is_left(&self) -> bool {
+        self.broken || !self.incoming.has_ended()
+    }
+}
+
+/// The byte stream of a connection with what is in flight on it.
+struct Wire<'a> {
+    io: Transport,
+    limits: &'a ConnectionLimits,
+    head_limits: HeadLimits,
+    reader: HeadReader,
+    buffer: BytesMut,
+    out: Outgoing,
+    /// Something was written that the TLS session may still hold.
+    unflushed: bool,
+    deadline: Deadline,
+    /// The deadline is about the client's reading.
+    waits_for_reader: bool,
+}
+
+thread_local! {
+    static SHARED: Cell<Option<BytesMut>> = const { Cell::new(None) };
+}
+
+impl<'a> Wire<'a> {
+    fn new(io: Transport, early: BytesMut, limits: &'a ConnectionLimits) -> Self {
+        Self {
+            io,
+            limits,
+            head_limits: HeadLimits { bytes_max: limits.header_bytes_max, fields_max: limits.header_count_max },
+            reader: HeadReader::default(),
+            out: Outgoing::default(),
+            unflushed: false,
+            deadline: Deadline::after(if early.is_empty() { limits.idle_timeout } else { limits.header_timeout }),
+            buffer: early,
+            waits_for_reader: false,
+        }
+    }
+
+    /// Waits for a request's head.
+    fn poll_head(&mut self, cx: &mut Context<'_>, drain: &Drain) -> Poll<Result<Arrival, Ended>> {
+        loop {
+            match self.reader.request(&mut self.buffer, self.head_limits) {
+                Ok(Some(head)) => return Poll::Ready(Ok(Arrival::Request(Box::new(head)))),
+                Err(malformed) => return Poll::Ready(Ok(Arrival::Malformed(malformed))),
+                Ok(None) => {}
+            }
+            let begun = self.reader.has_begun();
+            if !begun && drain.has_begun() {
+                return Poll::Ready(Ok(Arrival::Nothing));
+            }
+            match self.poll_fill(cx) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Arrival::Nothing)),
+                Poll::Ready(Ok(_)) if begun => {}
+                Poll::Ready(Ok(_)) => self.deadline.set(self.limits.header_timeout),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Pending => {
+                    ready!(self.deadline.poll(cx));
+                    return Poll::Ready(Ok(if begun {
+                        Arrival::Malformed(Malformed::TOO_SLOW)
+                    } else {
+                        Arrival::Nothing
+                    }));
+                }
+            }
+        }
+    }
+
+    /// Reads more into the buffer; 0 is the end of the stream.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if !self.buffer.is_empty() {
+            self.buffer.reserve(SHARED_ROOM_MIN);
+            return poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer);
+        }
+        // Most connections wait most of the time, so they share one buffer to wait with.
+        let mut shared = SHARED.take().unwrap_or_default();
+        if shared.capacity() < SHARED_ROOM_MIN {
+            shared.reserve(SHARED_BYTES);
+        }
+        let polled = poll_read_buf(Pin::new(&mut self.io), cx, &mut shared);
+        self.buffer = shared.split();
+        SHARED.set(Some(shared));
+        polled
+    }
+
+    /// Reads more of a body into the buffer, which is empty but for the start of a chunk's line.
+    fn poll_fill_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.buffer.reserve(READ_BYTES);
+        let polled = poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer);
+        if polled.is_pending() && self.buffer.is_empty() {
+            // A client that pauses in an upload is to cost no buffer.
+            self.buffer = BytesMut::new();
+        }
+        polled
+    }
+
+    /// Polls the service until it has a response, and reads and writes for it meanwhile.
+    async fn answer<F, B>(&mut self, mut service: Pin<&mut F>, turn: &mut Turn) -> Result<Response<B>, Ended>
+    where
+        F: Future<Output = Result<Response<B>, std::convert::Infallible>>,
+    {
+        poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(Ok(response)) = service.as_mut().poll(cx) {
+                    return Poll::Ready(Ok(response));
+                }
+                ready!(self.poll_attend(cx, turn))?;
+            }
+        })
+        .await
+    }
+
+    /// Does what the service waits for; ready when something was done that it should see.
+    fn poll_attend(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ended>> {
+        let Some(exchange) = &turn.exchange else { return Poll::Pending };
+        for interim in exchange.take_interim() {
+            let wanted = turn.version == Version::HTTP_11;
+            let repeated = interim.status == StatusCode::CONTINUE && !turn.expects_continue;
+            if wanted && !repeated {
+                turn.expects_continue &= interim.status != StatusCode::CONTINUE;
+                self.out.text(|out| {
+                    encode::response_head(out, interim.status, &interim.fields, None, ConnectionField::None);
+                });
+            }
+        }
+        if let Poll::Ready(Err(error)) = self.poll_send(cx) {
+            return Poll::Ready(Err(error));
+        }
+        match exchange.demand(cx) {
+            Demand::Piece => self.poll_piece(cx, turn),
+            // Looks for the end of the stream: a client that leaves cancels its request.
+            Demand::None | Demand::Abandoned if turn.incoming.has_ended() && self.buffer.is_empty() => {
+                match ready!(self.poll_fill(cx)) {
+                    Ok(0) => Poll::Ready(Err(Ended::ClientLeft)),
+                    Ok(_) => Poll::Pending,
+                    Err(error) => Poll::Ready(Err(error.into())),
+                }
+            }
+            Demand::None | Demand::Abandoned => Poll::Pending,
+        }
+    }
+
+    /// Hands the next piece of the request's body to the service.
+    fn poll_piece(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ended>> {
+        let Some(exchange) = &turn.exchange else { return Poll::Pending };
+        loop {
+            let piece = match turn.incoming.next(&mut self.buffer, self.head_limits) {
+                Ok(Piece::Data(data)) => {
+                    turn.expects_continue = false;
+                    Some(Ok(Frame::data(data)))
+                }
+                Ok(Piece::End(trailer)) => trailer.map(|fields| Ok(Frame::trailers(fields))),
+                Ok(Piece::Starved) => {
+                    if std::mem::take(&mut turn.expects_continue) {
+                        let none = HeaderMap::new();
+                        self.out.text(|out| {
+                            encode::response_head(out, StatusCode::CONTINUE, &none, None, ConnectionField::None);
+                        });
+                        if let Poll::Ready(Err(error)) = self.poll_send(cx) {
+                            return Poll::Ready(Err(error));
+                        }
+                    }
+                    match ready!(self.poll_fill_body(cx)) {
+                        Ok(0) if turn.incoming.may_end_here() => None,
+                        Ok(0) | Err(_) => {
+                            turn.broken = true;
+                            Some(Err(BodyError::Disconnected))
+                        }
+                        Ok(_) => continue,
+                    }
+                }
+                Err(malformed) => {
+                    turn.broken = true;
+                    Some(Err(BodyError::Malformed(malformed.reason)))
+                }
+            };
+            exchange.supply(piece);
+            return Poll::Ready(Ok(()));
+        }
+    }
+
+    /// Writes a response, and goes on reading the request's body for as long as the response depends on it.
+    async fn reply<B>(&mut self, response: Response<B>, turn: &mut Turn, drain: &Drain) -> Result<(), Ended>
+    where
+        B: HttpBody<Data = Bytes>,
+    {
+        let (parts, body) = response.into_parts();
+        let mut body = pin!(body);
+        let mut reply = self.begin_reply(&parts, &*body, turn, drain);
+        poll_fn(|cx| {
+            loop {
+                let mut waits_for_body = false;
+                while !reply.ended && !self.out.is_full() {
+                    match body.as_mut().poll_frame(cx) {
+                        Poll::Ready(Some(Ok(frame))) => {
+                            reply.frame(frame, &mut self.out)?;
+                            if !reply.ended && body.is_end_stream() {
+                                reply.end(None, &mut self.out)?;
+                            }
+                        }
+                        Poll::Ready(None) => reply.end(None, &mut self.out)?,
+                        Poll::Ready(Some(Err(_))) => {
+                            // What came before the error may help to find it.
+                            let _ = self.poll_send(cx)?;
+                            return Poll::Ready(Err(Ended::ResponseBroken));
+                        }
+                        Poll::Pending => {
+                            waits_for_body = true;
+                            break;
+                        }
+                    }
+                }
+                let sent = self.poll_send(cx)?;
+                if reply.ended {
+                    return sent.map(Ok);
+                }
+                if !waits_for_body && sent.is_ready() {
+                    continue;
+                }
+                if sent.is_pending() && !waits_for_body {
+                    return Poll::Pending;
+                }
+                ready!(self.poll_attend(cx, turn))?;
+            }
+        })
+        .await
+    }
+
+    /// Decides how the response is framed (RFC 9112 section 6) and whether the connection lives on, and gathers its
+    /// head.
+    fn begin_reply<B>(&mut self, parts: &response::Parts, body: &B, turn: &mut Turn, drain: &Drain) -> Reply
+    where
+        B: HttpBody,
+    {
+        let status = parts.status;
+        let fields = &parts.headers;
+        if status == StatusCode::SWITCHING_PROTOCOLS && turn.offers_tunnel {
+            turn.incoming = Incoming::new(Framing::UntilClose);
+            turn.keep_alive = false;
+            if let Some(exchange) = &turn.exchange {
+                exchange.switched();
+            }
+            self.out.text(|out| encode::response_head(out, status, fields, None, ConnectionField::Upgrade));
+            return Reply { framing: Framing::UntilClose, left: None, ended: false };
+        }
+        if let Some(exchange) = turn.exchange.as_ref().filter(|_| turn.offers_tunnel) {
+            exchange.supply(None);
+        }
+        let bodiless = turn.is_head || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+        let given = fields.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let exact = body.size_hint().exact();
+        let framing = match given.or(exact) {
+            Some(0) => Framing::Empty,
+            Some(length) => Framing::Length(length),
+            None if encode::has_chunks(turn.version) => Framing::Chunked,
+            None => Framing::UntilClose,
+        };
+        let named = match (given, framing) {
+            // What the service said stays; a 204 has no length (RFC 9110 section 8.6), a HEAD or 304 none that is
+            // made up.
+            (Some(_), _) if status != StatusCode::NO_CONTENT => None,
+            _ if bodiless && (status == StatusCode::NO_CONTENT || exact == Some(0)) => Some(Framing::UntilClose),
+            (_, framing) => Some(framing),
+        };
+        let unread = turn.expects_continue && !turn.incoming.has_ended();
+        turn.keep_alive &= !(turn.broken
+            || unread
+            || drain.has_begun()
+            || (framing == Framing::UntilClose && !bodiless)
+            || lists(fields, &header::CONNECTION, "close"));
+        let connection = match (turn.keep_alive, turn.version) {
+            (true, Version::HTTP_10) => ConnectionField::KeepAlive,
+            (true, _) => ConnectionField::None,
+            (false, _) => ConnectionField::Close,
+        };
+        self.out.text(|out| encode::response_head(out, status, fields, named, connection));
+        if bodiless || framing == Framing::Empty {
+            return Reply { framing: Framing::Empty, left: Some(0), ended: true };
+        }
+        let left = if let Framing::Length(length) = framing { Some(length) } else { None };
+        Reply { framing, left, ended: false }
+    }
+
+    /// Writes what was gathered. Ready when nothing waits any more.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
+        if self.out.is_empty() && !self.unflushed {
+            return Poll::Ready(Ok(()));
+        }
+        let before = self.out.bytes();
+        let mut sent = self.out.poll_write(cx, &mut self.io);
+        if sent.is_ready() && self.io.is_tls() {
+            self.unflushed = true;
+            sent = Pin::new(&mut self.io).poll_flush(cx);
+        }
+        match sent {
+            Poll::Ready(Ok(())) => {
+                self.unflushed = false;
+                self.waits_for_reader = false;
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Pending => {
+                if !self.waits_for_reader || self.out.bytes() < before {
+                    self.waits_for_reader = true;
+                    self.deadline.set(self.limits.send_timeout);
+                }
+                self.deadline.poll(cx).map(|()| Err(Ended::ReaderStalled))
+            }
+        }
+    }
+
+    /// Whether another request may follow. Takes in the rest of a body that nobody wanted, within bounds: it stands
+    /// before the next request.
+    async fn is_ready_for_next(&mut self, turn: &mut Turn) -> bool {
+        if !turn.keep_alive || turn.broken {
+            return false;
+        }
+        if !turn.incoming.has_ended() {
+            self.deadline.set(DISCARDED_FOR);
+            let mut left = DISCARDED_BYTES_MAX;
+            let whole = poll_fn(|cx| {
+                loop {
+                    match turn.incoming.next(&mut self.buffer, self.head_limits) {
+                        Ok(Piece::End(_)) => return Poll::Ready(true),
+                        Ok(Piece::Data(data)) => match left.checked_sub(data.len()) {
+                            Some(rest) => left = rest,
+                            None => return Poll::Ready(false),
+                        },
+                        Ok(Piece::Starved) => match self.poll_fill_body(cx) {
+                            Poll::Ready(Ok(1..)) => {}
+                            Poll::Ready(_) => return Poll::Ready(false),
+                            Poll::Pending => return self.deadline.poll(cx).map(|()| false),
+                        },
+                        Err(_) => return Poll::Ready(false),
+                    }
+                }
+            });
+            if !whole.await {
+                turn.broken = true;
+                return false;
+            }
+        }
+        self.deadline.set(if self.buffer.is_empty() { self.limits.idle_timeout } else { self.limits.header_timeout });
+        true
+    }
+
+    /// Ends the stream. With `lingers`, what the client is still sending is taken in for a while: a socket that is
+    /// closed with unread bytes sends a reset, and the client's kernel would throw our answer away unread (RFC 9112
+    /// section 9.6).
+    async fn close(mut self, lingers: bool) -> Result<(), Ended> {
+        self.deadline.set(DISCARDED_FOR);
+        let ending = poll_fn(|cx| match Pin::new(&mut self.io).poll_shutdown(cx) {
+            Poll::Pending => self.deadline.poll(cx).map(Ok),
+            ready => ready,
+        });
+        if ending.await.is_err() || !(lingers || !self.buffer.is_empty()) {
+            return Ok(());
+        }
+        let mut left = DISCARDED_BYTES_MAX;
+        poll_fn(|cx| {
+            loop {
+                self.buffer.clear();
+                match self.poll_fill_body(cx) {
+                    Poll::Ready(Ok(count @ 1..)) if count < left => left -= count,
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return self.deadline.poll(cx),
+                }
+            }
+        })
+        .await;
+        Ok(())
+    }
+}
+
+impl Reply {
+    fn frame(&mut self, frame: Frame<Bytes>, out: &mut Outgoing) -> Result<(), Ended> {
+        match frame.into_data() {
+            Ok(data) => {
+                if let Some(left) = &mut self.left {
+                    // More than was announced would be read as the next response.
+                    *left = left.checked_sub(data.len() as u64).ok_or(Ended::ResponseBroken)?;
+                }
+                out.body(self.framing, data);
+                Ok(())
+            }
+            Err(frame) => match frame.into_trailers() {
+                Ok(trailer) => self.end(Some(&trailer), out),
+                Err(_) => Ok(()),
+            },
+        }
+    }
+
+    fn end(&mut self, trailer: Option<&HeaderMap>, out: &mut Outgoing) -> Result<(), Ended> {
+        if self.left.is_some_and(|left| left > 0) {
+            return Err(Ended::ResponseBroken);
+        }
+        out.end(self.framing, trailer);
+        self.ended = true;
+        Ok(())
+    }
+}
