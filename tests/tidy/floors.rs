@@ -21,8 +21,13 @@ const SERVE: &[Room] = &[
         &[
             "activity",
             "body",
+            "body_error",
             "connection",
             "drain",
+            "exchange",
+            "handler",
+            "http1",
+            "limits",
             "listener",
             "probe",
             "shared_key",

@@ -12,8 +12,8 @@ use crate::upstream::UpstreamError;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serve::BodyError;
-use serve::http1::Malformed;
 use serve::contract::problem::{PROBLEM_JSON, Problem, Source};
+use serve::http1::Malformed;
 
 /// Why a request is not answered as it wished.
 #[derive(Debug, thiserror::Error)]

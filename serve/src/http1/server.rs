@@ -10,11 +10,12 @@ use super::head::{Framing, HeadLimits, HeadReader, RequestHead};
 use super::incoming::{Incoming, Piece};
 use super::malformed::Malformed;
 use super::outgoing::Outgoing;
-use crate::body::{Body, BodyError};
-use crate::connection::ConnectionLimits;
+use crate::body::Body;
+use crate::body_error::BodyError;
 use crate::drain::Drain;
 use crate::exchange::{Demand, Exchange};
 use crate::handler::Handler;
+use crate::limits::ConnectionLimits;
 use crate::timer::Deadline;
 use crate::transport::Transport;
 use bytes::{Bytes, BytesMut};
@@ -148,7 +149,9 @@ impl Turn {
             keep_alive,
             expects_continue: is_http_11
                 && framing != Framing::Empty
-                && fields.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
+                && fields
+                    .get(header::EXPECT)
+                    .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
             offers_tunnel,
             exchange: Some(exchange),
             incoming,
