@@ -6,6 +6,7 @@ mod admin;
 mod attachments;
 #[path = "../browser/mod.rs"]
 mod browser;
+mod buffering;
 mod callable;
 mod command_line;
 mod drain;

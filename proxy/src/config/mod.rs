@@ -68,6 +68,10 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// Where the proxy keeps what it makes itself (development certificates). Default `./var/portcullis`.
     pub state: PathBuf,
+    /// Bytes of memory that held request bodies may take together. Default 256 MiB.
+    pub buffer_memory_bytes_max: u64,
+    /// Bytes of disk that they may take together. Default 8 GiB.
+    pub buffer_disk_bytes_max: u64,
     /// Peers whose `Forwarded` and `X-Forwarded-*` are believed. Default: none.
     pub trusted_proxies: Vec<IpNet>,
     /// Further field names that are stripped from every request, beside `X-Auth-*`. Default: none.
@@ -379,6 +383,8 @@ pub struct RoutePolicy {
     pub auth: RouteAuth,
     /// Bytes of a request body. Default 10 MiB: more is 413.
     pub body_bytes_max: u64,
+    /// How much of a request body is held before the upstream is asked. `None`, the default: bodies stream.
+    pub buffer: Option<Buffer>,
     /// Between two pieces of a request body. Default 30 s: then 408.
     pub progress_timeout: Duration,
     /// From the end of the request to the head of the upstream's response. Default 60 s: then 504.
@@ -387,6 +393,15 @@ pub struct RoutePolicy {
     pub total_timeout: Option<Duration>,
     /// Fields set on every response of this route.
     pub response_headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// How much of one request body is held; what does not fit streams on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Buffer {
+    /// Bytes in memory. Default 64 KiB.
+    pub memory_bytes_max: u64,
+    /// Bytes on disk, behind those in memory. Default none.
+    pub disk_bytes_max: u64,
 }
 
 /// Who may use a route.

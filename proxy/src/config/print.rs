@@ -6,9 +6,9 @@
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, ClaimRule, ClaimTest, Config, EndpointAddress, Files, Forward, Issuer, KeyFile, Keys, Listener,
-    ListenerLimits, Log, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Server, Site, Tls, TokenSource,
-    Upstream,
+    Action, Admin, Buffer, ClaimRule, ClaimTest, Config, EndpointAddress, Files, Forward, Issuer, KeyFile, Keys,
+    Listener, ListenerLimits, Log, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Server, Site, Tls,
+    TokenSource, Upstream,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
@@ -116,12 +116,23 @@ fn header_value(value: &HeaderValue) -> String {
 }
 
 fn print_server(page: &mut Page, server: &Server) {
-    let Server { threads, connections_max, drain_timeout, state, trusted_proxies, identity_headers } = server;
+    let Server {
+        threads,
+        connections_max,
+        drain_timeout,
+        state,
+        buffer_memory_bytes_max,
+        buffer_disk_bytes_max,
+        trusted_proxies,
+        identity_headers,
+    } = server;
     page.table("[server]");
     page.key("threads", threads);
     page.key("connections_max", connections_max);
     page.key("drain_timeout", time(drain_timeout));
     page.key("state", path(state));
+    page.key("buffer_memory_max", text(size(*buffer_memory_bytes_max)));
+    page.key("buffer_disk_max", text(size(*buffer_disk_bytes_max)));
     page.key("trusted_proxies", texts(trusted_proxies));
     page.key("identity_headers", texts(identity_headers));
 }
@@ -245,8 +256,15 @@ fn print_route(page: &mut Page, route: &Route) {
 }
 
 fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
-    let RoutePolicy { auth, body_bytes_max, progress_timeout, response_timeout, total_timeout, response_headers } =
-        policy;
+    let RoutePolicy {
+        auth,
+        body_bytes_max,
+        buffer,
+        progress_timeout,
+        response_timeout,
+        total_timeout,
+        response_headers,
+    } = policy;
     let RouteAuth { mode, issuers, audiences, claims, token_from, forward_token } = auth;
     page.key("auth", text(mode.spelled()));
     if !issuers.is_empty() {
@@ -262,6 +280,10 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         page.key("response_timeout", time(response_timeout));
     }
     page.key("body_bytes_max", text(size(*body_bytes_max)));
+    if let Some(Buffer { memory_bytes_max, disk_bytes_max }) = buffer {
+        let sizes = [("memory", text(size(*memory_bytes_max))), ("disk", text(size(*disk_bytes_max)))];
+        page.key("buffer", inline(sizes));
+    }
     page.key("progress_timeout", time(progress_timeout));
     if let Some(total_timeout) = total_timeout {
         page.key("total_timeout", time(total_timeout));

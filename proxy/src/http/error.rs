@@ -41,6 +41,8 @@ pub(super) enum Cause {
     #[error("the body is larger than {0} bytes")]
     BodyTooLarge(u64),
     #[error("{0}")]
+    Body(BodyError),
+    #[error("{0}")]
     File(FileError),
     #[error("{error}")]
     Upstream { name: String, error: UpstreamError },
@@ -77,6 +79,7 @@ impl Cause {
             Self::Connect => told(StatusCode::METHOD_NOT_ALLOWED, "connect_unsupported"),
             Self::Refused(refusal) => plain(refusal.status(), refusal.code()),
             Self::BodyTooLarge(_) => told(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::Body(error) => Self::body(error),
             Self::File(error) => Self::file(error),
             Self::Upstream { name, error } => Self::upstream(name, error),
             Self::UnaskedUpgrade => plain(StatusCode::BAD_GATEWAY, "upstream_malformed"),
@@ -151,6 +154,7 @@ impl Cause {
                 | Self::HeadTooLarge(_)
                 | Self::Connect
                 | Self::BodyTooLarge(_)
+                | Self::Body(_)
                 | Self::Panic
         ) || matches!(self, Self::Upstream { error: UpstreamError::Client(_), .. })
     }

@@ -11,6 +11,7 @@ use crate::auth::{Permit, RequestFacts};
 use crate::files::{FileError, FileRequest, FileServer, SmallFiles};
 use crate::route::{Found, NormalPath};
 use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, RedirectTo, Snapshot};
+use crate::spool::BodyLimits;
 use crate::upstream::SendLimits;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header, request};
 use http_body::Body as _;
@@ -201,8 +202,14 @@ async fn forward(
     head.extensions.clear();
 
     context.upstream = Some(Rc::clone(upstream.name()));
+    let mut content = std::mem::replace(body, Body::empty());
+    if let Some(hold) = to.hold.filter(|_| !content.is_end_stream()) {
+        let limits = BodyLimits { bytes_max: limits.body_bytes_max, progress_timeout: limits.progress_timeout };
+        // Rare, and large beside the rest of a request's future.
+        content = Box::pin(local.snapshot.spool.hold(content, hold, limits)).await.map_err(Cause::Body)?;
+    }
     let sent = upstream
-        .send(head, std::mem::replace(body, Body::empty()), *limits, &mut context.attempt)
+        .send(head, content, *limits, &mut context.attempt)
         .await
         .map_err(|error| Cause::Upstream { name: upstream.name().to_string(), error })?;
     let mut response = sent.response.map(ProxyBody::from);

@@ -195,6 +195,8 @@ mod tests {
                     forward_token: false,
                 },
                 body_bytes_max: 0,
+                buffer: None,
+                buffer: None,
                 progress_timeout: std::time::Duration::ZERO,
                 response_timeout: std::time::Duration::ZERO,
                 total_timeout: None,

@@ -25,6 +25,8 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
         connections_max,
         drain_timeout,
         state,
+        buffer_memory_max,
+        buffer_disk_max,
         trusted_proxies,
         identity_headers,
     } = or_defaults(written, context)?.value;
@@ -40,6 +42,8 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
         connections_max: connections_max?.value.0 as usize,
         drain_timeout: drain_timeout?.value.0,
         state: state.map_or_else(|| PathBuf::from(STATE), |path| path.value.0),
+        buffer_memory_bytes_max: buffer_memory_max?.value.0,
+        buffer_disk_bytes_max: buffer_disk_max?.value.0,
         trusted_proxies: trusted_proxies?.iter().map(|net| net.value).collect(),
         identity_headers: identity_headers?.value.0.into_iter().map(|name| name.value).collect(),
     })

@@ -58,6 +58,10 @@ table! {
         /// Where the proxy keeps what it makes itself: development certificates. Left out: `./var/portcullis` below
         /// the working directory.
         optional state: FilePath,
+        /// Memory that the held bodies of all requests may take together (see `route.buffer`).
+        default("256MiB") buffer_memory_max: Size<0, { 1 << 50 }>,
+        /// Disk that they may take together.
+        default("8GiB") buffer_disk_max: Size<0, { 1 << 50 }>,
         /// Peers whose `Forwarded` and `X-Forwarded-*` are believed. From anybody else these fields are dropped.
         default([]) trusted_proxies: List<IpNet>,
         /// Further header fields that are removed from every request, beside `X-Auth-*`.
