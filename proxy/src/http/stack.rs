@@ -101,8 +101,7 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
         strip_body(&mut response);
     }
     let line = worker.access.as_ref().zip(noted).map(|(access, head)| {
-        let secret = secret_parameter(&context, &local);
-        Line::new(access, context, head, response.status(), secret)
+        Line::new(access, context, head, response.status(), &local.secret_parameters)
     });
     match (tunnel, line) {
         // The line of a tunnel is written at its end.
@@ -145,12 +144,6 @@ fn strip_body(response: &mut Response<ProxyBody>) {
         response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
     }
     *response.body_mut() = ProxyBody::bytes(bytes::Bytes::new());
-}
-
-/// The query parameter in which the request's route takes a token: its value is not logged.
-fn secret_parameter<'a>(context: &RequestContext, local: &'a super::worker::Local) -> Option<&'a str> {
-    let route = context.route_index?;
-    local.snapshot.routes.get(route)?.policy.auth.query_token_param()
 }
 
 #[cfg(test)]

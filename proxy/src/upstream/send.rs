@@ -68,6 +68,23 @@ pub struct Attempt {
     pub connect: Option<Duration>,
     /// From the start to the head of the response.
     pub first_byte: Option<Duration>,
+    /// From the start to the end of the response, or to the failure.
+    pub total: Option<Duration>,
+    started: Option<Instant>,
+    upload: Option<Rc<Progress>>,
+}
+
+impl Attempt {
+    /// Notes the end of the response, or the failure; only the first one counts.
+    pub fn ended(&mut self, now: Instant) {
+        self.total = self.total.or_else(|| Some(now.saturating_duration_since(self.started?)));
+    }
+
+    /// Bytes of the request's body up to now.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.upload.as_ref().map_or(0, |progress| progress.bytes.get())
+    }
 }
 
 /// Why there is no response.
@@ -128,7 +145,9 @@ impl Upstream {
         attempt: &mut Attempt,
     ) -> Result<Sent, UpstreamError> {
         let started = Instant::now();
+        attempt.started = Some(started);
         let (upload, progress) = Upload::new(body, limits.body_bytes_max);
+        attempt.upload = Some(Rc::clone(&progress));
         let bodiless = progress.ended.get();
         let mut request = Request::from_parts(head, upload);
         let mut must_be_fresh = false;
