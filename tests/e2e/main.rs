@@ -9,6 +9,7 @@ mod browser;
 mod callable;
 mod command_line;
 mod drain;
+mod errors;
 mod events;
 mod faults;
 mod files;

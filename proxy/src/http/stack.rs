@@ -21,6 +21,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::time::Instant;
 use tower::Service;
 
 /// Bytes of an unread request body that are taken in after its answer.
@@ -100,9 +101,11 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     if is_head {
         strip_body(&mut response);
     }
-    let line = worker.access.as_ref().zip(noted).map(|(access, head)| {
-        Line::new(access, context, head, response.status(), &local.secret_parameters)
-    });
+    let line = worker
+        .access
+        .as_ref()
+        .zip(noted)
+        .map(|(access, head)| Line::new(access, context, head, response.status(), &local.secret_parameters));
     match (tunnel, line) {
         // The line of a tunnel is written at its end.
         (Some(tunnel), line) => tunnel.start(worker.drain.open(), line),
@@ -131,7 +134,8 @@ async fn discard(mut body: Body) {
 fn refuse(cause: Cause, context: &mut RequestContext, version: Version) -> Response<ProxyBody> {
     context.cause = Some((cause.code(), cause.to_string()));
     let closes = cause.closes() && version < Version::HTTP_2;
-    let mut response = cause.into_response(context.request_id.as_str());
+    context.attempt.ended(Instant::now());
+    let mut response = cause.into_response(context);
     if closes {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

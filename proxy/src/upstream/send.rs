@@ -152,7 +152,6 @@ impl Upstream {
         let mut request = Request::from_parts(head, upload);
         let mut must_be_fresh = false;
         loop {
-            attempt.attempts += 1;
             let (mut connection, counted) = self.connection(must_be_fresh, attempt).await?;
             let reused = connection.used > 0;
             // Kept only where it may be needed: methods that may be sent twice (RFC 9110 section 9.2.2).
@@ -204,6 +203,7 @@ impl Upstream {
             };
             tried[chosen] = true;
             let endpoint = &self.endpoints[chosen];
+            attempt.attempts += 1;
             let counted = endpoint.count();
             attempt.endpoint = Some(Rc::clone(&endpoint.label));
             if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout).await {
