@@ -10,6 +10,7 @@ mod buffering;
 mod callable;
 mod command_line;
 mod drain;
+mod errors;
 mod events;
 mod faults;
 mod files;

@@ -10,6 +10,7 @@ mod context;
 mod disk;
 mod file;
 mod include;
+mod line;
 mod load;
 mod node;
 mod pattern;
@@ -22,6 +23,7 @@ mod source;
 mod units;
 mod whole;
 
+pub use line::{BadTemplate, LineField, LinePiece, LineTemplate};
 pub use load::{load, load_str};
 pub use pattern::BadPattern;
 pub use print::print;
@@ -34,6 +36,7 @@ pub use serve::listener::Address;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One revision of the configuration, checked.
@@ -88,7 +91,7 @@ pub struct Admin {
 /// `[log]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Log {
-    /// One JSON object or one line of text per event. Default text.
+    /// How a request's line looks. Default text.
     pub format: LogFormat,
     /// A tracing filter, for example `info` or `portcullis=debug`. Default `info`.
     pub level: String,
@@ -96,13 +99,17 @@ pub struct Log {
     pub access: bool,
 }
 
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a request's line looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogFormat {
     /// One JSON object a line.
     Json,
     /// For people.
     Text,
+    /// The combined format of Apache and nginx.
+    Combined,
+    /// As the operator writes it. Shared, because every worker has it.
+    Template(Arc<LineTemplate>),
 }
 
 /// `[listener.NAME]`: a bound address with its protocol settings. Static.

@@ -3,12 +3,13 @@
 //! What is printed is itself a configuration: put the secrets back and it means the same. Each type is taken apart
 //! without `..`, so that a new part does not compile until it is printed.
 
+use super::file::FormatName;
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
     Action, Admin, Buffer, ClaimRule, ClaimTest, Config, EndpointAddress, Files, Forward, Issuer, KeyFile, Keys,
-    Listener, ListenerLimits, Log, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Server, Site, Tls,
-    TokenSource, Upstream,
+    Listener, ListenerLimits, Log, LogFormat, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Server,
+    Site, Tls, TokenSource, Upstream,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
@@ -29,7 +30,10 @@ pub fn print(config: &Config) -> String {
     }
     let Log { format, level, access } = log;
     page.table("[log]");
-    page.key("format", text(format.spelled()));
+    page.key("format", text(FormatName::from(format).spelled()));
+    if let LogFormat::Template(template) = format {
+        page.key("template", text(template.as_str()));
+    }
     page.key("level", text(level));
     page.key("access", access);
     listeners.iter().for_each(|listener| print_listener(&mut page, listener));

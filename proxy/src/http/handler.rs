@@ -51,9 +51,10 @@ pub(super) async fn handle(
         return redirect_to_https(&head, &target, port);
     }
     let snapshot = &*local.snapshot;
-    let (index, route) = find_route(snapshot, &head, &target)?;
+    let site = snapshot.sites.find(target.host()).ok_or(Cause::UnknownHost)?;
+    context.site = local.site_names.get(site).cloned();
+    let route = find_route(snapshot, site, &head)?;
     context.route = Some(Arc::clone(&route.name));
-    context.route_index = Some(index);
 
     // Without `..`: a new policy does not compile until it has its place in the order.
     let PreparedPolicy { auth, send, total_timeout, response_headers } = &route.policy;
@@ -107,16 +108,11 @@ fn check_head(head: &request::Parts, entrance: &Entrance) -> Result<(), Cause> {
     Ok(())
 }
 
-fn find_route<'a>(
-    snapshot: &'a Snapshot,
-    head: &request::Parts,
-    target: &Target,
-) -> Result<(usize, &'a PreparedRoute), Cause> {
-    let site = snapshot.sites.find(target.host()).ok_or(Cause::UnknownHost)?;
+fn find_route<'a>(snapshot: &'a Snapshot, site: usize, head: &request::Parts) -> Result<&'a PreparedRoute, Cause> {
     let path = NormalPath::read(head.uri.path()).map_err(Cause::Path)?;
     let found = snapshot.table.find(site, &path, &head.method, &head.headers).map_err(Cause::Path)?;
     match found {
-        Found::Route(index) => snapshot.routes.get(index).map(|route| (index, route)).ok_or(Cause::NoRoute),
+        Found::Route(index) => snapshot.routes.get(index).ok_or(Cause::NoRoute),
         Found::Nothing => Err(Cause::NoRoute),
     }
 }
@@ -226,6 +222,7 @@ async fn forward(
     let Some(path) = response.headers_mut().remove(&X_ACCEL_REDIRECT) else { return Ok(response) };
     match (&to.internal, for_internal_file) {
         (Some(files), Some((method, asked))) => {
+            context.attempt.ended(Instant::now());
             Box::pin(internal_file(files, &path, &method, &asked, response.headers(), &worker.files)).await
         }
         _ => Ok(response),

@@ -17,5 +17,6 @@ mod upgrade;
 mod worker;
 
 pub use body::ProxyBody;
+pub use error::error_reference;
 pub use stack::Front;
 pub use worker::{WorkerState, WorkerTools};

@@ -196,7 +196,6 @@ mod tests {
                 },
                 body_bytes_max: 0,
                 buffer: None,
-                buffer: None,
                 progress_timeout: std::time::Duration::ZERO,
                 response_timeout: std::time::Duration::ZERO,
                 total_timeout: None,

@@ -68,6 +68,23 @@ pub struct Attempt {
     pub connect: Option<Duration>,
     /// From the start to the head of the response.
     pub first_byte: Option<Duration>,
+    /// From the start to the end of the response, or to the failure.
+    pub total: Option<Duration>,
+    started: Option<Instant>,
+    upload: Option<Rc<Progress>>,
+}
+
+impl Attempt {
+    /// Notes the end of the response, or the failure; only the first one counts.
+    pub fn ended(&mut self, now: Instant) {
+        self.total = self.total.or_else(|| Some(now.saturating_duration_since(self.started?)));
+    }
+
+    /// Bytes of the request's body up to now.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.upload.as_ref().map_or(0, |progress| progress.bytes.get())
+    }
 }
 
 /// Why there is no response.
@@ -128,12 +145,13 @@ impl Upstream {
         attempt: &mut Attempt,
     ) -> Result<Sent, UpstreamError> {
         let started = Instant::now();
+        attempt.started = Some(started);
         let (upload, progress) = Upload::new(body, limits.body_bytes_max);
+        attempt.upload = Some(Rc::clone(&progress));
         let bodiless = progress.ended.get();
         let mut request = Request::from_parts(head, upload);
         let mut must_be_fresh = false;
         loop {
-            attempt.attempts += 1;
             let (mut connection, counted) = self.connection(must_be_fresh, attempt).await?;
             let reused = connection.used > 0;
             // Kept only where it may be needed: methods that may be sent twice (RFC 9110 section 9.2.2).
@@ -185,6 +203,7 @@ impl Upstream {
             };
             tried[chosen] = true;
             let endpoint = &self.endpoints[chosen];
+            attempt.attempts += 1;
             let counted = endpoint.count();
             attempt.endpoint = Some(Rc::clone(&endpoint.label));
             if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout).await {
