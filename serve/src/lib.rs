@@ -8,6 +8,7 @@ mod activity;
 pub mod body;
 pub mod connection;
 pub mod contract;
+pub mod counters;
 pub mod drain;
 pub mod listener;
 pub mod probe;

@@ -22,6 +22,7 @@ const SERVE: &[Room] = &[
             "activity",
             "body",
             "connection",
+            "counters",
             "drain",
             "listener",
             "probe",
