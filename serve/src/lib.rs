@@ -5,13 +5,16 @@
 //! drain.
 
 mod activity;
+pub mod admission;
 pub mod body;
+pub mod clients;
 pub mod connection;
 pub mod contract;
 pub mod counters;
 pub mod drain;
 pub mod listener;
 pub mod probe;
+pub mod proxy_protocol;
 pub mod shared_key;
 pub mod telemetry;
 pub mod timer;

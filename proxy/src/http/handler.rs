@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri
 use http_body::Body as _;
 use serve::Body;
 use serve::contract::identity::{self, X_AUTH_ASSERTION};
+use serve::proxy_protocol;
 use serve::timer::{self, Deadline};
 use std::pin::pin;
 use std::rc::Rc;
@@ -201,8 +202,11 @@ async fn forward(
     head.extensions.clear();
 
     context.upstream = Some(Rc::clone(upstream.name()));
+    let told = upstream.proxy_protocol();
+    let prelude = told.map(|version| proxy_protocol::prelude(version, context.client_end(), context.server_end()));
+    let prelude = prelude.as_deref().unwrap_or_default();
     let sent = upstream
-        .send(head, std::mem::replace(body, Body::empty()), *limits, &mut context.attempt)
+        .send(head, std::mem::replace(body, Body::empty()), *limits, prelude, &mut context.attempt)
         .await
         .map_err(|error| Cause::Upstream { name: upstream.name().to_string(), error })?;
     let mut response = sent.response.map(ProxyBody::from);

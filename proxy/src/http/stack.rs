@@ -85,13 +85,14 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     };
     let mut response = match handled {
         Ok(Ok(response)) => response,
-        Ok(Err(cause)) => refuse(cause, &mut context, version),
+        Ok(Err(cause)) => refuse(worker, cause, &mut context, version),
         Err(_) => {
             tracing::error!(request_id = %context.request_id, "a request made the proxy panic");
-            refuse(Cause::Panic, &mut context, version)
+            refuse(worker, Cause::Panic, &mut context, version)
         }
     };
 
+    worker.metrics.requests.answered(version, response.status());
     response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
     // With 100-continue the client waits for leave to send, and has just been told otherwise.
     if version < Version::HTTP_2 && !body.is_end_stream() && !expects_continue {
@@ -129,8 +130,15 @@ async fn discard(mut body: Body) {
     let _ = timer::timeout(DISCARDED_FOR, reading).await;
 }
 
-fn refuse(cause: Cause, context: &mut RequestContext, version: Version) -> Response<ProxyBody> {
-    context.cause = Some((cause.code(), cause.to_string()));
+fn refuse(
+    worker: &WorkerState,
+    cause: Cause,
+    context: &mut RequestContext,
+    version: Version,
+) -> Response<ProxyBody> {
+    let code = cause.code();
+    worker.metrics.errors.made(code);
+    context.cause = Some((code, cause.to_string()));
     let closes = cause.closes() && version < Version::HTTP_2;
     let mut response = cause.into_response(context.request_id.as_str());
     if closes {
