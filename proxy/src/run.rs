@@ -220,7 +220,8 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
 
     let refresh = reloader.current.load().issuers.spawn_refresh();
     let metrics = Rc::new(metrics);
-    let admin = config.admin.as_ref().map(|admin| serve_admin(&admin.address, &reloader, &metrics, drain)).transpose()?;
+    let admin =
+        config.admin.as_ref().map(|admin| serve_admin(&admin.address, &reloader, &metrics, drain)).transpose()?;
     Ok((Parts { reloader, workers, log, refresh }, (listeners, admin)))
 }
 

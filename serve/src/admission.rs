@@ -12,7 +12,6 @@ use crate::listener::{Address, Peer};
 use crate::proxy_protocol::{self, Mode, Senders};
 use crate::transport::Transport;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// Who is let in on a listener, and who counts it. The default lets everybody in.
 #[derive(Debug, Clone, Default)]
@@ -63,38 +62,5 @@ impl Admission {
 
     fn count(&self, client: Peer) -> Result<Option<Place>, Refusal> {
         self.clients.as_ref().map_or(Ok(None), |limit| limit.enter(client.ip()).map_err(|_| Refusal::PerClient))
-    }
-}
-
-/// An accepted connection, counted as open until this is dropped.
-pub(crate) struct Accepted(Arc<ConnectionCounters>);
-
-impl Accepted {
-    pub(crate) fn count(counters: &Arc<ConnectionCounters>) -> Self {
-        counters.accepted.increment();
-        Self(Arc::clone(counters))
-    }
-}
-
-impl Drop for Accepted {
-    fn drop(&mut self) {
-        self.0.closed.increment();
-    }
-}
-
-/// What an open connection holds, for as long as its stream lives: an upgraded stream outlives its HTTP connection.
-pub(crate) struct Held {
-    /// One of the server's slots.
-    pub(crate) _slot: OwnedSemaphorePermit,
-    /// One of the client's connections.
-    pub(crate) _place: Option<Place>,
-    /// Its part in the number of open connections.
-    pub(crate) accepted: Accepted,
-}
-
-impl Held {
-    /// Where the connection's bytes are counted.
-    pub(crate) fn counters(&self) -> &Arc<ConnectionCounters> {
-        &self.accepted.0
     }
 }

@@ -2,10 +2,11 @@
 //! of a connection.
 
 use crate::activity::{Activity, Waiting};
-use crate::admission::{Accepted, Admission, Admitted, Held};
+use crate::admission::{Admission, Admitted};
 use crate::body::Body;
 use crate::counters::{ConnectionCounters, Protection, Refusal};
 use crate::drain::Drain;
+use crate::held::{Accepted, Held};
 use crate::listener::{Accepting, Address, Peer, Socket, canonical};
 use crate::timer::{self, Deadline};
 use crate::transport::{Transport, Watched};
@@ -277,8 +278,11 @@ async fn serve<M, S, B>(
 {
     let activity = Arc::new(Activity::default());
     let requests_max = if info.http2 { u32::MAX } else { limits.requests_per_connection_max };
-    let service =
-        Adapter { service: make_service(&info), activity: Arc::clone(&activity), requests_left: Cell::new(requests_max) };
+    let service = Adapter {
+        service: make_service(&info),
+        activity: Arc::clone(&activity),
+        requests_left: Cell::new(requests_max),
+    };
     let counters = Arc::clone(held.counters());
     let io = TokioIo::new(Watched::new(transport, Arc::clone(&activity), held, info.http2));
     let ended = if info.http2 {

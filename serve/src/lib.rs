@@ -12,6 +12,7 @@ pub mod connection;
 pub mod contract;
 pub mod counters;
 pub mod drain;
+mod held;
 pub mod listener;
 pub mod probe;
 pub mod proxy_protocol;

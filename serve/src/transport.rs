@@ -4,7 +4,7 @@
 //! small writes under TLS.
 
 use crate::activity::Activity;
-use crate::admission::Held;
+use crate::held::Held;
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -268,9 +268,9 @@ impl AsyncWrite for Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::held::Accepted;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Wake, Waker};
-    use crate::admission::Accepted;
     use tokio::sync::Semaphore;
 
     #[derive(Default)]

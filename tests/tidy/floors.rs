@@ -26,6 +26,7 @@ const SERVE: &[Room] = &[
             "connection",
             "counters",
             "drain",
+            "held",
             "listener",
             "probe",
             "proxy_protocol",

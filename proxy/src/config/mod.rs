@@ -77,7 +77,7 @@ pub struct Server {
     pub identity_headers: Vec<HeaderName>,
 }
 
-/// `[admin]`: `/livez` and `/readyz`. Default `127.0.0.1:9901`.
+/// `[admin]`: `/livez`, `/readyz` and `/metrics`. Default `127.0.0.1:9901`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Admin {
     /// Where it listens.

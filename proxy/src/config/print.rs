@@ -8,8 +8,8 @@ use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
     Action, Admin, ClaimRule, ClaimTest, Config, EndpointAddress, Files, Forward, Issuer, KeyFile, Keys, Listener,
-    ListenerLimits, Log, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Tls, TokenSource,
-    Upstream,
+    ListenerLimits, Log, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server,
+    Site, Tls, TokenSource, Upstream,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;

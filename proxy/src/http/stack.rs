@@ -130,12 +130,7 @@ async fn discard(mut body: Body) {
     let _ = timer::timeout(DISCARDED_FOR, reading).await;
 }
 
-fn refuse(
-    worker: &WorkerState,
-    cause: Cause,
-    context: &mut RequestContext,
-    version: Version,
-) -> Response<ProxyBody> {
+fn refuse(worker: &WorkerState, cause: Cause, context: &mut RequestContext, version: Version) -> Response<ProxyBody> {
     let code = cause.code();
     worker.metrics.errors.made(code);
     context.cause = Some((code, cause.to_string()));

@@ -1,48 +1,34 @@
 //! Prometheus's text format, version 0.0.4.
 
 use super::Metrics;
-use super::families::{Family, Kind};
+use super::family::{Family, Kind, Sample, Samples};
 use std::fmt::Write as _;
 
 /// The media type of the format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All families with their samples.
-pub(super) fn write(families: &'static [Family], metrics: &Metrics) -> String {
-    let mut samples = Samples { page: String::with_capacity(16 * 1024), family: None };
+pub(super) fn write(families: &[Family], metrics: &Metrics) -> String {
+    let mut page = String::with_capacity(16 * 1024);
     for family in families {
-        // Writing to a string can't fail, here and below.
-        let _ = writeln!(samples.page, "# HELP {} {}", family.name, escaped(family.help, false));
         let kind = match family.kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
         };
-        let _ = writeln!(samples.page, "# TYPE {} {kind}", family.name);
-        samples.family = Some(family);
+        // Writing to a string can't fail, here and below.
+        let _ = writeln!(page, "# HELP {} {}", family.name, escaped(family.help, false));
+        let _ = writeln!(page, "# TYPE {} {kind}", family.name);
+        let mut samples = Samples::default();
         (family.collect)(metrics, &mut samples);
-    }
-    samples.page
-}
-
-/// Takes the samples of one family after another.
-pub(super) struct Samples {
-    page: String,
-    family: Option<&'static Family>,
-}
-
-impl Samples {
-    /// One sample, with a value for each of the family's labels.
-    pub(super) fn add<const N: usize>(&mut self, values: [&str; N], number: u64) {
-        let Some(family) = self.family else { return };
-        debug_assert_eq!(family.labels.len(), N, "{} has other labels", family.name);
-        self.page.push_str(family.name);
-        for (index, (label, value)) in family.labels.iter().zip(values).enumerate() {
-            let before = if index == 0 { '{' } else { ',' };
-            let _ = write!(self.page, "{before}{}=\"{}\"", label.name, escaped(value, true));
+        for Sample { values, number } in samples.0 {
+            let labels = family.labels.iter().zip(values);
+            let labels: Vec<_> =
+                labels.map(|(label, value)| format!("{}=\"{}\"", label.name, escaped(&value, true))).collect();
+            let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+            let _ = writeln!(page, "{}{labels} {number}", family.name);
         }
-        self.page.push_str(if N == 0 { " " } else { "} " });
-        let _ = writeln!(self.page, "{number}");
     }
+    page
 }
 
 /// A help text or, in quotes, a label value.
@@ -54,7 +40,7 @@ fn escaped(text: &str, in_quotes: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::families::Label;
+    use crate::metrics::family::Label;
     use std::num::NonZeroUsize;
     use std::time::SystemTime;
 

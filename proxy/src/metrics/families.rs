@@ -1,37 +1,12 @@
 //! Every metric: its name, what it means, and how its samples are collected.
 
-use super::exposition::Samples;
+use super::family::{Family, Kind, Label, Samples};
 use super::requests::{CLASSES, PROTOCOLS};
 use super::upstreams::{Failure, UpstreamCounters};
 use super::{Metrics, WorkerMetrics};
 use serve::counters::{Protection, Refusal};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
-
-/// One metric with all its samples.
-pub(super) struct Family {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) labels: &'static [Label],
-    pub(super) help: &'static str,
-    pub(super) collect: fn(&Metrics, &mut Samples),
-}
-
-/// How a metric moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Only up, until the process ends.
-    Counter,
-    /// Up and down.
-    Gauge,
-}
-
-/// A label of a metric.
-pub(super) struct Label {
-    pub(super) name: &'static str,
-    /// Its values and what they mean, where that is a list of its own.
-    pub(super) values: Option<fn() -> Vec<(&'static str, &'static str)>>,
-}
 
 const fn label(name: &'static str) -> Label {
     Label { name, values: None }
@@ -47,10 +22,8 @@ const PROTECTION: Label = Label {
     values: Some(|| Protection::ALL.iter().map(|reason| (reason.label(), reason.doc().trim())).collect()),
 };
 
-const FAILURE: Label = Label {
-    name: "reason",
-    values: Some(|| Failure::ALL.iter().map(|(_, label, text)| (*label, *text)).collect()),
-};
+const FAILURE: Label =
+    Label { name: "reason", values: Some(|| Failure::ALL.iter().map(|(_, label, text)| (*label, *text)).collect()) };
 
 const fn counter(
     name: &'static str,
@@ -211,4 +184,46 @@ fn by_upstream<const N: usize>(
         });
     }
     sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZeroUsize;
+
+    #[test]
+    fn every_metric_has_its_own_name_and_a_value_for_each_label() {
+        let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0);
+        let worker = &metrics.workers()[0];
+        worker.errors.made("no_route");
+        let _counters = worker.upstreams.of(["app"].into_iter());
+        for (index, family) in ALL.iter().enumerate() {
+            assert!(ALL[..index].iter().all(|other| other.name != family.name), "{} twice", family.name);
+            assert_eq!(family.kind == Kind::Counter, family.name.ends_with("_total"), "{}", family.name);
+            let mut samples = Samples::default();
+            (family.collect)(&metrics, &mut samples);
+            assert!(!samples.0.is_empty(), "{} has no sample", family.name);
+            for sample in &samples.0 {
+                assert_eq!(sample.values.len(), family.labels.len(), "{}", family.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_counts_of_workers_are_added_up() {
+        let metrics = Metrics::new(NonZeroUsize::MIN.saturating_add(1), SystemTime::UNIX_EPOCH, || 0);
+        for (worker, count) in metrics.workers().iter().zip([2, 3]) {
+            worker.connections.received_bytes.add(count);
+            worker.upstreams.of(["app"].into_iter())[0].connects.add(count);
+            (0..count).for_each(|_| worker.errors.made("no_route"));
+        }
+        let page = metrics.exposition();
+        for sample in [
+            "portcullis_received_bytes_total 5",
+            "portcullis_upstream_connections_total{upstream=\"app\"} 5",
+            "portcullis_http_errors_total{code=\"no_route\"} 5",
+        ] {
+            assert!(page.lines().any(|line| line == sample), "{sample}\n{page}");
+        }
+    }
 }

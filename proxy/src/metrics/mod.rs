@@ -8,6 +8,7 @@
 
 mod exposition;
 mod families;
+mod family;
 mod reference;
 mod requests;
 mod upstreams;

@@ -1,6 +1,7 @@
 //! `docs/metrics.md`, made from the list of metrics.
 
-use super::families::{ALL, Kind};
+use super::families::ALL;
+use super::family::Kind;
 use std::fmt::Write as _;
 
 const HEAD: &str = "\

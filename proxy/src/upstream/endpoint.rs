@@ -92,12 +92,7 @@ impl Endpoint {
         Ok(connected)
     }
 
-    async fn connect_first(
-        &self,
-        addresses: &[SocketAddr],
-        limit: Duration,
-        prelude: &[u8],
-    ) -> io::Result<Connection> {
+    async fn connect_first(&self, addresses: &[SocketAddr], limit: Duration, prelude: &[u8]) -> io::Result<Connection> {
         let share = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for &address in addresses {

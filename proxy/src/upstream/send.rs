@@ -146,37 +146,6 @@ impl Upstream {
         prelude: &[u8],
         attempt: &mut Attempt,
     ) -> Result<Sent, UpstreamError> {
-        let sent = self.try_send(head, body, limits, prelude, attempt).await;
-        // A connect that failed has been counted where it did, because another endpoint may have done better.
-        if let Err(error @ (UpstreamError::ResponseTimeout | UpstreamError::Reset(_) | UpstreamError::Malformed(_))) =
-            &sent
-        {
-            self.failed(error);
-        }
-        sent
-    }
-
-    fn failed(&self, error: &UpstreamError) {
-        let failure = match error {
-            UpstreamError::Resolve(_) => Failure::Resolve,
-            UpstreamError::Connect(_) => Failure::Connect,
-            UpstreamError::ConnectTimeout => Failure::ConnectTimeout,
-            UpstreamError::ResponseTimeout => Failure::ResponseTimeout,
-            UpstreamError::Reset(_) => Failure::Reset,
-            UpstreamError::Malformed(_) => Failure::Malformed,
-            UpstreamError::Client(_) => return,
-        };
-        self.counters.failed(failure);
-    }
-
-    async fn try_send(
-        &self,
-        head: request::Parts,
-        body: Body,
-        limits: SendLimits,
-        prelude: &[u8],
-        attempt: &mut Attempt,
-    ) -> Result<Sent, UpstreamError> {
         let started = Instant::now();
         let (upload, progress) = Upload::new(body, limits.body_bytes_max);
         let bodiless = progress.ended.get();
@@ -196,7 +165,8 @@ impl Upstream {
                 seen: Cell::new(0),
                 phase: Cell::new(None),
             };
-            match connection.send(request, |cx| watch.poll(cx)).await? {
+            let outcome = connection.send(request, |cx| watch.poll(cx)).await;
+            match outcome.inspect_err(|error| self.failed(error))? {
                 Ok(response) => {
                     attempt.first_byte = Some(started.elapsed());
                     return Ok(self.sent(response, connection, counted, progress).await);
@@ -208,7 +178,11 @@ impl Upstream {
                     request = match (failed.unsent, spare) {
                         (Some(unsent), _) if reused => *unsent,
                         (_, Some(spare)) if !failed.received => spare.map(|()| Upload::new(Body::empty(), 0).0),
-                        (unsent, _) => return Err(lost(NoResponse { unsent, ..failed })),
+                        (unsent, _) => {
+                            let error = lost(NoResponse { unsent, ..failed });
+                            self.failed(&error);
+                            return Err(error);
+                        }
                     };
                     self.counters.failed(Failure::Reset);
                     // Other idle connections to a restarted application are as dead as this one.
@@ -216,6 +190,20 @@ impl Upstream {
                 }
             }
         }
+    }
+
+    /// Counts a failed attempt by its cause.
+    fn failed(&self, error: &UpstreamError) {
+        let failure = match error {
+            UpstreamError::Resolve(_) => Failure::Resolve,
+            UpstreamError::Connect(_) => Failure::Connect,
+            UpstreamError::ConnectTimeout => Failure::ConnectTimeout,
+            UpstreamError::ResponseTimeout => Failure::ResponseTimeout,
+            UpstreamError::Reset(_) => Failure::Reset,
+            UpstreamError::Malformed(_) => Failure::Malformed,
+            UpstreamError::Client(_) => return,
+        };
+        self.counters.failed(failure);
     }
 
     /// A connection to the best endpoint that can be reached; each is tried at most once.

@@ -128,10 +128,7 @@ mod tests {
         let write = |client: &str, server: &str| {
             String::from_utf8(prelude(Version::V1, client.parse().ok(), server.parse().ok())).expect("text")
         };
-        assert_eq!(
-            write("192.168.0.1:56324", "192.168.0.11:443"),
-            "PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n"
-        );
+        assert_eq!(write("192.168.0.1:56324", "192.168.0.11:443"), "PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n");
         assert_eq!(write("[2001:db8::1]:1", "[::1]:443"), "PROXY TCP6 2001:db8::1 ::1 1 443\r\n");
         assert_eq!(write("", "[::1]:443"), "PROXY UNKNOWN\r\n");
     }

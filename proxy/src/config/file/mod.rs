@@ -70,7 +70,7 @@ table! {
 }
 
 table! {
-    /// The operator's listener: `/livez` and `/readyz`. Changes need a restart.
+    /// The operator's listener: `/livez`, `/readyz` and `/metrics`. Changes need a restart.
     Admin as "admin" => {
         /// Whether there is one.
         default(true) enabled: bool,
