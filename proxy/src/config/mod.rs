@@ -33,8 +33,9 @@ pub use reference::{reference, schema};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
 pub use serve::listener::Address;
+pub use serve::proxy_protocol::{Mode as ProxyMode, Senders, Version as ProxyVersion};
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +68,8 @@ pub struct Server {
     pub threads: NonZeroUsize,
     /// Connections accepted at once over all listeners; further ones wait in the kernel's queue. Default 10,000.
     pub connections_max: usize,
+    /// Connections of one client at once over all listeners; `None`: no limit. Default 512.
+    pub connections_per_client_max: Option<NonZeroU32>,
     /// How long a stop waits for work in flight. Default 30 s.
     pub drain_timeout: Duration,
     /// Where the proxy keeps what it makes itself (development certificates). Default `./var/portcullis`.
@@ -81,7 +84,7 @@ pub struct Server {
     pub identity_headers: Vec<HeaderName>,
 }
 
-/// `[admin]`: `/livez` and `/readyz`. Default `127.0.0.1:9901`.
+/// `[admin]`: `/livez`, `/readyz` and `/metrics`. Default `127.0.0.1:9901`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Admin {
     /// Where it listens.
@@ -124,6 +127,8 @@ pub struct Listener {
     pub tls: bool,
     /// Every request is answered with 308 to `https://` on this port.
     pub redirect_to_https: Option<u16>,
+    /// Who says by the PROXY protocol who the client is. Default: nobody.
+    pub proxy_protocol: Option<Senders>,
     /// Limits of the protocol.
     pub limits: ListenerLimits,
 }
@@ -147,6 +152,8 @@ pub struct ListenerLimits {
     pub send_timeout: Duration,
     /// HTTP/2 streams at once on one connection. Default 128.
     pub streams_max: u32,
+    /// Requests on one HTTP/1.1 connection. Default 10,000.
+    pub requests_per_connection_max: u32,
 }
 
 /// `[site.NAME]`: what one or several host names share.
@@ -205,6 +212,8 @@ pub struct Upstream {
     pub idle_max: usize,
     /// How long a resolved name is used before it is asked again. Default 5 s.
     pub resolve_every: Duration,
+    /// Says who the client is, first thing on each connection. Default: it does not.
+    pub proxy_protocol: Option<ProxyVersion>,
 }
 
 /// One member of an upstream.

@@ -3,17 +3,18 @@
 //! What is printed is itself a configuration: put the secrets back and it means the same. Each type is taken apart
 //! without `..`, so that a new part does not compile until it is printed.
 
-use super::file::FormatName;
+use super::file::{FormatName, ProxyProtocol};
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
     Action, Admin, Buffer, ClaimRule, ClaimTest, Config, EndpointAddress, Files, Forward, Issuer, KeyFile, Keys,
-    Listener, ListenerLimits, Log, LogFormat, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Server,
-    Site, Tls, TokenSource, Upstream,
+    Listener, ListenerLimits, Log, LogFormat, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy,
+    Senders, Server, Site, Tls, TokenSource, Upstream,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use std::fmt::Display;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
@@ -123,6 +124,7 @@ fn print_server(page: &mut Page, server: &Server) {
     let Server {
         threads,
         connections_max,
+        connections_per_client_max,
         drain_timeout,
         state,
         buffer_memory_bytes_max,
@@ -133,6 +135,7 @@ fn print_server(page: &mut Page, server: &Server) {
     page.table("[server]");
     page.key("threads", threads);
     page.key("connections_max", connections_max);
+    page.key("connections_per_client_max", connections_per_client_max.map_or(0, NonZeroU32::get));
     page.key("drain_timeout", time(drain_timeout));
     page.key("state", path(state));
     page.key("buffer_memory_max", text(size(*buffer_memory_bytes_max)));
@@ -142,7 +145,7 @@ fn print_server(page: &mut Page, server: &Server) {
 }
 
 fn print_listener(page: &mut Page, listener: &Listener) {
-    let Listener { name, address, tls, redirect_to_https, limits } = listener;
+    let Listener { name, address, tls, redirect_to_https, proxy_protocol, limits } = listener;
     let ListenerLimits {
         header_bytes_max,
         header_count_max,
@@ -152,6 +155,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
         idle_timeout,
         send_timeout,
         streams_max,
+        requests_per_connection_max,
     } = limits;
     page.table(format_args!("[listener.{}]", toml_key(name)));
     page.key("address", text(address));
@@ -167,6 +171,16 @@ fn print_listener(page: &mut Page, listener: &Listener) {
     page.key("idle_timeout", time(idle_timeout));
     page.key("send_timeout", time(send_timeout));
     page.key("streams_max", streams_max);
+    page.key("requests_per_connection_max", requests_per_connection_max);
+    let spelled = match proxy_protocol.as_ref().map(|senders| senders.mode) {
+        None => ProxyProtocol::Off,
+        Some(ProxyMode::Required) => ProxyProtocol::Required,
+        Some(ProxyMode::Mixed) => ProxyProtocol::Mixed,
+    };
+    page.key("proxy_protocol", text(spelled.spelled()));
+    if let Some(Senders { from, mode: _ }) = proxy_protocol.as_ref().filter(|senders| !senders.from.is_empty()) {
+        page.key("proxy_protocol_from", texts(from));
+    }
 }
 
 fn print_site(page: &mut Page, site: &Site) {
@@ -183,8 +197,17 @@ fn print_site(page: &mut Page, site: &Site) {
 }
 
 fn print_upstream(page: &mut Page, upstream: &Upstream) {
-    let Upstream { name, endpoints, balance, assertion_key, connect_timeout, idle_timeout, idle_max, resolve_every } =
-        upstream;
+    let Upstream {
+        name,
+        endpoints,
+        balance,
+        assertion_key,
+        connect_timeout,
+        idle_timeout,
+        idle_max,
+        resolve_every,
+        proxy_protocol,
+    } = upstream;
     page.table(format_args!("[upstream.{}]", toml_key(name)));
     page.key("endpoints", list(endpoints, |one| text(endpoint(one))));
     page.key("balance", text(balance.spelled()));
@@ -192,9 +215,15 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
         page.key("assertion_key", inline([("file", path(file)), ("create", create.to_string())]));
     }
     page.key("connect_timeout", time(connect_timeout));
-    page.key("idle_timeout", time(idle_timeout));
-    page.key("idle_max", idle_max);
+    // An upstream that is told who the client is keeps no connections.
+    if proxy_protocol.is_none() {
+        page.key("idle_timeout", time(idle_timeout));
+        page.key("idle_max", idle_max);
+    }
     page.key("resolve_every", time(resolve_every));
+    if let Some(version) = proxy_protocol {
+        page.key("proxy_protocol", text(version.spelled()));
+    }
 }
 
 fn print_issuer(page: &mut Page, issuer: &Issuer) {

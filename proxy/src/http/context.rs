@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use serve::connection::ConnectionInfo;
 use serve::contract::forwarded::{self, Origin};
 use serve::contract::request_id::{RequestId, X_REQUEST_ID};
-use serve::listener::Address;
-use std::net::IpAddr;
+use serve::listener::{Address, Peer};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -51,6 +51,24 @@ impl RequestContext {
             attempt: Attempt::default(),
             subject: None,
             cause: None,
+        }
+    }
+
+    /// The client's end of the connection. Its port is 0 when a trusted hop told of the client, which tells no port.
+    pub(super) fn client_end(&self) -> Option<SocketAddr> {
+        let client = self.origin.client?;
+        let port = match self.info.peer {
+            Peer::Tcp(peer) if peer.ip() == client => peer.port(),
+            _ => 0,
+        };
+        Some(SocketAddr::new(client, port))
+    }
+
+    /// What the client connected to.
+    pub(super) fn server_end(&self) -> Option<SocketAddr> {
+        match *self.info.local {
+            Address::Tcp(address) => Some(address),
+            Address::Unix(_) => None,
         }
     }
 }

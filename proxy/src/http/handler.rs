@@ -17,6 +17,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri
 use http_body::Body as _;
 use serve::Body;
 use serve::contract::identity::{self, X_AUTH_ASSERTION};
+use serve::proxy_protocol;
 use serve::timer::{self, Deadline};
 use std::pin::pin;
 use std::rc::Rc;
@@ -204,8 +205,11 @@ async fn forward(
         // Rare, and large beside the rest of a request's future.
         content = Box::pin(local.snapshot.spool.hold(content, hold, limits)).await.map_err(Cause::Body)?;
     }
+    let told = upstream.proxy_protocol();
+    let prelude = told.map(|version| proxy_protocol::prelude(version, context.client_end(), context.server_end()));
+    let prelude = prelude.as_deref().unwrap_or_default();
     let sent = upstream
-        .send(head, content, *limits, &mut context.attempt)
+        .send(head, content, *limits, prelude, &mut context.attempt)
         .await
         .map_err(|error| Cause::Upstream { name: upstream.name().to_string(), error })?;
     let mut response = sent.response.map(ProxyBody::from);

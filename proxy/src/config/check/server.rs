@@ -5,7 +5,7 @@ use crate::config::node::{Kind, Node};
 use crate::config::read::{At, Context, Written};
 use crate::config::source::Span;
 use crate::config::{Admin, Log, LogFormat, Server};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
         written: keys,
         threads,
         connections_max,
+        connections_per_client_max,
         drain_timeout,
         state,
         buffer_memory_max,
@@ -41,6 +42,7 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
     Some(Server {
         threads,
         connections_max: connections_max?.value.0 as usize,
+        connections_per_client_max: NonZeroU32::new(connections_per_client_max?.value.0),
         drain_timeout: drain_timeout?.value.0,
         state: state.map_or_else(|| PathBuf::from(STATE), |path| path.value.0),
         buffer_memory_bytes_max: buffer_memory_max?.value.0,

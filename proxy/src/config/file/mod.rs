@@ -53,6 +53,10 @@ table! {
         optional threads: Number<1, 1024>,
         /// Connections accepted at once over all listeners; further ones wait in the kernel's queue.
         default(10_000) connections_max: Number<1, 10_000_000>,
+        /// Connections of one client at once over all listeners and workers; further ones are closed when they are
+        /// accepted. An IPv6 client is its network of 64 bits. Peers in `trusted_proxies` carry many clients and are not
+        /// counted. 0: no limit.
+        default(512) connections_per_client_max: Number<0, 10_000_000>,
         /// How long a stop waits for work in flight before it is cut.
         default("30s") drain_timeout: Time<0, 86_400_000>,
         /// Where the proxy keeps what it makes itself: development certificates. Left out: `./var/portcullis` below
@@ -70,7 +74,7 @@ table! {
 }
 
 table! {
-    /// The operator's listener: `/livez` and `/readyz`. Changes need a restart.
+    /// The operator's listener: `/livez`, `/readyz` and `/metrics`. Changes need a restart.
     Admin as "admin" => {
         /// Whether there is one.
         default(true) enabled: bool,
@@ -128,6 +132,20 @@ impl From<&LogFormat> for FormatName {
     }
 }
 
+/// Whether a listener's connections begin with a header of the PROXY protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum ProxyProtocol {
+    Off,
+    Required,
+    Mixed,
+}
+
+words!(ProxyProtocol, "use of the PROXY protocol", {
+    "off" => ProxyProtocol::Off,
+    "required" => ProxyProtocol::Required,
+    "mixed" => ProxyProtocol::Mixed,
+});
+
 table! {
     /// A bound address with its protocol settings. Changes need a restart.
     Listener as "listener" => {
@@ -144,7 +162,7 @@ table! {
         default(100) header_count_max: Number<1, 1000>,
         /// Bytes of the request target: longer ones are 414.
         default("8KiB") uri_bytes_max: Size<64, 1_048_576>,
-        /// From accept to the end of the TLS handshake.
+        /// From accept to the end of the TLS handshake, with the header of the PROXY protocol.
         default("10s") handshake_timeout: Timeout,
         /// From the first byte of a request to the end of its head: then 408.
         default("10s") header_timeout: Timeout,
@@ -154,6 +172,17 @@ table! {
         default("30s") send_timeout: Timeout,
         /// HTTP/2 streams at once on one connection.
         default(128) streams_max: Number<1, 10_000>,
+        /// Requests on one HTTP/1.1 connection; with the answer to the last one it is closed.
+        default(10_000) requests_per_connection_max: Number<1, 4_294_967_295>,
+        /// Whether connections begin with a header of the PROXY protocol (version 1 or 2), in which a load balancer says
+        /// who the client is. `off`: never. `required`: always, and only from peers in `proxy_protocol_from`; others are
+        /// closed. `mixed`: always from these peers, and never from others, who are clients themselves. Nothing is
+        /// guessed from the bytes. On a Unix socket every peer is such a peer.
+        default("off") proxy_protocol: ProxyProtocol,
+        /// The load balancers that speak the PROXY protocol. Being one does not make a peer a trusted proxy: it passes
+        /// on what clients write, `X-Forwarded-For` included, so that field is believed only when the client that the
+        /// header names is in `trusted_proxies`.
+        default([]) proxy_protocol_from: List<IpNet>,
     }
 }
 
