@@ -225,20 +225,24 @@ async fn a_unix_socket_can_be_told_too() {
 
 #[tokio::test]
 async fn an_upstream_is_told_first_and_each_of_its_connections_serves_one_client() {
-    for (name, version) in [("v1", Version::V1), ("v2", Version::V2)] {
+    // A listener on all addresses tells the one that the client has reached.
+    for (name, version, listen) in
+        [("v1", Version::V1, "127.0.0.1:0"), ("v2", Version::V2, "0.0.0.0:0"), ("v1", Version::V1, "[::]:0")]
+    {
         let upstream = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = upstream.local_addr().expect("an address").to_string();
         let endpoints = format!("endpoints = [\"{endpoint}\"]");
         let config = forwarding_to(&endpoint).replace(&endpoints, &format!("{endpoints}\nproxy_protocol = \"{name}\""));
-        let edge = Edge::start(&config).await;
-        let socket = TcpStream::connect(edge.address("http")).await.expect("connected");
+        let listener = config.replace("address = \"127.0.0.1:0\"", &format!("address = \"{listen}\""));
+        let edge = Edge::start(&listener).await;
+        let socket = TcpStream::connect(("127.0.0.1", edge.address("http").port())).await.expect("connected");
         let wanted = prelude(version, socket.local_addr().ok(), socket.peer_addr().ok());
         let mut client = Raw::over(Box::new(socket));
         for request in ["/first", "/second"] {
             client.send(format!("GET {request} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
             let (accepted, _) = upstream.accept().await.expect("a connection");
             let mut application = Raw::over(Box::new(accepted));
-            assert_eq!(application.read_exactly(wanted.len()).await, wanted, "{name}");
+            assert_eq!(application.read_exactly(wanted.len()).await, wanted, "{name} {listen}");
             assert_eq!(application.read_head().await.target(), request);
             application.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
             let head = client.read_head().await;

@@ -1,7 +1,7 @@
 //! The PROXY protocol, versions 1 and 2: a load balancer that passes bytes on says first whose bytes they are.
 //!
 //! HAProxy's proxy-protocol.txt is the standard. Whether a connection begins with a header is never guessed from its
-//! bytes (section 5 there): it is decided by who connects, which is [`Senders`]. Everything here but [`read`] is a pure
+//! bytes (section 5 there): it is decided by who connects, which is [`Senders`]. Everything here but `read.rs` is a pure
 //! function of bytes.
 
 mod checksum;
