@@ -68,7 +68,7 @@ impl Reloader {
     }
 }
 
-/// The static half: what is bound or started once. Trusted proxies and stripped fields of `[server]` do reload.
+/// The static half: what is bound or started once. Trusted proxies, stripped fields and traces of `[server]` do reload.
 fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
     let server = (old.server.threads, old.server.connections_max, old.server.drain_timeout, &old.server.state)
         != (new.server.threads, new.server.connections_max, new.server.drain_timeout, &new.server.state);

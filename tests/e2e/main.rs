@@ -23,6 +23,7 @@ mod process;
 mod redirect;
 mod regressions;
 mod reload;
+mod rules;
 mod site;
 mod site_in_browser;
 mod streams;

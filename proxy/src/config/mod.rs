@@ -19,6 +19,7 @@ mod read;
 mod reference;
 mod secret;
 mod source;
+mod template;
 mod units;
 mod whole;
 
@@ -27,6 +28,7 @@ pub use pattern::BadPattern;
 pub use print::print;
 pub use problem::Problems;
 pub use reference::{reference, schema};
+pub use template::{Piece, Template, Variable};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
@@ -72,6 +74,8 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Further field names that are stripped from every request, beside `X-Auth-*`. Default: none.
     pub identity_headers: Vec<HeaderName>,
+    /// Whether forwarded requests carry a W3C trace context. Default true.
+    pub trace: bool,
 }
 
 /// `[admin]`: `/livez` and `/readyz`. Default `127.0.0.1:9901`.
@@ -139,7 +143,7 @@ pub struct ListenerLimits {
 }
 
 /// `[site.NAME]`: what one or several host names share.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Site {
     /// Its name in the configuration.
     pub name: String,
@@ -147,6 +151,21 @@ pub struct Site {
     pub hosts: Vec<String>,
     /// The certificate; `None` for a site that is served in the clear only.
     pub tls: Option<Tls>,
+    /// What happens to fields of forwarded requests; rules of the route come after them.
+    pub request_headers: Vec<(HeaderName, HeaderRule)>,
+    /// What happens to fields of responses; rules of the route come after them.
+    pub response_headers: Vec<(HeaderName, HeaderRule)>,
+}
+
+/// What happens to the header fields of one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderRule {
+    /// They are replaced by one with this value.
+    Set(Template),
+    /// One more with this value.
+    Add(Template),
+    /// They are removed.
+    Remove,
 }
 
 /// Where a site's certificate comes from.
@@ -385,8 +404,10 @@ pub struct RoutePolicy {
     pub response_timeout: Duration,
     /// From the head of the request to the end of the response. `None`, the default: unlimited, progress is what counts.
     pub total_timeout: Option<Duration>,
-    /// Fields set on every response of this route.
-    pub response_headers: Vec<(HeaderName, HeaderValue)>,
+    /// What happens to fields of a forwarded request. At most one rule a name.
+    pub request_headers: Vec<(HeaderName, HeaderRule)>,
+    /// What happens to fields of every response. At most one rule a name.
+    pub response_headers: Vec<(HeaderName, HeaderRule)>,
 }
 
 /// Who may use a route.
@@ -491,13 +512,59 @@ pub struct Forward {
     /// Where an `X-Accel-Redirect` answer of this upstream is looked up; `None`: the field is dropped and the answer
     /// passed on as it is.
     pub internal_root: Option<PathBuf>,
+    /// How the path changes on its way.
+    pub path: PathRule,
+    /// The `Host` of the forwarded request. Default preserve.
+    pub host: HostPolicy,
+}
+
+/// How the path changes on its way to the upstream. With neither it goes on byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PathRule {
+    /// Cut off; a literal prefix of the route's match.
+    pub strip_prefix: Option<PathPrefix>,
+    /// Put before what is left.
+    pub add_prefix: Option<PathPrefix>,
+}
+
+/// A path of literal segments, at least one and none empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathPrefix {
+    /// As written.
+    pub text: String,
+    /// Percent-decoded.
+    pub segments: Vec<String>,
+}
+
+/// The `Host` of a forwarded request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostPolicy {
+    /// As the client wrote it.
+    Preserve,
+    /// The chosen endpoint's own name and port.
+    Upstream,
+    /// Always this one.
+    Fixed(HeaderValue),
+}
+
+impl HostPolicy {
+    /// A name or an address literal, with or without a port; `None` for anything else (RFC 9110 section 7.2).
+    fn fixed(text: &str) -> Option<Self> {
+        let authority: http::uri::Authority = text.parse().ok()?;
+        let port = authority.as_str().strip_prefix(authority.host())?;
+        let sound_port = port.is_empty() || port.strip_prefix(':')?.parse::<u16>().is_ok_and(|port| port > 0);
+        let literal = |host: &str| host.strip_prefix('[')?.strip_suffix(']')?.parse::<std::net::Ipv6Addr>().ok();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        let sound = authority.host().chars().all(plain) || literal(authority.host()).is_some();
+        (sound && sound_port).then(|| HeaderValue::try_from(text).ok().map(Self::Fixed)).flatten()
+    }
 }
 
 /// `redirect = { to = "https://{host}{path}{query}", status = 308 }`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
     /// The target, with `{host}`, `{path}` and `{query}` filled in (`{query}` includes its `?`).
-    pub to: String,
+    pub to: Template,
     /// 301, 302, 303, 307 or 308. Default 308.
     pub status: StatusCode,
 }

@@ -117,6 +117,7 @@ impl Line {
             time: std::str::from_utf8(&time).unwrap_or_default(),
             kind: "request",
             request_id: context.request_id.as_str(),
+            trace_id: context.trace.as_ref().map(|trace| trace.trace_id()),
             client: context.origin.client.map(|client| client.to_string()),
             method: self.method.as_str(),
             host: self.host(),
@@ -165,6 +166,8 @@ struct JsonLine<'a> {
     time: &'a str,
     kind: &'a str,
     request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<&'a str>,
     client: Option<String>,
     method: &'a str,
     host: Option<&'a str>,

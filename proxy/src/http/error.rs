@@ -8,6 +8,7 @@ use crate::auth::Refusal;
 use crate::config::ErrorShape;
 use crate::files::{self, FileError};
 use crate::route::Ambiguous;
+use crate::rules::Unfitting;
 use crate::upstream::UpstreamError;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -29,6 +30,8 @@ pub(super) enum Cause {
     HeadTooLarge(usize),
     #[error("{0}")]
     Path(Ambiguous),
+    #[error("{0}")]
+    PathRule(Unfitting),
     #[error("no route leads there")]
     NoRoute,
     #[error("CONNECT is for forward proxies")]
@@ -68,7 +71,7 @@ impl Cause {
             Self::UnknownHost => told(StatusCode::NOT_FOUND, "unknown_host"),
             Self::TargetTooLong(_) => told(StatusCode::URI_TOO_LONG, "uri_too_long"),
             Self::HeadTooLarge(_) => told(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large"),
-            Self::Path(_) => told(StatusCode::BAD_REQUEST, "bad_path"),
+            Self::Path(_) | Self::PathRule(_) => told(StatusCode::BAD_REQUEST, "bad_path"),
             Self::NoRoute => plain(StatusCode::NOT_FOUND, "no_route"),
             Self::Connect => told(StatusCode::METHOD_NOT_ALLOWED, "connect_unsupported"),
             Self::Refused(refusal) => plain(refusal.status(), refusal.code()),

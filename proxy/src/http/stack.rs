@@ -74,7 +74,7 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     let local = worker.local();
     let (head, mut body) = request.into_parts();
     let expects_continue = head.headers.contains_key(header::EXPECT);
-    let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server.trusted_proxies);
+    let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server);
     let noted = worker.access.as_ref().map(|_| Head::of(&head));
     let (version, is_head) = (head.version, head.method == Method::HEAD);
     let mut tunnel = None;
@@ -92,6 +92,7 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
         }
     };
 
+    handler::finish(&local.snapshot, &context, response.headers_mut());
     response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
     // With 100-continue the client waits for leave to send, and has just been told otherwise.
     if version < Version::HTTP_2 && !body.is_end_stream() && !expects_continue {

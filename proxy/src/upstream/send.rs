@@ -8,6 +8,7 @@ use super::balance;
 use super::body::{Lease, UpstreamBody};
 use super::connection::{Connection, NoResponse};
 use super::endpoint::{Counted, Endpoint};
+use super::host::HostField;
 use super::tunnel::Tunnel;
 use super::upload::{Progress, Upload};
 use crate::config;
@@ -124,6 +125,7 @@ impl Upstream {
         &self,
         head: request::Parts,
         body: Body,
+        host: &HostField,
         limits: SendLimits,
         attempt: &mut Attempt,
     ) -> Result<Sent, UpstreamError> {
@@ -135,6 +137,7 @@ impl Upstream {
         loop {
             attempt.attempts += 1;
             let (mut connection, counted) = self.connection(must_be_fresh, attempt).await?;
+            host.write(request.headers_mut(), &counted.endpoint().host);
             let reused = connection.used > 0;
             // Kept only where it may be needed: methods that may be sent twice (RFC 9110 section 9.2.2).
             let spare = (reused && bodiless && request.method().is_idempotent()).then(|| spare(&request));

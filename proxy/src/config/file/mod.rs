@@ -5,6 +5,7 @@ pub(super) mod action;
 pub(super) mod issuer;
 pub(super) mod maps;
 pub(super) mod route;
+pub(super) mod rules;
 pub(super) mod site;
 pub(super) mod upstream;
 pub(super) mod values;
@@ -47,7 +48,7 @@ table! {
 }
 
 table! {
-    /// The process. Changes need a restart.
+    /// The process. Changes need a restart, except of `trusted_proxies`, `identity_headers` and `trace`.
     Server as "server" => {
         /// Worker threads, one runtime each. Left out: the number of cores.
         optional threads: Number<1, 1024>,
@@ -62,6 +63,9 @@ table! {
         default([]) trusted_proxies: List<IpNet>,
         /// Further header fields that are removed from every request, beside `X-Auth-*`.
         default([]) identity_headers: List<HeaderName>,
+        /// Whether forwarded requests carry a W3C trace context: the client's `traceparent` where it is sound, else a
+        /// new one. Its trace id stands in the log. `false`: what the client sends goes on unread.
+        default(true) trace: bool,
     }
 }
 
