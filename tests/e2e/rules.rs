@@ -1,10 +1,13 @@
 //! Rules about fields, paths, hosts and traces, seen from both ends.
 
+use portcullis_tests::certs::Authority;
+use portcullis_tests::client::Client;
 use portcullis_tests::edge::{Edge, forwarding_to};
 use portcullis_tests::exchange::ok;
 use portcullis_tests::guarded::Guarded;
 use portcullis_tests::origin::{Answering, Origin};
 use portcullis_tests::raw::talk;
+use tempfile::TempDir;
 
 /// Two sites before one upstream; `routes` follow.
 async fn two_sites(routes: &str) -> (Answering, Edge) {
@@ -140,6 +143,31 @@ async fn the_subject_is_told_by_rules_and_never_by_a_client() {
         let _ = call.header("X-User", "root").send().await.expect_status(200);
         let head = guarded.origin.last().head;
         assert_eq!(head.all("x-user").collect::<Vec<_>>(), [wanted], "{}", head.raw);
+    }
+}
+
+#[tokio::test]
+async fn rules_tell_how_the_client_came() {
+    let authority = Authority::new();
+    let folder = TempDir::new().expect("a folder");
+    let _ = authority.leaf(folder.path(), &["localhost"]);
+    let config = r#"
+        [listener.https]
+        address = "127.0.0.1:0"
+        [site.main]
+        tls = { certificate = "{folder}/localhost.pem", key = "${file:{folder}/localhost.key}" }
+        response_headers = { X-Came = "{scheme} {tls_version} {host}" }
+        [[route]]
+        match = "/**"
+        auth = "public"
+        respond = {}
+        "#;
+    let edge = Edge::start_in(folder, config).await;
+    let client = Client::https(edge.address("https"), authority.trusted());
+    for client in [client.clone(), client.http2()] {
+        let answer = client.get("/").send().await.expect_status(200);
+        let came = format!("https TLSv1.3 localhost:{}", edge.address("https").port());
+        assert_eq!(answer.header("x-came"), Some(came.as_str()));
     }
 }
 

@@ -17,6 +17,7 @@ mod print;
 mod problem;
 mod read;
 mod reference;
+mod rules;
 mod secret;
 mod source;
 mod template;
@@ -28,6 +29,7 @@ pub use pattern::BadPattern;
 pub use print::print;
 pub use problem::Problems;
 pub use reference::{reference, schema};
+pub use rules::{HeaderRule, HostPolicy, PathPrefix, PathRule};
 pub use template::{Piece, Template, Variable};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -155,17 +157,6 @@ pub struct Site {
     pub request_headers: Vec<(HeaderName, HeaderRule)>,
     /// What happens to fields of responses; rules of the route come after them.
     pub response_headers: Vec<(HeaderName, HeaderRule)>,
-}
-
-/// What happens to the header fields of one name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HeaderRule {
-    /// They are replaced by one with this value.
-    Set(Template),
-    /// One more with this value.
-    Add(Template),
-    /// They are removed.
-    Remove,
 }
 
 /// Where a site's certificate comes from.
@@ -516,48 +507,6 @@ pub struct Forward {
     pub path: PathRule,
     /// The `Host` of the forwarded request. Default preserve.
     pub host: HostPolicy,
-}
-
-/// How the path changes on its way to the upstream. With neither it goes on byte for byte.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PathRule {
-    /// Cut off; a literal prefix of the route's match.
-    pub strip_prefix: Option<PathPrefix>,
-    /// Put before what is left.
-    pub add_prefix: Option<PathPrefix>,
-}
-
-/// A path of literal segments, at least one and none empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PathPrefix {
-    /// As written.
-    pub text: String,
-    /// Percent-decoded.
-    pub segments: Vec<String>,
-}
-
-/// The `Host` of a forwarded request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HostPolicy {
-    /// As the client wrote it.
-    Preserve,
-    /// The chosen endpoint's own name and port.
-    Upstream,
-    /// Always this one.
-    Fixed(HeaderValue),
-}
-
-impl HostPolicy {
-    /// A name or an address literal, with or without a port; `None` for anything else (RFC 9110 section 7.2).
-    fn fixed(text: &str) -> Option<Self> {
-        let authority: http::uri::Authority = text.parse().ok()?;
-        let port = authority.as_str().strip_prefix(authority.host())?;
-        let sound_port = port.is_empty() || port.strip_prefix(':')?.parse::<u16>().is_ok_and(|port| port > 0);
-        let literal = |host: &str| host.strip_prefix('[')?.strip_suffix(']')?.parse::<std::net::Ipv6Addr>().ok();
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        let sound = authority.host().chars().all(plain) || literal(authority.host()).is_some();
-        (sound && sound_port).then(|| HeaderValue::try_from(text).ok().map(Self::Fixed)).flatten()
-    }
 }
 
 /// `redirect = { to = "https://{host}{path}{query}", status = 308 }`.

@@ -1,16 +1,17 @@
 //! The way of a request, step by step. The only file that knows the order.
 
 use super::body::ProxyBody;
-use super::context::{Asked, RequestContext};
+use super::context::RequestContext;
 use super::error::Cause;
 use super::headers;
-use super::target::Target;
+use super::response_rules;
+use super::target::{self, Target};
 use super::upgrade::PendingTunnel;
 use super::worker::{Local, WorkerState};
 use crate::auth::{Permit, RequestFacts};
 use crate::files::{FileError, FileRequest, FileServer, SmallFiles};
 use crate::route::{Found, NormalPath};
-use crate::rules::{Facts, HeaderRules, Layers, PathRule};
+use crate::rules::{Layers, PathRule};
 use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, Snapshot};
 use crate::upstream::SendLimits;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header, request};
@@ -53,14 +54,14 @@ pub(super) async fn handle(
     let snapshot = &*local.snapshot;
     let site = snapshot.sites.find(target.host()).ok_or(Cause::UnknownHost)?;
     context.site_index = Some(site);
-    keep_for_response(snapshot, &head, &target, context);
+    response_rules::keep(snapshot, &head, &target, context);
     let (index, route) = find_route(snapshot, site, &head)?;
     context.route = Some(Arc::clone(&route.name));
     context.route_index = Some(index);
-    keep_for_response(snapshot, &head, &target, context);
+    response_rules::keep(snapshot, &head, &target, context);
 
     // Without `..`: a new policy does not compile until it has its place in the order. The rules about the response
-    // follow when there is one, see `finish`.
+    // come when there is one, an error too: `response_rules::apply`, in the ring.
     let PreparedPolicy { auth, send, total_timeout, request_headers, response_headers: _ } = &route.policy;
     check_length(body, send.body_bytes_max)?;
     let permit = auth
@@ -71,7 +72,7 @@ pub(super) async fn handle(
     identity::strip(&mut head.headers, &snapshot.config.server.identity_headers);
     auth.cleanse(&mut head.headers);
     if auth.query_token_param().is_some() {
-        remove_query_token(&mut head.uri, auth.query_token_param());
+        target::remove_query_token(&mut head.uri, auth.query_token_param());
     }
 
     let rules = Layers { site: &snapshot.site(site).request_headers, route: request_headers };
@@ -85,37 +86,6 @@ pub(super) async fn handle(
             Ok(response)
         }
     }
-}
-
-/// Applies the rules of the site and the route to an answer, whoever made it. An error of the edge keeps its fields.
-pub(super) fn finish(snapshot: &Snapshot, context: &RequestContext, headers: &mut HeaderMap) {
-    let none = HeaderRules::default();
-    let Some(rules) = response_rules(snapshot, context, &none) else { return };
-    let facts = context.asked.as_ref().map_or_else(Facts::default, |asked| {
-        let Asked { method, uri, authority } = &**asked;
-        context.facts(snapshot, method, uri, authority)
-    });
-    if context.cause.is_some() { rules.complete(headers, &facts) } else { rules.apply(headers, &facts) }
-}
-
-/// What is known of the request so far decides; `None` when not even the site is.
-fn response_rules<'a>(snapshot: &'a Snapshot, context: &RequestContext, none: &'a HeaderRules) -> Option<Layers<'a>> {
-    let site = &snapshot.site(context.site_index?).response_headers;
-    let route = context.route_index.and_then(|route| snapshot.routes.get(route));
-    Some(Layers { site, route: route.map_or(none, |route| &route.policy.response_headers) })
-}
-
-/// The head moves on, so what the rules about the response tell of it is kept, where they do. Done once for the site,
-/// whose rules hold without a route too, and once more for the route, which may take a token out of the query.
-fn keep_for_response(snapshot: &Snapshot, head: &request::Parts, target: &Target, context: &mut RequestContext) {
-    let none = HeaderRules::default();
-    if !response_rules(snapshot, context, &none).is_some_and(|rules| rules.use_facts()) {
-        return;
-    }
-    let mut uri = head.uri.clone();
-    let route = context.route_index.and_then(|route| snapshot.routes.get(route));
-    remove_query_token(&mut uri, route.and_then(|route| route.policy.auth.query_token_param()));
-    context.asked = Some(Box::new(Asked { method: head.method.clone(), uri, authority: target.authority.clone() }));
 }
 
 /// What can be said before the route is known.
@@ -231,8 +201,7 @@ async fn forward(
         context.trace().write(&mut head.headers);
     }
     // Rules tell of the request as it came, so they come before the path changes.
-    let facts = context.facts(&local.snapshot, &head.method, &head.uri, &target.authority);
-    rules.apply(&mut head.headers, &facts);
+    rules.apply(&mut head.headers, || context.facts(&local.snapshot, &head.method, &head.uri, &target.authority));
     permit.write_fields(&mut head.headers);
     head.uri = towards(&head.uri, to.path.as_ref())?;
     if let Some(assertions) = &to.assertions {
@@ -317,17 +286,4 @@ fn location(status: StatusCode, to: &str) -> Result<Response<ProxyBody>, Cause> 
     *response.status_mut() = status;
     response.headers_mut().insert(header::LOCATION, value);
     Ok(response)
-}
-
-/// A token in the query must not reach the application's log (RFC 6750 section 5.3).
-fn remove_query_token(uri: &mut Uri, parameter: Option<&str>) {
-    let (Some(parameter), Some(query)) = (parameter, uri.query()) else { return };
-    let kept: Vec<_> = query.split('&').filter(|pair| pair.split('=').next() != Some(parameter)).collect();
-    let path = uri.path();
-    let rebuilt = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
-    if let Ok(target) = rebuilt.parse() {
-        let mut parts = std::mem::take(uri).into_parts();
-        parts.path_and_query = Some(target);
-        *uri = Uri::from_parts(parts).unwrap_or_default();
-    }
 }

@@ -7,7 +7,8 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, request};
-use serve::contract::{forwarded, forwarded_prefix, request_id::X_REQUEST_ID};
+use serve::contract::forwarded_prefix::{self, X_FORWARDED_PREFIX};
+use serve::contract::{forwarded, request_id::X_REQUEST_ID};
 use smallvec::SmallVec;
 
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -88,7 +89,10 @@ pub(super) fn towards_upstream(
     headers.insert(HOST, target.authority.clone());
     let prefix = context.peer_trusted.then(|| forwarded_prefix::read(headers)).flatten();
     forwarded::write(headers, &context.origin, context.peer_ip, Some(&target.authority), context.local_port);
-    forwarded_prefix::write(headers, prefix, stripped);
+    // Where nothing was cut off, `forwarded::write` has removed the client's own.
+    if let Some(prefix) = forwarded_prefix::joined(prefix, stripped) {
+        headers.insert(&X_FORWARDED_PREFIX, prefix);
+    }
     headers.insert(X_REQUEST_ID.clone(), context.request_id.header_value());
     append_via(headers, received);
     head.version = Version::HTTP_11;

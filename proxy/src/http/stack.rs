@@ -5,6 +5,7 @@ use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
 use super::handler::{self, Entrance};
+use super::response_rules;
 use super::worker::WorkerState;
 use crate::config::ListenerLimits;
 use futures_util::FutureExt;
@@ -92,7 +93,7 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
         }
     };
 
-    handler::finish(&local.snapshot, &context, response.headers_mut());
+    response_rules::apply(&local.snapshot, &context, response.headers_mut());
     response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
     // With 100-continue the client waits for leave to send, and has just been told otherwise.
     if version < Version::HTTP_2 && !body.is_end_stream() && !expects_continue {

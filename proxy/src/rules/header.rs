@@ -6,7 +6,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The rules of one table: at most one a name, so their order does not matter.
 #[derive(Debug, Default)]
-pub struct HeaderRules(Box<[Rule]>);
+pub struct HeaderRules {
+    rules: Box<[Rule]>,
+    /// Whether a value is made of the request.
+    use_facts: bool,
+}
 
 #[derive(Debug)]
 struct Rule {
@@ -40,18 +44,13 @@ impl HeaderRules {
             };
             Rule { name: name.clone(), change }
         };
-        Self(rules.iter().map(rule).collect())
-    }
-
-    /// Whether a value is made of the request.
-    #[must_use]
-    pub fn use_facts(&self) -> bool {
+        let rules: Box<[Rule]> = rules.iter().map(rule).collect();
         let filled = |rule: &Rule| matches!(rule.change, Change::Set(Value::Filled(_)) | Change::Add(Value::Filled(_)));
-        self.0.iter().any(filled)
+        Self { use_facts: rules.iter().any(filled), rules }
     }
 
     fn is_about(&self, name: &HeaderName) -> bool {
-        self.0.iter().any(|rule| rule.name == *name)
+        self.rules.iter().any(|rule| rule.name == *name)
     }
 }
 
@@ -68,25 +67,31 @@ impl Layers<'_> {
     /// Whether a value is made of the request.
     #[must_use]
     pub fn use_facts(&self) -> bool {
-        self.site.use_facts() || self.route.use_facts()
+        self.site.use_facts || self.route.use_facts
     }
 
-    /// Changes the fields of a message.
-    pub fn apply(&self, headers: &mut HeaderMap, facts: &Facts<'_>) {
-        self.in_force().for_each(|rule| rule.apply(headers, facts));
+    /// Changes the fields of a message. `facts` are only asked for when a value needs them.
+    pub fn apply<'f>(&self, headers: &mut HeaderMap, facts: impl FnOnce() -> Facts<'f>) {
+        let facts = self.needed(facts);
+        self.in_force().for_each(|rule| rule.apply(headers, &facts));
     }
 
     /// Adds to the fields of a message whose own ones stay: what an error says about itself is true.
-    pub fn complete(&self, headers: &mut HeaderMap, facts: &Facts<'_>) {
+    pub fn complete<'f>(&self, headers: &mut HeaderMap, facts: impl FnOnce() -> Facts<'f>) {
+        let facts = self.needed(facts);
         for rule in self.in_force() {
             if !headers.contains_key(&rule.name) {
-                rule.apply(headers, facts);
+                rule.apply(headers, &facts);
             }
         }
     }
 
+    fn needed<'f>(&self, facts: impl FnOnce() -> Facts<'f>) -> Facts<'f> {
+        if self.use_facts() { facts() } else { Facts::default() }
+    }
+
     fn in_force(&self) -> impl Iterator<Item = &Rule> {
-        self.site.0.iter().filter(|rule| !self.route.is_about(&rule.name)).chain(&self.route.0)
+        self.site.rules.iter().filter(|rule| !self.route.is_about(&rule.name)).chain(&self.route.rules)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::net::SocketAddr;
 
 proptest! {
     #[test]
