@@ -151,6 +151,12 @@ impl Template {
         (!self.secret).then_some(&self.text)
     }
 
+    /// Whether it must not be shown.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.secret
+    }
+
     /// Its parts, in order.
     #[must_use]
     pub fn pieces(&self) -> &[Piece] {

@@ -121,6 +121,11 @@ impl Value {
             [Piece::Text(text)] => HeaderValue::from_str(text).ok(),
             _ => None,
         };
+        let constant = constant.map(|mut value| {
+            // Not in debug output, and not in a compression table (RFC 7541 section 7.1.3).
+            value.set_sensitive(template.is_secret());
+            value
+        });
         constant.map_or_else(|| Self::Filled(template.clone()), Self::Constant)
     }
 

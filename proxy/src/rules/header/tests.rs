@@ -102,6 +102,18 @@ fn constants_need_nothing_of_the_request() {
     assert!(rules("d = { add = \"{site}\" }").use_facts);
 }
 
+#[test]
+fn what_a_reference_brought_is_never_shown() {
+    let text = "[listener.a]\naddress = \"127.0.0.1:0\"\n[site.a]\nrequest_headers = { x-a = \"${env:A}\", x-b = \"shown\" }\n\
+        [[route]]\nmatch = \"/**\"\nauth = \"public\"\nrespond = {}\n";
+    let config = load_str("test.toml", text, &|_| Some("hunter2".to_owned()), Path::new("")).expect("sound rules");
+    let rules = HeaderRules::new(&config.sites[0].request_headers);
+    let debug = format!("{rules:?} {:?}", config.sites[0]);
+    assert!(debug.contains("shown") && !debug.contains("hunter2"), "{debug}");
+    let after = applied(&rules, &HeaderRules::default(), &HeaderMap::new());
+    assert_eq!(after["x-a"], "hunter2");
+}
+
 const NAMES: [&str; 4] = ["x-a", "x-b", "vary", "set-cookie"];
 
 fn written() -> impl Strategy<Value = BTreeMap<usize, String>> {
