@@ -68,7 +68,7 @@ impl Reloader {
     }
 }
 
-/// The static half: what is bound or started once. Trusted proxies and stripped fields of `[server]` do reload.
+/// The static half: what is bound or started once. Trusted proxies, stripped fields and traces of `[server]` do reload.
 fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
     let of_server = |config: &Config| {
         // Without `..`: a new key does not compile until it is on one side or the other.
@@ -82,6 +82,7 @@ fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
             buffer_disk_bytes_max: _,
             trusted_proxies: _,
             identity_headers: _,
+            trace: _,
         } = &config.server;
         (*threads, *connections_max, *connections_per_client_max, *drain_timeout, state.clone())
     };

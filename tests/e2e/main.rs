@@ -27,6 +27,7 @@ mod proxy_protocol;
 mod redirect;
 mod regressions;
 mod reload;
+mod rules;
 mod site;
 mod site_in_browser;
 mod streams;

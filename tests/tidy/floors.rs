@@ -57,6 +57,7 @@ const PROXY: &[Room] = &[
     room(3, &["cache"]),
     room(3, &["files"]),
     room(3, &["spool"]),
+    room(3, &["rules"]),
     room(3, &["upstream"]),
     room(3, &["tls"]),
     room(2, &["config"]),

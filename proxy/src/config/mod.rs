@@ -18,8 +18,10 @@ mod print;
 mod problem;
 mod read;
 mod reference;
+mod rules;
 mod secret;
 mod source;
+mod template;
 mod units;
 mod whole;
 
@@ -29,6 +31,8 @@ pub use pattern::BadPattern;
 pub use print::print;
 pub use problem::Problems;
 pub use reference::{reference, schema};
+pub use rules::{HeaderRule, HostPolicy, PathPrefix, PathRule};
+pub use template::{Piece, Template, Variable};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
@@ -82,6 +86,8 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Further field names that are stripped from every request, beside `X-Auth-*`. Default: none.
     pub identity_headers: Vec<HeaderName>,
+    /// Whether forwarded requests carry a W3C trace context. Default true.
+    pub trace: bool,
 }
 
 /// `[admin]`: `/livez`, `/readyz` and `/metrics`. Default `127.0.0.1:9901`.
@@ -157,7 +163,7 @@ pub struct ListenerLimits {
 }
 
 /// `[site.NAME]`: what one or several host names share.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Site {
     /// Its name in the configuration.
     pub name: String,
@@ -165,6 +171,10 @@ pub struct Site {
     pub hosts: Vec<String>,
     /// The certificate; `None` for a site that is served in the clear only.
     pub tls: Option<Tls>,
+    /// What happens to fields of forwarded requests; rules of the route come after them.
+    pub request_headers: Vec<(HeaderName, HeaderRule)>,
+    /// What happens to fields of responses; rules of the route come after them.
+    pub response_headers: Vec<(HeaderName, HeaderRule)>,
 }
 
 /// Where a site's certificate comes from.
@@ -407,8 +417,10 @@ pub struct RoutePolicy {
     pub response_timeout: Duration,
     /// From the head of the request to the end of the response. `None`, the default: unlimited, progress is what counts.
     pub total_timeout: Option<Duration>,
-    /// Fields set on every response of this route.
-    pub response_headers: Vec<(HeaderName, HeaderValue)>,
+    /// What happens to fields of a forwarded request. At most one rule a name.
+    pub request_headers: Vec<(HeaderName, HeaderRule)>,
+    /// What happens to fields of every response. At most one rule a name.
+    pub response_headers: Vec<(HeaderName, HeaderRule)>,
 }
 
 /// How much of one request body is held; what does not fit streams on.
@@ -522,13 +534,17 @@ pub struct Forward {
     /// Where an `X-Accel-Redirect` answer of this upstream is looked up; `None`: the field is dropped and the answer
     /// passed on as it is.
     pub internal_root: Option<PathBuf>,
+    /// How the path changes on its way.
+    pub path: PathRule,
+    /// The `Host` of the forwarded request. Default preserve.
+    pub host: HostPolicy,
 }
 
 /// `redirect = { to = "https://{host}{path}{query}", status = 308 }`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
     /// The target, with `{host}`, `{path}` and `{query}` filled in (`{query}` includes its `?`).
-    pub to: String,
+    pub to: Template,
     /// 301, 302, 303, 307 or 308. Default 308.
     pub status: StatusCode,
 }

@@ -7,9 +7,9 @@ use super::file::{FormatName, ProxyProtocol};
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, Buffer, ClaimRule, ClaimTest, Config, EndpointAddress, Files, Forward, Issuer, KeyFile, Keys,
-    Listener, ListenerLimits, Log, LogFormat, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy,
-    Senders, Server, Site, Tls, TokenSource, Upstream,
+    Action, Admin, Buffer, ClaimRule, ClaimTest, Config, EndpointAddress, Files, Forward, HeaderRule, HostPolicy,
+    Issuer, KeyFile, Keys, Listener, ListenerLimits, Log, LogFormat, PathRule, ProxyMode, Redirect, Respond, Route,
+    RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls, TokenSource, Upstream,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
@@ -131,6 +131,7 @@ fn print_server(page: &mut Page, server: &Server) {
         buffer_disk_bytes_max,
         trusted_proxies,
         identity_headers,
+        trace,
     } = server;
     page.table("[server]");
     page.key("threads", threads);
@@ -142,6 +143,7 @@ fn print_server(page: &mut Page, server: &Server) {
     page.key("buffer_disk_max", text(size(*buffer_disk_bytes_max)));
     page.key("trusted_proxies", texts(trusted_proxies));
     page.key("identity_headers", texts(identity_headers));
+    page.key("trace", trace);
 }
 
 fn print_listener(page: &mut Page, listener: &Listener) {
@@ -184,7 +186,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
 }
 
 fn print_site(page: &mut Page, site: &Site) {
-    let Site { name, hosts, tls } = site;
+    let Site { name, hosts, tls, request_headers, response_headers } = site;
     page.table(format_args!("[site.{}]", toml_key(name)));
     page.key("hosts", texts(hosts));
     match tls {
@@ -194,6 +196,7 @@ fn print_site(page: &mut Page, site: &Site) {
             page.key("tls", inline([("certificate", path(certificate_file)), ("key", REDACTED.to_owned())]));
         }
     }
+    print_header_rules(page, request_headers, response_headers);
 }
 
 fn print_upstream(page: &mut Page, upstream: &Upstream) {
@@ -296,6 +299,7 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         progress_timeout,
         response_timeout,
         total_timeout,
+        request_headers,
         response_headers,
     } = policy;
     let RouteAuth { mode, issuers, audiences, claims, token_from, forward_token } = auth;
@@ -321,10 +325,27 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
     if let Some(total_timeout) = total_timeout {
         page.key("total_timeout", time(total_timeout));
     }
-    if !response_headers.is_empty() {
-        let set = |(name, value): &(HeaderName, HeaderValue)| (toml_key(name.as_str()), header_value(value));
-        page.key("response_headers", inline(response_headers.iter().map(set)));
+    print_header_rules(page, request_headers, response_headers);
+}
+
+fn print_header_rules(page: &mut Page, requests: &[(HeaderName, HeaderRule)], responses: &[(HeaderName, HeaderRule)]) {
+    for (key, rules) in [("request_headers", requests), ("response_headers", responses)] {
+        if !rules.is_empty() {
+            page.key(key, inline(rules.iter().map(|(name, rule)| (toml_key(name.as_str()), header_rule(rule)))));
+        }
     }
+}
+
+fn header_rule(rule: &HeaderRule) -> String {
+    match rule {
+        HeaderRule::Set(value) => template(value),
+        HeaderRule::Add(value) => inline([("add", template(value))]),
+        HeaderRule::Remove => false.to_string(),
+    }
+}
+
+fn template(template: &Template) -> String {
+    template.shown().map_or_else(|| REDACTED.to_owned(), text)
 }
 
 fn claim(rule: &ClaimRule) -> String {
@@ -357,13 +378,22 @@ fn print_action(page: &mut Page, action: &Action) {
             keys.push(("cached_bytes_max", text(size(*cached_bytes_max))));
             page.key("files", inline(keys));
         }
-        Action::Forward(Forward { upstream, internal_root }) => {
+        Action::Forward(Forward { upstream, internal_root, path: path_rule, host }) => {
+            let PathRule { strip_prefix, add_prefix } = path_rule;
             let mut keys = vec![("upstream", text(upstream))];
             keys.extend(internal_root.as_ref().map(|root| ("internal_root", path(root))));
+            keys.extend(strip_prefix.as_ref().map(|prefix| ("strip_prefix", text(&prefix.text))));
+            keys.extend(add_prefix.as_ref().map(|prefix| ("add_prefix", text(&prefix.text))));
+            let host = match host {
+                HostPolicy::Preserve => text("preserve"),
+                HostPolicy::Upstream => text("upstream"),
+                HostPolicy::Fixed(name) => header_value(name),
+            };
+            keys.push(("host", host));
             page.key("forward", inline(keys));
         }
         Action::Redirect(Redirect { to, status }) => {
-            page.key("redirect", inline([("to", text(to)), ("status", status.as_u16().to_string())]));
+            page.key("redirect", inline([("to", template(to)), ("status", status.as_u16().to_string())]));
         }
         Action::Respond(Respond { status, body, content_type }) => {
             let keys = [

@@ -9,6 +9,7 @@ mod context;
 mod error;
 mod handler;
 mod headers;
+mod response_rules;
 mod stack;
 mod target;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
 use super::handler::{self, Entrance};
+use super::response_rules;
 use super::worker::WorkerState;
 use crate::config::ListenerLimits;
 use futures_util::FutureExt;
@@ -70,7 +71,7 @@ impl Handler for Front {
         let (mut head, ()) = Request::new(()).into_parts();
         head.method = Method::from_bytes(b"-").unwrap_or_default();
         head.uri = Uri::from_static("*");
-        let mut context = RequestContext::begin(&head, &self.info, &local.snapshot.config.server.trusted_proxies);
+        let mut context = RequestContext::begin(&head, &self.info, &local.snapshot.config.server);
         let mut response = refuse(&self.worker, Cause::Malformed(malformed), &mut context, head.version);
         response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
         if let Some(access) = &self.worker.access {
@@ -87,7 +88,7 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     let Front { worker, info, entrance } = &front;
     let local = worker.local();
     let (head, mut body) = request.into_parts();
-    let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server.trusted_proxies);
+    let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server);
     let noted = worker.access.as_ref().map(|_| Head::of(&head));
     let (version, is_head) = (head.version, head.method == Method::HEAD);
     let mut tunnel = None;
@@ -106,6 +107,7 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     };
 
     worker.metrics.requests.answered(version, response.status());
+    response_rules::apply(&local.snapshot, &context, response.headers_mut());
     response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
     if is_head {
         strip_body(&mut response);

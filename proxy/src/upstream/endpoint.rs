@@ -1,8 +1,10 @@
 //! One endpoint as a worker knows it: its address, requests in flight, idle connections.
 
 use super::connection::Connection;
+use super::host;
 use super::resolve::{self, Resolved};
 use crate::config::EndpointAddress;
+use http::HeaderValue;
 use serve::timer;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -18,6 +20,8 @@ pub(super) struct Endpoint {
     address: EndpointAddress,
     /// For logs.
     pub(super) label: Rc<str>,
+    /// Its own name, for `Host`.
+    pub(super) host: HeaderValue,
     resolved: Resolved,
     /// The address that answered last.
     good: Cell<Option<SocketAddr>>,
@@ -35,9 +39,11 @@ struct Idle {
 impl Endpoint {
     pub(super) fn new(address: EndpointAddress) -> Self {
         let label = resolve::display(&address).into();
+        let host = host::of_endpoint(&address);
         Self {
             address,
             label,
+            host,
             resolved: Resolved::default(),
             good: Cell::new(None),
             in_flight: Cell::new(0),

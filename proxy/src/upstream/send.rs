@@ -8,6 +8,7 @@ use super::balance;
 use super::body::{Lease, UpstreamBody};
 use super::connection::{Connection, NoResponse};
 use super::endpoint::{Counted, Endpoint};
+use super::host::HostField;
 use super::tunnel::Tunnel;
 use super::upload::{Progress, Upload};
 use crate::config::{self, ProxyVersion};
@@ -159,6 +160,7 @@ impl Upstream {
         &self,
         head: request::Parts,
         body: Body,
+        host: &HostField,
         limits: SendLimits,
         prelude: &[u8],
         attempt: &mut Attempt,
@@ -172,6 +174,7 @@ impl Upstream {
         let mut must_be_fresh = false;
         loop {
             let (mut connection, counted) = self.connection(must_be_fresh, prelude, attempt).await?;
+            host.write(request.headers_mut(), &counted.endpoint().host);
             let reused = connection.used > 0;
             // Kept only where it may be needed: methods that may be sent twice (RFC 9110 section 9.2.2).
             let spare = (reused && bodiless && request.method().is_idempotent()).then(|| spare(&request));

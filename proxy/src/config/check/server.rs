@@ -31,6 +31,7 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
         buffer_disk_max,
         trusted_proxies,
         identity_headers,
+        trace,
     } = or_defaults(written, context)?.value;
     super::twice(trusted_proxies.as_deref()?, ToString::to_string, context);
     super::twice(identity_headers.as_deref()?, |name| format!("`{name}`"), context);
@@ -49,6 +50,7 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
         buffer_disk_bytes_max: buffer_disk_max?.value.0,
         trusted_proxies: trusted_proxies?.iter().map(|net| net.value).collect(),
         identity_headers: identity_headers?.value.0.into_iter().map(|name| name.value).collect(),
+        trace: trace?.value,
     })
 }
 

@@ -5,6 +5,7 @@ pub(super) mod action;
 pub(super) mod issuer;
 pub(super) mod maps;
 pub(super) mod route;
+pub(super) mod rules;
 pub(super) mod site;
 pub(super) mod upstream;
 pub(super) mod values;
@@ -47,7 +48,7 @@ table! {
 }
 
 table! {
-    /// The process. Changes need a restart.
+    /// The process. Changes need a restart, except of `trusted_proxies`, `identity_headers` and `trace`.
     Server as "server" => {
         /// Worker threads, one runtime each. Left out: the number of cores.
         optional threads: Number<1, 1024>,
@@ -70,6 +71,9 @@ table! {
         default([]) trusted_proxies: List<IpNet>,
         /// Further header fields that are removed from every request, beside `X-Auth-*`.
         default([]) identity_headers: List<HeaderName>,
+        /// Whether forwarded requests carry a W3C trace context: the client's `traceparent` where it is sound, else a
+        /// new one. Its trace id stands in the log. `false`: what the client sends goes on unread.
+        default(true) trace: bool,
     }
 }
 
@@ -96,7 +100,7 @@ table! {
         /// `time`, `time_local`, `client`, `peer`, `method`, `host`, `path`, `query`, `target`, `protocol`,
         /// `tls_version`, `status`, `bytes_sent`, `bytes_received`, `duration_ms`, `connect_ms`, `first_byte_ms`,
         /// `upstream_ms`, `route`, `site`, `upstream`, `endpoint`, `attempts`, `subject`, `agent`, `referer`, `code`,
-        /// `reason`, `broke_off`, `request_id`.
+        /// `reason`, `broke_off`, `request_id`, `trace_id`.
         optional template: LineTemplate,
         /// A level, or levels per module: `info`, `info,portcullis=debug`.
         default("info") level: LogLevel,
