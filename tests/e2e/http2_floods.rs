@@ -31,8 +31,8 @@ access = false
 address = "127.0.0.1:0"
 tls = true
 send_timeout = "1s"
-header_timeout = "2s"
-idle_timeout = "5s"
+header_timeout = "1h"
+idle_timeout = "1h"
 
 [site.any]
 tls = "self-signed"

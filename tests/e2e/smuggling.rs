@@ -76,7 +76,8 @@ async fn are_refused(table: Vec<Row>, unseen: bool) {
             let (seen, _) = exchange.into_raw().read_to_end(PROMPTLY).await;
             let whole = seen.ends_with(b"0\r\n\r\n") || String::from_utf8_lossy(&seen).contains("smuggled");
             if unseen || whole || head.contains("smuggled") {
-                wrong.push(format!("{name}: the upstream saw {head:?} {:?}", String::from_utf8_lossy(&seen)));
+                let seen: String = format!("{head:?} {:?}", String::from_utf8_lossy(&seen)).chars().take(200).collect();
+                wrong.push(format!("{name}: the upstream saw {seen}"));
             }
         }
     }

@@ -11,6 +11,9 @@ use crate::raw::Raw;
 /// What every client says first (RFC 9113 section 3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// The setting of RFC 9113 section 6.5.2.
+const HEADER_TABLE_SIZE: u16 = 1;
+
 /// A connection whose frames are written and read one by one.
 pub struct Http2(Raw);
 
@@ -55,7 +58,9 @@ impl Http2 {
     /// As [`Http2::open`].
     pub async fn open_with(client: &Client, settings: &[(u16, u32)]) -> Self {
         let mut connection = Self::bare(client).await;
-        connection.send_bytes([PREFACE, &Frame::settings(settings).bytes()].concat()).await;
+        // No table for the server's fields: `hpack::status` has none either.
+        let settings = [&[(HEADER_TABLE_SIZE, 0)], settings].concat();
+        connection.send_bytes([PREFACE, &Frame::settings(&settings).bytes()].concat()).await;
         loop {
             let frame = connection.next().await.expect("a server that speaks HTTP/2");
             if frame.is(SETTINGS, ACK) {

@@ -167,12 +167,6 @@ async fn a_bad_preface_ends_the_connection() {
             "a wrong ending",
             [b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n".as_slice(), &settings, &get(1, "/wrong").bytes()].concat(),
         ),
-        ("no settings behind it", [PREFACE, &Frame::ping(b"too soon").bytes(), &get(1, "/wrong").bytes()].concat()),
-        ("a request behind it", [PREFACE, &get(1, "/wrong").bytes()].concat()),
-        (
-            "an acknowledgement behind it",
-            [PREFACE, &settings[..4], &[ACK], &settings[5..], &get(1, "/wrong").bytes()].concat(),
-        ),
     ] {
         let mut connection = Http2::bare(&edge.https()).await;
         connection.send_bytes(said).await;

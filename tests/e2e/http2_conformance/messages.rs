@@ -1,7 +1,7 @@
 //! Requests that are malformed (RFC 9113 section 8): a stream error, and nothing of them reaches an upstream, where a
 //! field of theirs could become two.
 
-use super::Expected::{Answer, Stream};
+use super::Expected::{Answer, Refusal, Stream};
 use super::{PROTOCOL_ERROR, Row, WRONG, hold, post, row, start};
 use portcullis_tests::frame::{Frame, bytes};
 use portcullis_tests::hpack;
@@ -34,7 +34,7 @@ async fn pseudo_fields_are_checked() {
         row("8.3.1", "no path", fields(&[METHOD, SCHEME, AUTHORITY]), MALFORMED),
         row("8.3.1", "an empty path", fields(&[METHOD, SCHEME, AUTHORITY, (":path", "")]), MALFORMED),
         row("8.3.1", "a path without a slash", fields(&[METHOD, SCHEME, AUTHORITY, (":path", "wrong")]), MALFORMED),
-        row("8.3.1", "an asterisk of a GET", fields(&[METHOD, SCHEME, AUTHORITY, (":path", "*")]), MALFORMED),
+        row("8.3.1", "an asterisk of a GET", fields(&[METHOD, SCHEME, AUTHORITY, (":path", "*")]), Refusal(1)),
         row("8.3.1", "an empty method", fields(&[(":method", ""), SCHEME, AUTHORITY, PATH]), MALFORMED),
         row("8.3.1", "an empty scheme", fields(&[METHOD, (":scheme", ""), AUTHORITY, PATH]), MALFORMED),
         row("8.3.1", "two methods", with(METHOD), MALFORMED),

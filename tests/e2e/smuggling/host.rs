@@ -78,7 +78,7 @@ async fn a_request_of_http_1_0_without_a_host_has_one_upstream() {
     let origin = Origin::start().await.always(ok("ok"));
     let edge = Edge::start(&forwarding_to(&origin.endpoint())).await;
     let answer = talk(edge.address("http"), "GET / HTTP/1.0\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains(" 200 "), "{answer}");
     let head = origin.last().head;
     assert_eq!(head.all("host").count(), 1, "{}", head.raw);
 }

@@ -48,6 +48,7 @@ const TARGETS: &[(&str, &str, &[Refusal])] = &[
     ("an asterisk of a POST", "POST * HTTP/1.1", TARGET),
     ("an asterisk with a path", "OPTIONS */a HTTP/1.1", TARGET),
     ("a fragment alone", "GET #a HTTP/1.1", TARGET),
+    ("a fragment behind a path", "GET /a#b HTTP/1.1", TARGET),
     ("CONNECT", "CONNECT a:80 HTTP/1.1", CONNECT),
     ("a tunnel in lower case", "connect a:80 HTTP/1.1", TARGET),
 ];

@@ -69,7 +69,9 @@ async fn over_http1() {
             };
             // A reset may take along what has not been read: it comes when the client has seen all before it.
             assert_eq!(client.read_head().await.status(), 200, "{name}, {how}");
-            let _ = client.read_until(seen.as_bytes()).await;
+            if !seen.is_empty() {
+                let _ = client.read_until(seen.as_bytes()).await;
+            }
             end(exchange, by_reset).await;
             let (rest, ended) = client.read_to_end(PROMPTLY).await;
             let rest = String::from_utf8_lossy(&rest);
@@ -129,9 +131,19 @@ async fn inside_a_request() {
         let head = client.read_head().await;
         let body = client.read_body(&head).await.content;
         assert_eq!((head.status(), code(&body).as_str()), (502, "upstream_reset"));
-        // The rest of the body is nobody's: no further request can be told from it.
-        assert_eq!(head.field("connection"), Some("close"), "{}", head.raw);
-        assert_ne!(client.read_to_end(PROMPTLY).await.1, End::Open);
+        // The rest of the body is still a body: either nobody reads it, or the next request is read behind it.
+        client.send([b'x'; 96]).await;
+        client.send("GET /next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+        let next = async {
+            origin.exchange().await.reply(ok("next")).await;
+            std::future::pending().await
+        };
+        let (answer, ended) = tokio::select! {
+            read = client.read_to_end(PROMPTLY) => read,
+            read = next => read,
+        };
+        assert_ne!(ended, End::Open);
+        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer));
 
         let mut connection = Http2::open(&edge.https()).await;
         connection.send(Frame::headers(1, hpack::request("POST", "/", &[]))).await;
