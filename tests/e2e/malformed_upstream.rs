@@ -1,5 +1,5 @@
-//! Upstreams whose answers are no HTTP, or HTTP that could be read in two ways (RFC 9112): 502 with one cause, or a body
-//! that is seen to break off where the head was already under way; and their connection is never used again.
+//! Upstreams whose answers are no HTTP, or HTTP that could be read in two ways (RFC 9112): 502 with one cause, or a
+//! body that is seen to break off where the head was already under way; and their connection is never used again.
 
 mod bodies;
 mod heads;

@@ -1,5 +1,5 @@
-//! Something ends or stalls at every stage of a request, and each time the client sees exactly one thing: a whole answer,
-//! an error of the edge, or a body that visibly breaks off. Over HTTP/1.1 and HTTP/2 alike.
+//! Something ends or stalls at every stage of a request, and each time the client sees exactly one thing: a whole
+//! answer, an error of the edge, or a body that visibly breaks off. Over HTTP/1.1 and HTTP/2 alike.
 
 mod breaks;
 mod halves;

@@ -9,6 +9,9 @@ use portcullis_tests::raw::{End, Raw, talk};
 
 const HEAD: &str = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 
+/// Sound by the grammar, and more than any limit: to wait for such a body would be to wait for ever.
+const ENDLESS: &[Refusal] = &[(400, "malformed_request"), (413, "body_too_large")];
+
 /// Trailers are a part of the head's limits.
 const TRAILERS_TOO_LARGE: &[Refusal] = &[(431, "headers_too_large"), (400, "malformed_request")];
 
@@ -28,8 +31,6 @@ const BODIES: &[(&str, &str)] = &[
     ("a zero byte behind the size", "5\0\r\nhello\r\n0\r\n\r\n"),
     ("a vertical tab behind the size", "5\u{b}\r\nhello\r\n0\r\n\r\n"),
     ("17 digits", "10000000000000005\r\nhello\r\n0\r\n\r\n"),
-    ("16 digits that overflow a sum", "ffffffffffffffff\r\nhello\r\n0\r\n\r\n1\r\n"),
-    ("a sign of 64 bits", "8000000000000005\r\nhello\r\n0\r\n\r\n"),
     ("40 digits that wrap to 5", "1000000000000000000000000000000000000005\r\nhello\r\n0\r\n\r\n"),
     ("a chunk longer than its size", "3\r\nhello\r\n0\r\n\r\n"),
     ("a chunk shorter than its size", "7\r\nhello\r\n0\r\n\r\n"),
@@ -61,7 +62,11 @@ const BODIES: &[(&str, &str)] = &[
 #[tokio::test]
 async fn broken_chunks_are_refused_and_never_look_whole() {
     let post = |(name, body): &(&str, &str)| row(name, format!("{HEAD}{body}"), MALFORMED);
-    are_refused(BODIES.iter().map(post).collect(), false).await;
+    let mut table: Vec<Row> = BODIES.iter().map(post).collect();
+    for size in ["ffffffffffffffff", "fffffffffffffffb", "8000000000000005", "7fffffffffffffff"] {
+        table.push(row(&format!("a size of {size}"), format!("{HEAD}{size}\r\nhello\r\n0\r\n\r\n"), ENDLESS));
+    }
+    are_refused(table, false).await;
 }
 
 /// A size may carry an extension, which nobody uses; without a limit it is a body that no limit counts.
@@ -101,12 +106,11 @@ async fn sound_chunks_in_odd_spellings_are_read() {
         assert!(answer.starts_with("HTTP/1.1 200 "), "{name}: {answer}");
         assert_eq!(origin.last().body.content, b"hello", "{name}");
     }
-    let answer = talk(
-        edge.address("http"),
-        "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\nA\r\n0123456789\r\n00\r\n\r\n",
-    );
-    assert!(answer.await.starts_with("HTTP/1.1 200 "));
-    assert_eq!(origin.last().body.content, b"0123456789", "a hexadecimal digit in upper case");
+    // A hexadecimal digit in upper case.
+    let mut client = Raw::connect(edge.address("http")).await;
+    client.send(format!("{HEAD}A\r\n0123456789\r\n00\r\n\r\n")).await;
+    assert_eq!(client.read_head().await.status(), 200);
+    assert_eq!(origin.last().body.content, b"0123456789");
 }
 
 /// RFC 9110 section 6.5.1: what frames or routes a message has no place in trailers, where it would come too late.

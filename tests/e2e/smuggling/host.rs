@@ -10,6 +10,9 @@ use portcullis_tests::raw::talk;
 const SCHEME: &[Refusal] =
     &[(400, "bad_target"), (400, "bad_host"), (400, "malformed_request"), (421, "misdirected_request")];
 
+/// Two hosts in one request, or one that no target may have.
+const DISAGREEING: &[Refusal] = &[(400, "bad_host"), (400, "bad_target"), (400, "malformed_request")];
+
 const HOSTS: &[(&str, &str, &[Refusal])] = &[
     ("none", "GET / HTTP/1.1\r\nX-Any: y\r\n\r\n", HOST),
     ("none, and no field at all", "GET / HTTP/1.1\r\n\r\n", HOST),
@@ -36,9 +39,9 @@ const HOSTS: &[(&str, &str, &[Refusal])] = &[
     ("an address literal that does not end", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", HOST),
     ("an address literal that is none", "GET / HTTP/1.1\r\nHost: [zz]\r\n\r\n", HOST),
     ("a word behind an address literal", "GET / HTTP/1.1\r\nHost: [::1]a\r\n\r\n", HOST),
-    ("a target that names another", "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", HOST),
-    ("a target with another port", "GET http://a:81/ HTTP/1.1\r\nHost: a:80\r\n\r\n", HOST),
-    ("a target with a user", "GET http://me@a/ HTTP/1.1\r\nHost: a\r\n\r\n", HOST),
+    ("a target that names another", "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", DISAGREEING),
+    ("a target with another port", "GET http://a:81/ HTTP/1.1\r\nHost: a:80\r\n\r\n", DISAGREEING),
+    ("a target with a user", "GET http://me@a/ HTTP/1.1\r\nHost: a\r\n\r\n", DISAGREEING),
     ("a target without one", "GET http:/// HTTP/1.1\r\nHost: a\r\n\r\n", SCHEME),
     ("a target of a single slash", "GET http:/a HTTP/1.1\r\nHost: a\r\n\r\n", SCHEME),
     ("a target of https on a plain listener", "GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n", SCHEME),

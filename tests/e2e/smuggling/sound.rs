@@ -74,8 +74,7 @@ async fn a_method_in_lower_case_is_another_method() {
     }
 }
 
-/// RFC 9112 section 3.2.4: `*` is for OPTIONS. No route's path matches it, which is an error of the client's and none of
-/// the framing: the connection goes on.
+/// RFC 9112 section 3.2.4: `*` is for OPTIONS. Whether a route matches it is another question.
 #[tokio::test]
 async fn an_asterisk_is_a_target_of_options() {
     let origin = Origin::start().await.always(ok("ok"));
