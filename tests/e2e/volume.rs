@@ -1,7 +1,7 @@
 //! Bodies far larger than memory allows to hold: both ways, both versions, and the process stays as small as it was.
 //!
-//! `PORTCULLIS_TEST_VOLUME` sets the size in MiB: 1024 takes between ten and forty seconds a test, by what else the machine
-//! has to do. A quarter of it is more than six times what may be held, which is as good a proof.
+//! `PORTCULLIS_TEST_VOLUME` sets the size in MiB: 1024 takes between ten and forty seconds a test, by what else the
+//! machine has to do. A quarter of it is more than six times what may be held, which is as good a proof.
 
 use bytes::Bytes;
 use portcullis_tests::client::Client;
