@@ -199,7 +199,7 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
     let workers = Workers::start(threads, "worker", |_| {
         let (tools, doors) = (tools.clone(), doors.next().unwrap_or_default());
         async move |worker: Worker| {
-            let state = WorkerState::new(tools, Rc::clone(&worker.drain));
+            let state = WorkerState::new(tools);
             doors.into_iter().for_each(|door| door.open(&state, &worker.drain));
             Ok(())
         }

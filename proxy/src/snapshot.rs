@@ -152,6 +152,7 @@ impl PreparedRoute {
             body_bytes_max,
             progress_timeout,
             response_timeout,
+            tunnel_idle_timeout,
             total_timeout,
             response_headers,
         } = &route.policy;
@@ -162,6 +163,7 @@ impl PreparedRoute {
                 body_bytes_max: *body_bytes_max,
                 progress_timeout: *progress_timeout,
                 response_timeout: *response_timeout,
+                tunnel_idle_timeout: *tunnel_idle_timeout,
             },
             total_timeout: *total_timeout,
             response_headers: response_headers.clone(),

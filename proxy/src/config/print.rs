@@ -245,8 +245,15 @@ fn print_route(page: &mut Page, route: &Route) {
 }
 
 fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
-    let RoutePolicy { auth, body_bytes_max, progress_timeout, response_timeout, total_timeout, response_headers } =
-        policy;
+    let RoutePolicy {
+        auth,
+        body_bytes_max,
+        progress_timeout,
+        response_timeout,
+        tunnel_idle_timeout,
+        total_timeout,
+        response_headers,
+    } = policy;
     let RouteAuth { mode, issuers, audiences, claims, token_from, forward_token } = auth;
     page.key("auth", text(mode.spelled()));
     if !issuers.is_empty() {
@@ -260,6 +267,7 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
     if forwards {
         page.key("forward_token", forward_token);
         page.key("response_timeout", time(response_timeout));
+        page.key("tunnel_idle_timeout", time(tunnel_idle_timeout));
     }
     page.key("body_bytes_max", text(size(*body_bytes_max)));
     page.key("progress_timeout", time(progress_timeout));

@@ -1,5 +1,6 @@
 //! What is known of one request while it is served.
 
+use super::websocket;
 use crate::upstream::Attempt;
 use http::{HeaderMap, request};
 use ipnet::IpNet;
@@ -26,6 +27,8 @@ pub(super) struct RequestContext {
     pub(super) upstream: Option<Rc<str>>,
     pub(super) attempt: Attempt,
     pub(super) subject: Option<Arc<serve::contract::identity::Identity>>,
+    /// An extended CONNECT to WebSocket (RFC 8441), which goes on as the GET of a handshake.
+    pub(super) extended_connect: bool,
     /// The code and the exact reason of an error.
     pub(super) cause: Option<(&'static str, String)>,
 }
@@ -50,6 +53,7 @@ impl RequestContext {
             upstream: None,
             attempt: Attempt::default(),
             subject: None,
+            extended_connect: websocket::is_extended_connect(head),
             cause: None,
         }
     }
@@ -67,7 +71,8 @@ thread_local! {
     static RANDOM: std::cell::RefCell<([u8; 1024], usize)> = const { std::cell::RefCell::new(([0; 1024], 1024)) };
 }
 
-fn random() -> u128 {
+/// Random bits, good enough for names that must not be guessed easily.
+pub(super) fn random() -> u128 {
     RANDOM.with_borrow_mut(|(bytes, used)| {
         if *used == bytes.len() {
             // Without entropy ids would repeat, which costs only the joining of logs.

@@ -44,8 +44,8 @@ pub(super) enum Cause {
     File(FileError),
     #[error("{error}")]
     Upstream { name: String, error: UpstreamError },
-    #[error("the upstream switched protocols unasked")]
-    UnaskedUpgrade,
+    #[error("the upstream was to switch to WebSocket: {0}")]
+    Switch(&'static str),
     #[error("the application named an internal file that can't be served: {0}")]
     InternalFile(FileError),
     #[error("the request took longer than its route allows")]
@@ -79,7 +79,7 @@ impl Cause {
             Self::BodyTooLarge(_) => told(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::File(error) => Self::file(error),
             Self::Upstream { name, error } => Self::upstream(name, error),
-            Self::UnaskedUpgrade => plain(StatusCode::BAD_GATEWAY, "upstream_malformed"),
+            Self::Switch(_) => plain(StatusCode::BAD_GATEWAY, "upstream_malformed"),
             Self::InternalFile(_) => plain(StatusCode::BAD_GATEWAY, "internal_file"),
             Self::TotalTimeout => told(StatusCode::GATEWAY_TIMEOUT, "total_timeout"),
             Self::Panic => plain(StatusCode::INTERNAL_SERVER_ERROR, "internal"),

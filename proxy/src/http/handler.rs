@@ -3,9 +3,9 @@
 use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
-use super::headers;
+use super::headers::{self, Carries};
 use super::target::Target;
-use super::upgrade::PendingTunnel;
+use super::websocket::{self, Handshake};
 use super::worker::{Local, WorkerState};
 use crate::auth::{Permit, RequestFacts};
 use crate::files::{FileError, FileRequest, FileServer, SmallFiles};
@@ -40,10 +40,12 @@ pub(super) async fn handle(
     local: &Rc<Local>,
     entrance: &Entrance,
     context: &mut RequestContext,
-    tunnel: &mut Option<PendingTunnel>,
     mut head: request::Parts,
     body: &mut Body,
 ) -> Result<Response<ProxyBody>, Cause> {
+    if context.extended_connect {
+        head.method = Method::GET;
+    }
     check_head(&head, entrance)?;
     let target = Target::read(&head)?;
     if let Some(port) = entrance.redirect_to_https {
@@ -68,7 +70,7 @@ pub(super) async fn handle(
         remove_query_token(&mut head, auth.query_token_param());
     }
 
-    let acting = pin!(act(&permit, worker, local, &route.action, send, context, tunnel, head, body, &target));
+    let acting = pin!(act(&permit, worker, local, &route.action, send, context, head, body, &target));
     let mut response = match total_timeout {
         None => acting.await?,
         Some(limit) => {
@@ -137,12 +139,17 @@ async fn act(
     action: &PreparedAction,
     limits: &SendLimits,
     context: &mut RequestContext,
-    tunnel: &mut Option<PendingTunnel>,
     head: request::Parts,
     body: &mut Body,
     target: &Target,
 ) -> Result<Response<ProxyBody>, Cause> {
     match action {
+        // Success would tell the client that it has a tunnel.
+        PreparedAction::Files(_) | PreparedAction::Redirect(_) | PreparedAction::Respond(_)
+            if context.extended_connect =>
+        {
+            Err(Cause::Connect)
+        }
         PreparedAction::Files(files) => {
             let request = FileRequest {
                 method: &head.method,
@@ -159,7 +166,7 @@ async fn act(
             Ok(served.map_err(Cause::File)?.map(ProxyBody::from))
         }
         PreparedAction::Forward(to) => {
-            forward(permit, worker, local, to, limits, context, tunnel, head, body, target).await
+            forward(permit, worker, local, to, limits, context, head, body, target).await
         }
         PreparedAction::Redirect(to) => redirect(&head, target, to),
         PreparedAction::Respond(fixed) => {
@@ -179,16 +186,21 @@ async fn forward(
     to: &ForwardTo,
     limits: &SendLimits,
     context: &mut RequestContext,
-    tunnel: &mut Option<PendingTunnel>,
     mut head: request::Parts,
     body: &mut Body,
     target: &Target,
 ) -> Result<Response<ProxyBody>, Cause> {
     let upstream = &local.upstreams[to.upstream];
-    let client_upgrade = headers::wants_websocket(&head).then(|| take_upgrade(&mut head));
+    let offers_tunnel = context.extended_connect || websocket::is_wanted(&head);
+    let tunnel = offers_tunnel.then(|| body.take_tunnel()).flatten();
+    if context.extended_connect && tunnel.is_none() {
+        return Err(Cause::Connect);
+    }
+    let carries = Carries { body: !body.is_end_stream(), websocket: tunnel.is_some() };
     // The answer may name a file, whose conditions and ranges are then the client's.
     let for_internal_file = to.internal.as_ref().map(|_| (head.method.clone(), head.headers.clone()));
-    headers::towards_upstream(&mut head, context, target);
+    headers::towards_upstream(&mut head, carries, context, target);
+    let handshake = context.extended_connect.then(|| Handshake::begin(&mut head.headers));
     permit.write_fields(&mut head.headers);
     if let Some(assertions) = &to.assertions {
         let facts =
@@ -201,21 +213,21 @@ async fn forward(
     head.extensions.clear();
 
     context.upstream = Some(Rc::clone(upstream.name()));
-    let sent = upstream
-        .send(head, std::mem::replace(body, Body::empty()), *limits, &mut context.attempt)
+    let client = body.interim();
+    let mut interim = |status, mut fields| {
+        headers::remove_hop_by_hop(&mut fields);
+        // What a client does not take in time it can do without.
+        let _ = client.as_ref().is_some_and(|client| client.send(status, fields));
+    };
+    let mut response = upstream
+        .send(head, std::mem::replace(body, Body::empty()), tunnel, *limits, &mut interim, &mut context.attempt)
         .await
-        .map_err(|error| Cause::Upstream { name: upstream.name().to_string(), error })?;
-    let mut response = sent.response.map(ProxyBody::from);
-    let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if switched && !headers::names_websocket(response.headers()) {
-        return Err(Cause::UnaskedUpgrade);
+        .map_err(|error| Cause::Upstream { name: upstream.name().to_string(), error })?
+        .map(ProxyBody::from);
+    if offers_tunnel {
+        websocket::finish(handshake.as_ref(), &mut response)?;
     }
     headers::towards_client(&mut response);
-    if switched {
-        let (Some(client), Some(server)) = (client_upgrade, sent.tunnel) else { return Err(Cause::UnaskedUpgrade) };
-        *tunnel = Some(PendingTunnel { client, server });
-        return Ok(response);
-    }
     let Some(path) = response.headers_mut().remove(&X_ACCEL_REDIRECT) else { return Ok(response) };
     match (&to.internal, for_internal_file) {
         (Some(files), Some((method, asked))) => {
@@ -244,13 +256,6 @@ async fn internal_file(
         ) => Err(Cause::File(error)),
         Err(error) => Err(Cause::InternalFile(error)),
     }
-}
-
-fn take_upgrade(head: &mut request::Parts) -> hyper::upgrade::OnUpgrade {
-    // hyper hands the stream over through the request's extensions.
-    let mut carrier = http::Request::new(());
-    *carrier.extensions_mut() = std::mem::take(&mut head.extensions);
-    hyper::upgrade::on(&mut carrier)
 }
 
 fn redirect_to_https(head: &request::Parts, target: &Target, port: u16) -> Result<Response<ProxyBody>, Cause> {

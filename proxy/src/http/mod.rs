@@ -13,7 +13,7 @@ mod stack;
 mod target;
 #[cfg(test)]
 mod tests;
-mod upgrade;
+mod websocket;
 mod worker;
 
 pub use body::ProxyBody;

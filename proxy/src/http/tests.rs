@@ -8,7 +8,6 @@ use http::{Request, Response, StatusCode, Version, header};
 use http_body_util::BodyExt;
 use serve::Body;
 use serve::connection::ConnectionInfo;
-use serve::drain::Drain;
 use serve::listener::{Address, Peer};
 use serve::telemetry::RequestLog;
 use std::io::{self, Write};
@@ -75,7 +74,7 @@ fn with_front(test: impl AsyncFnOnce(Front)) -> String {
     };
     let runtime = serve::worker::local_runtime().expect("a runtime");
     runtime.block_on(async {
-        let worker = WorkerState::new(tools, Drain::new());
+        let worker = WorkerState::new(tools);
         let local = Arc::new(Address::Tcp("127.0.0.1:80".parse().expect("an address")));
         let peer = Peer::Tcp("192.0.2.7:4711".parse().expect("an address"));
         let front = Front::maker(worker, &limits, None)(&ConnectionInfo { peer, local, tls: None, http2: false });

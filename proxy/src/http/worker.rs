@@ -7,7 +7,6 @@ use crate::files::{SMALL_FILES_BYTES_MAX, SmallFiles};
 use crate::snapshot::Snapshot;
 use crate::upstream::{Pools, Upstream};
 use arc_swap::ArcSwap;
-use serve::drain::Drain;
 use serve::telemetry::{LineSender, RequestLines};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -30,7 +29,6 @@ pub struct WorkerState {
     pub(super) files: SmallFiles,
     pub(super) tokens: TokenCache,
     pub(super) access: Option<Access>,
-    pub(super) drain: Rc<Drain>,
 }
 
 /// A snapshot with the worker's own connections to its upstreams.
@@ -42,7 +40,7 @@ pub(super) struct Local {
 impl WorkerState {
     /// Must be called on the worker's local runtime.
     #[must_use]
-    pub fn new(tools: WorkerTools, drain: Rc<Drain>) -> Rc<Self> {
+    pub fn new(tools: WorkerTools) -> Rc<Self> {
         let pools = Pools::new();
         let access = tools.log.map(|(sender, format)| Access::new(RequestLines::new(sender), format));
         let mut current = arc_swap::Cache::new(tools.current);
@@ -54,7 +52,6 @@ impl WorkerState {
             files: SmallFiles::new(SMALL_FILES_BYTES_MAX),
             tokens: TokenCache::new(CACHE_BYTES_MAX),
             access,
-            drain,
         })
     }
 

@@ -197,6 +197,7 @@ mod tests {
                 body_bytes_max: 0,
                 progress_timeout: std::time::Duration::ZERO,
                 response_timeout: std::time::Duration::ZERO,
+                tunnel_idle_timeout: std::time::Duration::ZERO,
                 total_timeout: None,
                 response_headers: vec![],
             },

@@ -28,7 +28,7 @@ pub(super) struct Endpoint {
 }
 
 struct Idle {
-    connection: Connection,
+    connection: Box<Connection>,
     since: Instant,
 }
 
@@ -60,11 +60,12 @@ impl Endpoint {
         Counted(Rc::clone(self))
     }
 
-    /// A connection that has been used before and still lives; the warmest first.
-    pub(super) async fn take_idle(&self, idle_timeout: Duration) -> Option<Connection> {
+    /// A connection that has been used before and still lives, [`Connection::is_usable`] says how surely; the warmest
+    /// first.
+    pub(super) fn take_idle(&self, idle_timeout: Duration, surely: bool) -> Option<Box<Connection>> {
         loop {
             let Idle { mut connection, since } = self.idle.borrow_mut().pop()?;
-            if since.elapsed() < idle_timeout && connection.is_usable().await {
+            if since.elapsed() < idle_timeout && connection.is_usable(surely) {
                 return Some(connection);
             }
         }
@@ -72,7 +73,7 @@ impl Endpoint {
 
     /// Opens a connection to the first address that answers, beginning with the one that did so last. Each address has
     /// its share of `limit`, so that one behind a silent firewall doesn't use up the time of the others.
-    pub(super) async fn connect(&self, resolve_every: Duration, limit: Duration) -> io::Result<Connection> {
+    pub(super) async fn connect(&self, resolve_every: Duration, limit: Duration) -> io::Result<Box<Connection>> {
         let connected = match &self.address {
             EndpointAddress::Unix(path) => Connection::connect_unix(path).await,
             EndpointAddress::Tcp { host, port } => {
@@ -86,7 +87,7 @@ impl Endpoint {
         Ok(connected)
     }
 
-    async fn connect_first(&self, addresses: &[SocketAddr], limit: Duration) -> io::Result<Connection> {
+    async fn connect_first(&self, addresses: &[SocketAddr], limit: Duration) -> io::Result<Box<Connection>> {
         let share = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for &address in addresses {
@@ -108,7 +109,7 @@ impl Endpoint {
     }
 
     /// Keeps a connection for the next request, unless it is full or broken.
-    pub(super) fn give_back(&self, connection: Connection, idle_max: usize) {
+    pub(super) fn give_back(&self, connection: Box<Connection>, idle_max: usize) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < idle_max {
             idle.push(Idle { connection, since: Instant::now() });

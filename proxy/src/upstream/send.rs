@@ -1,25 +1,30 @@
 //! One request to an upstream: choose, connect, send, wait for the head; with the retries that are always safe.
 //!
-//! Two failures are retried here because they can't have had an effect: a connection that could not be made, and a
-//! request that a *reused* connection lost before a single byte of an answer. The second is the race in which the
-//! application closes an idle connection at the moment it is used again; in other proxies it shows as a random 502.
+//! Two failures are retried here because they can't have had an effect that counts: a connection that could not be
+//! made, and a request that a *reused* connection lost before a single byte of an answer, if its method is idempotent
+//! or not a byte of it was written. The second is the race in which the application closes an idle connection at the
+//! moment it is used again; in other proxies it shows as a random 502. Small bodies are held for it (`upload`).
 
 use super::balance;
-use super::body::{Lease, UpstreamBody};
-use super::connection::{Connection, NoResponse};
+use super::body::Lease;
+use super::connection::Connection;
 use super::endpoint::{Counted, Endpoint};
+use super::error::UpstreamError;
+use super::exchange::Exchange;
+use super::response::UpstreamBody;
 use super::tunnel::Tunnel;
-use super::upload::{Progress, Upload};
+use super::upload::Upload;
+use super::watch::SendLimits;
 use crate::config;
-use http::{Request, Response, StatusCode, request};
-use hyper::body::Incoming;
-use serve::timer::{self, Deadline};
-use serve::{Body, BodyError};
+use http::{HeaderMap, Response, StatusCode, request};
+use serve::Body;
+use serve::http1::{Framing, ResponseHead};
+use serve::timer;
 use smallvec::{SmallVec, smallvec};
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -38,25 +43,6 @@ pub struct Upstream {
     resolve_every: Duration,
 }
 
-/// The limits of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SendLimits {
-    /// Bytes of its body.
-    pub body_bytes_max: u64,
-    /// Between two pieces of its body.
-    pub progress_timeout: Duration,
-    /// From its end to the head of the response.
-    pub response_timeout: Duration,
-}
-
-/// A response's head has come.
-pub struct Sent {
-    /// The response.
-    pub response: Response<UpstreamBody>,
-    /// For a 101: the stream.
-    pub tunnel: Option<Tunnel>,
-}
-
 /// What happened on the way, for the access log; filled in even when the request fails.
 #[derive(Debug, Clone, Default)]
 pub struct Attempt {
@@ -68,32 +54,6 @@ pub struct Attempt {
     pub connect: Option<Duration>,
     /// From the start to the head of the response.
     pub first_byte: Option<Duration>,
-}
-
-/// Why there is no response.
-#[derive(Debug, thiserror::Error)]
-pub enum UpstreamError {
-    /// No endpoint's name is known to the resolver.
-    #[error("no address: {0}")]
-    Resolve(io::Error),
-    /// No endpoint could be connected to.
-    #[error("cannot connect: {0}")]
-    Connect(io::Error),
-    /// No endpoint answered a connect in time.
-    #[error("connecting took too long")]
-    ConnectTimeout,
-    /// The head of the response did not come in time.
-    #[error("no response in time")]
-    ResponseTimeout,
-    /// The connection broke before the head of the response was complete.
-    #[error("the connection closed before the response: {0}")]
-    Reset(hyper::Error),
-    /// What came is no HTTP response.
-    #[error("malformed response: {0}")]
-    Malformed(hyper::Error),
-    /// The client's body failed: it is too large, too slow, or broke off.
-    #[error("{0}")]
-    Client(BodyError),
 }
 
 impl Upstream {
@@ -116,7 +76,9 @@ impl Upstream {
         &self.name
     }
 
-    /// Sends a request and waits for the head of the response.
+    /// Sends a request and waits for the head of the response. Interim responses go to `interim` as they come. A
+    /// request that offers a switch of protocols comes with a `tunnel`, what its client sends after the switch; the
+    /// body of a 101 response is then the other direction, and polling it moves both.
     ///
     /// # Errors
     /// [`UpstreamError`] names the cause; `attempt` says how far it came.
@@ -124,51 +86,58 @@ impl Upstream {
         &self,
         head: request::Parts,
         body: Body,
+        tunnel: Option<Body>,
         limits: SendLimits,
+        interim: &mut dyn FnMut(StatusCode, HeaderMap),
         attempt: &mut Attempt,
-    ) -> Result<Sent, UpstreamError> {
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
         let started = Instant::now();
-        let (upload, progress) = Upload::new(body, limits.body_bytes_max);
-        let bodiless = progress.ended.get();
-        let mut request = Request::from_parts(head, upload);
-        let mut must_be_fresh = false;
+        let mut upload = Upload::new(body, limits.body_bytes_max);
+        let idempotent = head.method.is_idempotent();
+        let mut pick = Pick { fresh: false, surely: !idempotent || upload.framing != Framing::Empty };
         loop {
             attempt.attempts += 1;
-            let (mut connection, counted) = self.connection(must_be_fresh, attempt).await?;
+            let (mut connection, counted) = self.connection(pick, attempt).await?;
             let reused = connection.used > 0;
-            // Kept only where it may be needed: methods that may be sent twice (RFC 9110 section 9.2.2).
-            let spare = (reused && bodiless && request.method().is_idempotent()).then(|| spare(&request));
-            let deadline = Deadline::after(limits.response_timeout);
-            let watch = Watch {
-                deadline: &deadline,
-                progress: &progress,
-                limits: &limits,
-                seen: Cell::new(0),
-                phase: Cell::new(None),
-            };
-            match connection.send(request, |cx| watch.poll(cx)).await? {
-                Ok(response) => {
+            let mut exchange =
+                Exchange::begin(&mut connection, &head, &mut upload, tunnel.is_some(), limits, &mut *interim);
+            match poll_fn(|cx| exchange.poll(cx)).await {
+                Ok(answer) => {
                     attempt.first_byte = Some(started.elapsed());
-                    return Ok(self.sent(response, connection, counted, progress).await);
-                }
-                Err(failed) => {
-                    if let Some(error) = progress.failed.take() {
-                        return Err(UpstreamError::Client(error));
-                    }
-                    request = match (failed.unsent, spare) {
-                        (Some(unsent), _) if reused => *unsent,
-                        (_, Some(spare)) if !failed.received => spare.map(|()| Upload::new(Body::empty(), 0).0),
-                        (unsent, _) => return Err(lost(NoResponse { unsent, ..failed })),
+                    let ResponseHead { parts, framing, keep_alive } = answer;
+                    let body = match tunnel {
+                        Some(client) if parts.status == StatusCode::SWITCHING_PROTOCOLS => {
+                            Tunnel::new(connection, client, counted, limits.tunnel_idle_timeout).into()
+                        }
+                        _ => {
+                            let upload = (!upload.is_done()).then(|| Box::new(upload));
+                            let lease = Lease { connection, counted, idle_max: self.idle_max, keep_alive, upload };
+                            UpstreamBody::http1(framing, lease)
+                        }
                     };
-                    // Other idle connections to a restarted application are as dead as this one.
-                    must_be_fresh = true;
+                    return Ok(Response::from_parts(parts, body));
                 }
+                // Idempotent methods may be sent twice (RFC 9110 section 9.2.2), others when nothing of them has left.
+                Err(UpstreamError::Reset(_))
+                    if reused
+                        && !connection.received
+                        && upload.is_whole()
+                        && (idempotent || !connection.wrote) =>
+                {
+                    // Other idle connections to a restarted application are as dead as this one.
+                    pick.fresh = true;
+                }
+                Err(error) => return Err(error),
             }
         }
     }
 
     /// A connection to the best endpoint that can be reached; each is tried at most once.
-    async fn connection(&self, fresh: bool, attempt: &mut Attempt) -> Result<(Connection, Counted), UpstreamError> {
+    async fn connection(
+        &self,
+        pick: Pick,
+        attempt: &mut Attempt,
+    ) -> Result<(Box<Connection>, Counted), UpstreamError> {
         let turn = self.turn.replace(self.turn.get().wrapping_add(1));
         let loads: SmallVec<[_; ENDPOINTS_INLINE]> =
             self.endpoints.iter().map(|endpoint| endpoint.in_flight()).collect();
@@ -187,7 +156,9 @@ impl Upstream {
             let endpoint = &self.endpoints[chosen];
             let counted = endpoint.count();
             attempt.endpoint = Some(Rc::clone(&endpoint.label));
-            if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout).await {
+            if !pick.fresh
+                && let Some(connection) = endpoint.take_idle(self.idle_timeout, pick.surely)
+            {
                 return Ok((connection, counted));
             }
             let connecting = Instant::now();
@@ -211,76 +182,13 @@ impl Upstream {
             last = Some(error);
         }
     }
-
-    async fn sent(
-        &self,
-        response: Response<Incoming>,
-        connection: Connection,
-        counted: Counted,
-        upload: Rc<Progress>,
-    ) -> Sent {
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let (socket, early) = connection.into_stream().await;
-            let tunnel = Tunnel { socket, early, _counted: counted };
-            return Sent { response: response.map(|_| UpstreamBody::empty()), tunnel: Some(tunnel) };
-        }
-        let lease = Lease { connection, counted, idle_max: self.idle_max, upload };
-        Sent { response: response.map(|body| UpstreamBody::new(body, lease)), tunnel: None }
-    }
 }
 
-/// The same request once more; only for those without a body.
-fn spare(request: &Request<Upload>) -> Request<()> {
-    let mut head = Request::new(());
-    *head.method_mut() = request.method().clone();
-    *head.uri_mut() = request.uri().clone();
-    *head.version_mut() = request.version();
-    *head.headers_mut() = request.headers().clone();
-    head
-}
-
-fn lost(failed: NoResponse) -> UpstreamError {
-    if failed.error.is_parse() { UpstreamError::Malformed(failed.error) } else { UpstreamError::Reset(failed.error) }
-}
-
-/// Decides, while a response is awaited, whose turn it is and whether it takes too long.
-struct Watch<'a> {
-    deadline: &'a Deadline,
-    progress: &'a Progress,
-    limits: &'a SendLimits,
-    seen: Cell<u64>,
-    phase: Cell<Option<Phase>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    ClientSends,
-    EndpointTakes,
-    EndpointThinks,
-}
-
-impl Watch<'_> {
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<UpstreamError> {
-        if let Some(error) = self.progress.failed.take() {
-            return Poll::Ready(UpstreamError::Client(error));
-        }
-        let phase = if self.progress.ended.get() {
-            Phase::EndpointThinks
-        } else if self.progress.waits_for_client.get() {
-            Phase::ClientSends
-        } else {
-            Phase::EndpointTakes
-        };
-        let bytes = self.progress.bytes.get();
-        if self.phase.replace(Some(phase)) != Some(phase) || self.seen.replace(bytes) != bytes {
-            self.deadline.set(match phase {
-                Phase::ClientSends => self.limits.progress_timeout,
-                Phase::EndpointTakes | Phase::EndpointThinks => self.limits.response_timeout,
-            });
-        }
-        self.deadline.poll(cx).map(|()| match phase {
-            Phase::ClientSends => UpstreamError::Client(BodyError::TooSlow),
-            Phase::EndpointTakes | Phase::EndpointThinks => UpstreamError::ResponseTimeout,
-        })
-    }
+/// Which connections will do.
+#[derive(Debug, Clone, Copy)]
+struct Pick {
+    /// Only one that is opened for this request.
+    fresh: bool,
+    /// The request can't be sent twice, so an idle one must live.
+    surely: bool,
 }

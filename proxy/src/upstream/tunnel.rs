@@ -1,43 +1,86 @@
-//! What is left of a connection after its endpoint switched protocols.
+//! A connection after its endpoint switched protocols (RFC 9110 section 7.8): bytes both ways until an end.
 
-use super::connection::Socket;
+use super::connection::Connection;
 use super::endpoint::Counted;
 use bytes::Bytes;
-use std::io;
+use http_body::{Body as HttpBody, Frame};
+use serve::timer::Deadline;
+use serve::{Body, BodyError};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::time::Duration;
 
-/// A stream to an endpoint after it switched protocols (RFC 9110 section 7.8).
-pub struct Tunnel {
-    pub(super) socket: Socket,
-    /// What the endpoint sent right behind its 101.
-    pub(super) early: Bytes,
+/// What the endpoint sends; polling it moves what the client sends too. It ends with the endpoint's direction: the
+/// client's may end before it.
+pub(super) struct Tunnel {
+    connection: Box<Connection>,
+    client: Body,
+    upward: Upward,
+    idle: Deadline,
+    idle_timeout: Duration,
     /// It is in flight as long as it lives.
-    pub(super) _counted: Counted,
+    _counted: Counted,
 }
 
-impl AsyncRead for Tunnel {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.early.is_empty() {
-            return Pin::new(&mut self.socket).poll_read(cx, buf);
+/// The client's direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Upward {
+    Open,
+    /// The client has ended it; the endpoint is still to be told.
+    Ending,
+    Ended,
+}
+
+impl Tunnel {
+    pub(super) fn new(connection: Box<Connection>, client: Body, counted: Counted, idle_timeout: Duration) -> Self {
+        let idle = Deadline::after(idle_timeout);
+        Self { connection, client, upward: Upward::Open, idle, idle_timeout, _counted: counted }
+    }
+
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Err(error) = self.move_upward(cx) {
+            return Poll::Ready(Some(Err(error)));
         }
-        let count = self.early.len().min(buf.remaining());
-        buf.put_slice(&self.early.split_to(count));
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Tunnel {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        if self.connection.buffer.is_empty() {
+            match self.connection.poll_fill_any(cx) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(None),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(Some(Err(BodyError::Upstream))),
+                Poll::Pending => return self.idle.poll(cx).map(|()| Some(Err(BodyError::TooSlow))),
+            }
+        }
+        self.idle.set(self.idle_timeout);
+        Poll::Ready(Some(Ok(Frame::data(self.connection.buffer.split().freeze()))))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+    fn move_upward(&mut self, cx: &mut Context<'_>) -> Result<(), BodyError> {
+        while self.upward != Upward::Ended {
+            let mut waits = false;
+            while self.upward == Upward::Open && !self.connection.out.is_full() && !waits {
+                match Pin::new(&mut self.client).poll_frame(cx)? {
+                    Poll::Ready(Some(frame)) => {
+                        self.idle.set(self.idle_timeout);
+                        self.connection.out.data(frame.into_data().unwrap_or_default());
+                    }
+                    Poll::Ready(None) => self.upward = Upward::Ending,
+                    Poll::Pending => waits = true,
+                }
+            }
+            match self.connection.poll_send(cx) {
+                Poll::Ready(Ok(())) if self.upward == Upward::Ending => match self.connection.poll_shutdown(cx) {
+                    Poll::Ready(_) => self.upward = Upward::Ended,
+                    Poll::Pending => return Ok(()),
+                },
+                Poll::Ready(Ok(())) if waits => return Ok(()),
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => {
+                    // What it has sent before is still worth reading.
+                    self.connection.stop_sending();
+                    self.upward = Upward::Ended;
+                }
+                Poll::Pending => return Ok(()),
+            }
+        }
+        Ok(())
     }
 }

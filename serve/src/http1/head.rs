@@ -52,7 +52,7 @@ pub struct ResponseHead {
 }
 
 /// Heads with more fields than this need memory to be parsed.
-const FIELDS_INLINE: usize = 100;
+const FIELDS_INLINE: usize = 128;
 
 /// Empty lines before a request (RFC 9112 section 2.2 asks for at least one to be ignored).
 const EMPTY_LINE_BYTES_MAX: usize = 4;
@@ -105,7 +105,7 @@ impl HeadReader {
         if self.seen == 0 {
             let start = &buffer[..buffer.len().min(5)];
             if !b"HTTP/".starts_with(start) {
-                return Err(Malformed::START);
+                return Err(Malformed::NO_RESPONSE);
             }
         }
         let Some(length) = self.end(buffer, limits.bytes_max)? else { return Ok(None) };

@@ -34,6 +34,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
         body_bytes_max,
         progress_timeout,
         response_timeout,
+        tunnel_idle_timeout,
         total_timeout,
         response_headers,
         files,
@@ -57,7 +58,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
     }
     let forwards = keys.at("forward").is_some();
     if !forwards {
-        super::no_effect(&keys.among(&["response_timeout", "forward_token"]), "without `forward`", context);
+        super::no_effect(&keys.among(&["response_timeout", "tunnel_idle_timeout", "forward_token"]), "without `forward`", context);
     }
     let written_auth = auth::AuthKeys { mode, issuers, audiences, claims, token_from, forward_token };
     let auth = auth::auth(written_auth, &keys, names, context);
@@ -78,6 +79,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
                 body_bytes_max: body_bytes_max?.value.0,
                 progress_timeout: progress_timeout?.value.0,
                 response_timeout: response_timeout?.value.0,
+                tunnel_idle_timeout: tunnel_idle_timeout?.value.0,
                 total_timeout: total_timeout.map(|timeout| timeout.value.0),
                 response_headers,
             },
