@@ -14,6 +14,7 @@ mod faults;
 mod files;
 mod forwarding;
 mod identity;
+mod interim;
 mod limits;
 mod malformed;
 mod notes;

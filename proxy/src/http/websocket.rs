@@ -93,7 +93,7 @@ pub(super) fn finish<B>(handshake: Option<&Handshake>, response: &mut Response<B
 mod tests {
     use super::*;
 
-    fn head(request: http::request::Builder) -> request::Parts {
+    fn head(request: request::Builder) -> request::Parts {
         request.body(()).expect("a request").into_parts().0
     }
 
