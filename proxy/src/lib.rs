@@ -14,5 +14,6 @@ pub mod reload;
 pub mod route;
 pub mod run;
 pub mod snapshot;
+pub mod spool;
 pub mod tls;
 pub mod upstream;

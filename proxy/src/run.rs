@@ -168,7 +168,7 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
     let log = config.log.access.then(|| RequestLog::start(output())).transpose()?;
     let tools = WorkerTools {
         current: Arc::clone(&reloader.current),
-        log: log.as_ref().and_then(RequestLog::sender).map(|sender| (sender, config.log.format)),
+        log: log.as_ref().and_then(RequestLog::sender).map(|sender| (sender, config.log.format.clone())),
     };
 
     let threads = config.server.threads;
@@ -309,11 +309,11 @@ async fn obey(parts: Parts, mut orders: mpsc::UnboundedReceiver<Order>, drain: &
     }
 }
 
-/// How request lines look, for the telemetry of the process.
+/// How events look beside request lines of this format.
 #[must_use]
-pub const fn telemetry_format(format: LogFormat) -> serve::telemetry::Format {
+pub const fn telemetry_format(format: &LogFormat) -> serve::telemetry::Format {
     match format {
         LogFormat::Json => serve::telemetry::Format::Json,
-        LogFormat::Text => serve::telemetry::Format::Text,
+        LogFormat::Text | LogFormat::Combined | LogFormat::Template(_) => serve::telemetry::Format::Text,
     }
 }

@@ -4,6 +4,7 @@ use crate::auth::{AssertionSigner, IssuerError, Issuers, RouteRule, RuleError};
 use crate::config::{self, Action, Config};
 use crate::files::{FileServer, FilesError};
 use crate::route::{RouteTable, SiteTable};
+use crate::spool::{HoldLimits, Spool};
 use crate::upstream::SendLimits;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -23,6 +24,8 @@ pub struct Snapshot {
     pub(crate) routes: Vec<PreparedRoute>,
     /// Keys, by issuer.
     pub issuers: Issuers,
+    /// Where request bodies are held.
+    pub(crate) spool: Arc<Spool>,
 }
 
 /// Why a checked configuration can't be served: something outside of it is missing.
@@ -90,6 +93,8 @@ pub(crate) struct ForwardTo {
     pub(crate) upstream: usize,
     pub(crate) assertions: Option<Arc<AssertionSigner>>,
     pub(crate) internal: Option<Box<FileServer>>,
+    /// What is held of a request body before the upstream is asked.
+    pub(crate) hold: Option<HoldLimits>,
 }
 
 pub(crate) struct RedirectTo {
@@ -134,7 +139,18 @@ impl Snapshot {
             .collect::<Result<_, _>>()?;
         let sites = SiteTable::new(&config.sites);
         let table = RouteTable::new(&config.sites, &config.routes);
-        Ok(Self { config, sites, table, routes, issuers })
+        let spool = spool(&config.server, previous);
+        Ok(Self { config, sites, table, routes, issuers, spool })
+    }
+}
+
+/// Bodies that are held under one revision count under the next.
+fn spool(server: &config::Server, previous: Option<&Snapshot>) -> Arc<Spool> {
+    let settings =
+        |server: &config::Server| (server.state.clone(), server.buffer_memory_bytes_max, server.buffer_disk_bytes_max);
+    match previous {
+        Some(previous) if settings(&previous.config.server) == settings(server) => Arc::clone(&previous.spool),
+        _ => Spool::new(server.state.join("bodies"), server.buffer_memory_bytes_max, server.buffer_disk_bytes_max),
     }
 }
 
@@ -150,6 +166,7 @@ impl PreparedRoute {
         let config::RoutePolicy {
             auth,
             body_bytes_max,
+            buffer,
             progress_timeout,
             response_timeout,
             tunnel_idle_timeout,
@@ -183,6 +200,10 @@ impl PreparedRoute {
                 let internal = forward.internal_root.as_deref().map(FileServer::internal).transpose();
                 PreparedAction::Forward(ForwardTo {
                     upstream,
+                    hold: buffer.map(|buffer| HoldLimits {
+                        memory_bytes_max: buffer.memory_bytes_max,
+                        disk_bytes_max: buffer.disk_bytes_max,
+                    }),
                     assertions: assertions[upstream].clone(),
                     internal: internal.map_err(files_error)?.map(Box::new),
                 })

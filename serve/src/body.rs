@@ -1,8 +1,9 @@
-//! The body of a request as both servers see it, and the one error type of all bodies.
+//! The body of a request as both servers see it.
 //!
 //! Everything behind the accept loop takes a [`Body`], which can be made without a connection, and so runs without a
 //! socket.
 
+pub use crate::body_error::BodyError;
 use crate::exchange::{Exchange, Interim};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -10,32 +11,6 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-
-/// Why a body ended before its end. The kinds decide what is answered and logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BodyError {
-    /// The peer went away or broke the framing.
-    #[error("the peer closed the body before its end")]
-    Disconnected,
-    /// The peer's bytes are no body.
-    #[error("the body is malformed: {0}")]
-    Malformed(&'static str),
-    /// More bytes than the route allows.
-    #[error("the body is larger than {limit_bytes} bytes")]
-    TooLarge {
-        /// The limit in force, in bytes.
-        limit_bytes: u64,
-    },
-    /// The peer sent or took bytes more slowly than the route allows.
-    #[error("the body made no progress in time")]
-    TooSlow,
-    /// The upstream's answer broke off.
-    #[error("the upstream closed the response before its end")]
-    Upstream,
-    /// A file could not be read, or shrank while it was sent.
-    #[error("the file could not be read to its end")]
-    File,
-}
 
 /// A request's body: nothing, bytes at hand, or a stream. `Send`, so that any framework can take it.
 ///
@@ -96,6 +71,19 @@ impl Body {
         let offered = std::mem::take(&mut self.offers_tunnel);
         let exchange = self.exchange.as_ref().filter(|_| offered)?;
         Some(Self::of(Kind::Received(Reading(Arc::clone(exchange)))))
+    }
+
+    /// Another body in the place of this one, with the same way back to the client.
+    #[must_use]
+    pub fn replaced_by(self, body: impl HttpBody<Data = Bytes, Error = BodyError> + Send + 'static) -> Self {
+        let Self { kind: _, exchange, offers_tunnel } = self;
+        Self { kind: Kind::Stream(Box::pin(body)), exchange, offers_tunnel }
+    }
+
+    /// What is still to come of this body; this one is empty afterwards and keeps the way back to the client.
+    #[must_use]
+    pub fn take_stream(&mut self) -> Self {
+        Self::of(std::mem::replace(&mut self.kind, Kind::Full(None)))
     }
 
     /// The way back for interim responses; `None` for a body that no connection received.

@@ -6,6 +6,7 @@ use crate::body::{Body, BodyError};
 use crate::drain::Drain;
 use crate::handler::Handler;
 use crate::http1;
+pub use crate::limits::ConnectionLimits;
 use crate::listener::{Accepting, Address, Peer, Socket};
 use crate::timer::{self, Deadline};
 use crate::transport::{Transport, Watched};
@@ -40,39 +41,6 @@ const SEND_BUFFER_BYTES_MAX: usize = 128 * 1024;
 
 /// After a failed accept (no descriptors left), how long until the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// What a connection may do and for how long.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConnectionLimits {
-    /// Bytes of a request's head; more is 431, or 414 when its first line alone is longer.
-    pub header_bytes_max: usize,
-    /// Fields of a request; more is 431.
-    pub header_count_max: usize,
-    /// From accept to the end of the TLS handshake.
-    pub handshake_timeout: Duration,
-    /// From the first byte of a request to the end of its head; then 408.
-    pub header_timeout: Duration,
-    /// Between requests.
-    pub idle_timeout: Duration,
-    /// Between two moments at which the client takes bytes of an answer.
-    pub send_timeout: Duration,
-    /// HTTP/2 streams at once.
-    pub streams_max: u32,
-}
-
-impl Default for ConnectionLimits {
-    fn default() -> Self {
-        Self {
-            header_bytes_max: 32 * 1024,
-            header_count_max: 100,
-            handshake_timeout: Duration::from_secs(10),
-            header_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(75),
-            send_timeout: Duration::from_secs(30),
-            streams_max: 128,
-        }
-    }
-}
 
 /// What is known of a connection before its first request.
 #[derive(Debug, Clone)]
@@ -354,20 +322,13 @@ where
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.activity.request_began();
         let in_flight = InFlight { activity: Arc::clone(&self.activity), handed_over: false };
-        Call {
-            answer: self.service.clone().oneshot(request.map(received)),
-            in_flight: Some(in_flight),
-        }
+        Call { answer: self.service.clone().oneshot(request.map(received)), in_flight: Some(in_flight) }
     }
 }
 
 fn received(incoming: Incoming) -> Body {
     use http_body_util::BodyExt as _;
-    if incoming.is_end_stream() {
-        Body::empty()
-    } else {
-        Body::stream(incoming.map_err(|_| BodyError::Disconnected))
-    }
+    if incoming.is_end_stream() { Body::empty() } else { Body::stream(incoming.map_err(|_| BodyError::Disconnected)) }
 }
 
 /// Notes the end of a response when dropped.
@@ -456,9 +417,9 @@ impl<B: HttpBody> HttpBody for Noted<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
     use crate::listener::Bound;
     use crate::worker::local_runtime;
+    use bytes::Bytes;
     use http_body_util::Full;
     use std::num::NonZeroUsize;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

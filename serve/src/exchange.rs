@@ -5,7 +5,7 @@
 //! and reads. Only a body that was taken to another task wakes the connection, and is woken by it. The lock is there
 //! because frameworks want bodies to be `Send`; nobody ever waits for it.
 
-use crate::body::BodyError;
+use crate::body_error::BodyError;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;

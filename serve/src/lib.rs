@@ -6,12 +6,14 @@
 
 mod activity;
 pub mod body;
+mod body_error;
 pub mod connection;
 pub mod contract;
 pub mod drain;
 mod exchange;
 mod handler;
 pub mod http1;
+mod limits;
 pub mod listener;
 pub mod probe;
 pub mod shared_key;

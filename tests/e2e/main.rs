@@ -6,9 +6,11 @@ mod admin;
 mod attachments;
 #[path = "../browser/mod.rs"]
 mod browser;
+mod buffering;
 mod callable;
 mod command_line;
 mod drain;
+mod errors;
 mod events;
 mod faults;
 mod files;

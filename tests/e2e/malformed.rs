@@ -13,6 +13,7 @@ const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 /// Name and request; `SMUGGLED` follows each.
 const AMBIGUOUS: &[(&str, &str)] = &[
     ("two lengths that differ", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n"),
+    ("two lengths that agree", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n"),
     ("a list of lengths that differ", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0, 5\r\n\r\n"),
     ("a signed length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello"),
     ("a negative length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n"),
@@ -47,7 +48,6 @@ const AMBIGUOUS: &[(&str, &str)] = &[
     ("no target", "GET HTTP/1.1\r\nHost: a\r\n\r\n"),
     ("a method with a bracket", "GE(T / HTTP/1.1\r\nHost: a\r\n\r\n"),
     ("HTTP/0.9", "GET /\r\n\r\n"),
-    ("HTTP/3.0 in text", "GET / HTTP/3.0\r\nHost: a\r\n\r\n"),
     ("a lower-case protocol", "GET / http/1.1\r\nHost: a\r\n\r\n"),
     ("TLS on a plain listener", "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\r\n\r\n"),
 ];
@@ -69,24 +69,6 @@ async fn ambiguous_requests_are_refused_and_nothing_behind_them_is_read() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(origin.received().is_empty(), "{:#?}", origin.received());
-}
-
-/// RFC 9112 section 6.1: with both, the chunks count, the length is dropped, and the connection ends with the answer.
-#[tokio::test]
-async fn a_length_beside_chunks_is_dropped_and_the_connection_closes() {
-    let origin = Origin::start().await.always(ok("ok"));
-    let edge = Edge::start(&forwarding_to(&origin.endpoint())).await;
-    for framing in
-        ["Content-Length: 4\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 4"]
-    {
-        let request = format!("POST /both HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n2\r\nhi\r\n0\r\n\r\n{SMUGGLED}");
-        let answer = talk(edge.address("http"), request).await;
-        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{framing}: {answer}");
-        for received in origin.received() {
-            assert_eq!((received.head.target(), received.body.content.as_slice()), ("/both", b"hi".as_slice()));
-            assert!(received.head.is_chunked() != received.head.has("content-length"), "{}", received.head.raw);
-        }
-    }
 }
 
 /// A body in broken chunks starts to be forwarded before the break is seen: the upstream must see it break too.
@@ -126,20 +108,6 @@ async fn bare_line_feeds_are_read_in_one_way() {
     let answer = talk(edge.address("http"), "GET /one HTTP/1.1\nHost: a\nConnection: close\n\n").await;
     if answer.starts_with("HTTP/1.1 200 ") {
         assert!(!origin.last().head.raw.replace("\r\n", "").contains('\n'), "forwarded with CRLF");
-    } else {
-        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
-    }
-}
-
-#[tokio::test]
-async fn equal_lengths_are_one_length_or_an_error() {
-    let origin = Origin::start().await.always(ok("ok"));
-    let edge = Edge::start(&forwarding_to(&origin.endpoint())).await;
-    let request = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi";
-    let answer = talk(edge.address("http"), request).await;
-    if answer.starts_with("HTTP/1.1 200 ") {
-        let head = origin.last().head;
-        assert_eq!(head.all("content-length").collect::<Vec<_>>(), ["2"], "{}", head.raw);
     } else {
         assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     }

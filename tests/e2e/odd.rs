@@ -182,7 +182,8 @@ fn odd_requests_never_make_the_edge_fail() {
         let answer = runtime.block_on(talk(edge.address("http"), request.replace("GOOD", &token)));
         for line in answer.lines().filter(|line| line.starts_with("HTTP/1.")) {
             let status = line.split(' ').nth(1).unwrap_or_default();
-            prop_assert!(!status.starts_with('5'), "{line}");
+            // The two that RFC 9110 names for what a client may ask and nobody has to do.
+            prop_assert!(!status.starts_with('5') || matches!(status, "501" | "505"), "{line}");
         }
         Ok(())
     });

@@ -10,6 +10,7 @@ mod context;
 mod disk;
 mod file;
 mod include;
+mod line;
 mod load;
 mod node;
 mod pattern;
@@ -22,6 +23,7 @@ mod source;
 mod units;
 mod whole;
 
+pub use line::{BadTemplate, LineField, LinePiece, LineTemplate};
 pub use load::{load, load_str};
 pub use pattern::BadPattern;
 pub use print::print;
@@ -34,6 +36,7 @@ pub use serve::listener::Address;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One revision of the configuration, checked.
@@ -68,6 +71,10 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// Where the proxy keeps what it makes itself (development certificates). Default `./var/portcullis`.
     pub state: PathBuf,
+    /// Bytes of memory that held request bodies may take together. Default 256 MiB.
+    pub buffer_memory_bytes_max: u64,
+    /// Bytes of disk that they may take together. Default 8 GiB.
+    pub buffer_disk_bytes_max: u64,
     /// Peers whose `Forwarded` and `X-Forwarded-*` are believed. Default: none.
     pub trusted_proxies: Vec<IpNet>,
     /// Further field names that are stripped from every request, beside `X-Auth-*`. Default: none.
@@ -84,7 +91,7 @@ pub struct Admin {
 /// `[log]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Log {
-    /// One JSON object or one line of text per event. Default text.
+    /// How a request's line looks. Default text.
     pub format: LogFormat,
     /// A tracing filter, for example `info` or `portcullis=debug`. Default `info`.
     pub level: String,
@@ -92,13 +99,17 @@ pub struct Log {
     pub access: bool,
 }
 
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a request's line looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogFormat {
     /// One JSON object a line.
     Json,
     /// For people.
     Text,
+    /// The combined format of Apache and nginx.
+    Combined,
+    /// As the operator writes it. Shared, because every worker has it.
+    Template(Arc<LineTemplate>),
 }
 
 /// `[listener.NAME]`: a bound address with its protocol settings. Static.
@@ -379,6 +390,8 @@ pub struct RoutePolicy {
     pub auth: RouteAuth,
     /// Bytes of a request body. Default 10 MiB: more is 413.
     pub body_bytes_max: u64,
+    /// How much of a request body is held before the upstream is asked. `None`, the default: bodies stream.
+    pub buffer: Option<Buffer>,
     /// Between two pieces of a request body. Default 30 s: then 408.
     pub progress_timeout: Duration,
     /// From the end of the request to the head of the upstream's response. Default 60 s: then 504.
@@ -389,6 +402,15 @@ pub struct RoutePolicy {
     pub total_timeout: Option<Duration>,
     /// Fields set on every response of this route.
     pub response_headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// How much of one request body is held; what does not fit streams on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Buffer {
+    /// Bytes in memory. Default 64 KiB.
+    pub memory_bytes_max: u64,
+    /// Bytes on disk, behind those in memory. Default none.
+    pub disk_bytes_max: u64,
 }
 
 /// Who may use a route.

@@ -3,12 +3,13 @@
 //! What is printed is itself a configuration: put the secrets back and it means the same. Each type is taken apart
 //! without `..`, so that a new part does not compile until it is printed.
 
+use super::file::FormatName;
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, ClaimRule, ClaimTest, Config, EndpointAddress, Files, Forward, Issuer, KeyFile, Keys, Listener,
-    ListenerLimits, Log, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Server, Site, Tls, TokenSource,
-    Upstream,
+    Action, Admin, Buffer, ClaimRule, ClaimTest, Config, EndpointAddress, Files, Forward, Issuer, KeyFile, Keys,
+    Listener, ListenerLimits, Log, LogFormat, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Server,
+    Site, Tls, TokenSource, Upstream,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
@@ -29,7 +30,10 @@ pub fn print(config: &Config) -> String {
     }
     let Log { format, level, access } = log;
     page.table("[log]");
-    page.key("format", text(format.spelled()));
+    page.key("format", text(FormatName::from(format).spelled()));
+    if let LogFormat::Template(template) = format {
+        page.key("template", text(template.as_str()));
+    }
     page.key("level", text(level));
     page.key("access", access);
     listeners.iter().for_each(|listener| print_listener(&mut page, listener));
@@ -116,12 +120,23 @@ fn header_value(value: &HeaderValue) -> String {
 }
 
 fn print_server(page: &mut Page, server: &Server) {
-    let Server { threads, connections_max, drain_timeout, state, trusted_proxies, identity_headers } = server;
+    let Server {
+        threads,
+        connections_max,
+        drain_timeout,
+        state,
+        buffer_memory_bytes_max,
+        buffer_disk_bytes_max,
+        trusted_proxies,
+        identity_headers,
+    } = server;
     page.table("[server]");
     page.key("threads", threads);
     page.key("connections_max", connections_max);
     page.key("drain_timeout", time(drain_timeout));
     page.key("state", path(state));
+    page.key("buffer_memory_max", text(size(*buffer_memory_bytes_max)));
+    page.key("buffer_disk_max", text(size(*buffer_disk_bytes_max)));
     page.key("trusted_proxies", texts(trusted_proxies));
     page.key("identity_headers", texts(identity_headers));
 }
@@ -248,6 +263,7 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
     let RoutePolicy {
         auth,
         body_bytes_max,
+        buffer,
         progress_timeout,
         response_timeout,
         tunnel_idle_timeout,
@@ -270,6 +286,10 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         page.key("tunnel_idle_timeout", time(tunnel_idle_timeout));
     }
     page.key("body_bytes_max", text(size(*body_bytes_max)));
+    if let Some(Buffer { memory_bytes_max, disk_bytes_max }) = buffer {
+        let sizes = [("memory", text(size(*memory_bytes_max))), ("disk", text(size(*disk_bytes_max)))];
+        page.key("buffer", inline(sizes));
+    }
     page.key("progress_timeout", time(progress_timeout));
     if let Some(total_timeout) = total_timeout {
         page.key("total_timeout", time(total_timeout));

@@ -1,5 +1,6 @@
 //! What is known of one request while it is served.
 
+use super::random;
 use super::websocket;
 use crate::upstream::Attempt;
 use http::{HeaderMap, request};
@@ -22,8 +23,8 @@ pub(super) struct RequestContext {
     pub(super) local_port: Option<u16>,
     /// The client as trusted hops tell: the one truth for logs, limits and the application.
     pub(super) origin: Origin,
+    pub(super) site: Option<Rc<str>>,
     pub(super) route: Option<Arc<str>>,
-    pub(super) route_index: Option<usize>,
     pub(super) upstream: Option<Rc<str>>,
     pub(super) attempt: Attempt,
     pub(super) subject: Option<Arc<serve::contract::identity::Identity>>,
@@ -48,8 +49,8 @@ impl RequestContext {
             info: Rc::clone(info),
             peer_ip,
             local_port,
+            site: None,
             route: None,
-            route_index: None,
             upstream: None,
             attempt: Attempt::default(),
             subject: None,
@@ -63,25 +64,5 @@ impl RequestContext {
 fn request_id(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &[IpNet]) -> RequestId {
     let believed = peer.is_none_or(|peer| forwarded::is_trusted(peer, trusted));
     let given = headers.get(&X_REQUEST_ID).filter(|_| believed).and_then(RequestId::accept);
-    given.unwrap_or_else(|| RequestId::from_random(random()))
-}
-
-thread_local! {
-    /// 64 ids' worth of random bytes, so that not every request asks the kernel.
-    static RANDOM: std::cell::RefCell<([u8; 1024], usize)> = const { std::cell::RefCell::new(([0; 1024], 1024)) };
-}
-
-/// Random bits, good enough for names that must not be guessed easily.
-pub(super) fn random() -> u128 {
-    RANDOM.with_borrow_mut(|(bytes, used)| {
-        if *used == bytes.len() {
-            // Without entropy ids would repeat, which costs only the joining of logs.
-            let _ = getrandom::fill(bytes);
-            *used = 0;
-        }
-        let mut id = [0; 16];
-        id.copy_from_slice(&bytes[*used..*used + 16]);
-        *used += 16;
-        u128::from_ne_bytes(id)
-    })
+    given.unwrap_or_else(|| RequestId::from_random(random::bits()))
 }

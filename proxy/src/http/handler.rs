@@ -11,6 +11,7 @@ use crate::auth::{Permit, RequestFacts};
 use crate::files::{FileError, FileRequest, FileServer, SmallFiles};
 use crate::route::{Found, NormalPath};
 use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, RedirectTo, Snapshot};
+use crate::spool::BodyLimits;
 use crate::upstream::SendLimits;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header, request};
 use http_body::Body as _;
@@ -52,9 +53,10 @@ pub(super) async fn handle(
         return redirect_to_https(&head, &target, port);
     }
     let snapshot = &*local.snapshot;
-    let (index, route) = find_route(snapshot, &head, &target)?;
+    let site = snapshot.sites.find(target.host()).ok_or(Cause::UnknownHost)?;
+    context.site = local.site_names.get(site).cloned();
+    let route = find_route(snapshot, site, &head)?;
     context.route = Some(Arc::clone(&route.name));
-    context.route_index = Some(index);
 
     // Without `..`: a new policy does not compile until it has its place in the order.
     let PreparedPolicy { auth, send, total_timeout, response_headers } = &route.policy;
@@ -108,16 +110,11 @@ fn check_head(head: &request::Parts, entrance: &Entrance) -> Result<(), Cause> {
     Ok(())
 }
 
-fn find_route<'a>(
-    snapshot: &'a Snapshot,
-    head: &request::Parts,
-    target: &Target,
-) -> Result<(usize, &'a PreparedRoute), Cause> {
-    let site = snapshot.sites.find(target.host()).ok_or(Cause::UnknownHost)?;
+fn find_route<'a>(snapshot: &'a Snapshot, site: usize, head: &request::Parts) -> Result<&'a PreparedRoute, Cause> {
     let path = NormalPath::read(head.uri.path()).map_err(Cause::Path)?;
     let found = snapshot.table.find(site, &path, &head.method, &head.headers).map_err(Cause::Path)?;
     match found {
-        Found::Route(index) => snapshot.routes.get(index).map(|route| (index, route)).ok_or(Cause::NoRoute),
+        Found::Route(index) => snapshot.routes.get(index).ok_or(Cause::NoRoute),
         Found::Nothing => Err(Cause::NoRoute),
     }
 }
@@ -196,7 +193,8 @@ async fn forward(
     if context.extended_connect && tunnel.is_none() {
         return Err(Cause::Connect);
     }
-    let carries = Carries { body: !body.is_end_stream(), websocket: tunnel.is_some() };
+    let carries =
+        Carries { waiting_body: to.hold.is_none() && !body.is_end_stream(), websocket: tunnel.is_some() };
     // The answer may name a file, whose conditions and ranges are then the client's.
     let for_internal_file = to.internal.as_ref().map(|_| (head.method.clone(), head.headers.clone()));
     headers::towards_upstream(&mut head, carries, context, target);
@@ -219,8 +217,14 @@ async fn forward(
         // What a client does not take in time it can do without.
         let _ = client.as_ref().is_some_and(|client| client.send(status, fields));
     };
+    let mut content = std::mem::replace(body, Body::empty());
+    if let Some(hold) = to.hold.filter(|_| !content.is_end_stream()) {
+        let limits = BodyLimits { bytes_max: limits.body_bytes_max, progress_timeout: limits.progress_timeout };
+        // Rare, and large beside the rest of a request's future.
+        content = Box::pin(local.snapshot.spool.hold(content, hold, limits)).await.map_err(Cause::Body)?;
+    }
     let mut response = upstream
-        .send(head, std::mem::replace(body, Body::empty()), tunnel, *limits, &mut interim, &mut context.attempt)
+        .send(head, content, tunnel, *limits, &mut interim, &mut context.attempt)
         .await
         .map_err(|error| Cause::Upstream { name: upstream.name().to_string(), error })?
         .map(ProxyBody::from);
@@ -231,6 +235,7 @@ async fn forward(
     let Some(path) = response.headers_mut().remove(&X_ACCEL_REDIRECT) else { return Ok(response) };
     match (&to.internal, for_internal_file) {
         (Some(files), Some((method, asked))) => {
+            context.attempt.ended(Instant::now());
             Box::pin(internal_file(files, &path, &method, &asked, response.headers(), &worker.files)).await
         }
         _ => Ok(response),

@@ -49,8 +49,8 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
 /// What comes with a request's head.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Carries {
-    /// A body.
-    pub(super) body: bool,
+    /// A body that its client may hold back until it is asked for: not one that the edge holds as a whole.
+    pub(super) waiting_body: bool,
     /// The offer to switch to WebSocket.
     pub(super) websocket: bool,
 }
@@ -68,7 +68,7 @@ pub(super) fn towards_upstream(head: &mut request::Parts, carries: Carries, cont
     // Only a body can wait for a 100, and clients of HTTP/1.0 know none (RFC 9110 section 10.1.1). There is no other
     // expectation.
     let waits = headers.get(EXPECT).is_some_and(|expected| expected.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    if !(waits && carries.body && received > Version::HTTP_10) {
+    if !(waits && carries.waiting_body && received > Version::HTTP_10) {
         headers.remove(EXPECT);
     }
     headers.insert(HOST, target.authority.clone());

@@ -19,6 +19,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use tokio::time::Instant;
 use tower::Service;
 
 /// The front server as a service: one for each connection, all of a worker sharing its state.
@@ -73,7 +74,7 @@ impl Handler for Front {
         let mut response = refuse(Cause::Malformed(malformed), &mut context, head.version);
         response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
         if let Some(access) = &self.worker.access {
-            let line = Line::new(access, context, Head::of(&head), response.status(), None);
+            let line = Line::new(access, context, Head::of(&head), response.status(), &local.secret_parameters);
             response.body_mut().set_line(line);
         }
         response
@@ -108,8 +109,7 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
         strip_body(&mut response);
     }
     if let Some((access, head)) = worker.access.as_ref().zip(noted) {
-        let secret = secret_parameter(&context, &local);
-        let line = Line::new(access, context, head, response.status(), secret);
+        let line = Line::new(access, context, head, response.status(), &local.secret_parameters);
         response.body_mut().set_line(line);
     }
     Ok(response)
@@ -118,7 +118,8 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
 fn refuse(cause: Cause, context: &mut RequestContext, version: Version) -> Response<ProxyBody> {
     context.cause = Some((cause.code(), cause.to_string()));
     let closes = cause.closes() && version < Version::HTTP_2;
-    let mut response = cause.into_response(context.request_id.as_str());
+    context.attempt.ended(Instant::now());
+    let mut response = cause.into_response(context);
     if closes {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -131,12 +132,6 @@ fn strip_body(response: &mut Response<ProxyBody>) {
         response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
     }
     *response.body_mut() = ProxyBody::bytes(bytes::Bytes::new());
-}
-
-/// The query parameter in which the request's route takes a token: its value is not logged.
-fn secret_parameter<'a>(context: &RequestContext, local: &'a super::worker::Local) -> Option<&'a str> {
-    let route = context.route_index?;
-    local.snapshot.routes.get(route)?.policy.auth.query_token_param()
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! No other protocol is offered to an upstream: after `h2c`, for example, a client could send requests of any path
 //! through the tunnel, and none of them would meet a route, a token check or a limit.
 
-use super::context;
 use super::error::Cause;
+use super::random;
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -46,7 +46,7 @@ pub(super) struct Handshake {
 impl Handshake {
     /// Adds the fields of a handshake with a fresh key.
     pub(super) fn begin(headers: &mut HeaderMap) -> Self {
-        let key = STANDARD.encode(context::random().to_ne_bytes());
+        let key = STANDARD.encode(random::bits().to_ne_bytes());
         let accept = accept(key.as_bytes());
         if let Ok(key) = HeaderValue::try_from(key) {
             headers.insert(SEC_WEBSOCKET_KEY, key);

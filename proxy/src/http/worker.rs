@@ -1,6 +1,6 @@
 //! What one worker owns: the snapshot as it uses it, connections, caches, its end of the log. Nothing here is shared.
 
-use super::access_log::Access;
+use super::access_log::{Access, SecretParameters};
 use crate::auth::{CACHE_BYTES_MAX, TokenCache};
 use crate::config::LogFormat;
 use crate::files::{SMALL_FILES_BYTES_MAX, SmallFiles};
@@ -35,6 +35,10 @@ pub struct WorkerState {
 pub(super) struct Local {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) upstreams: Vec<Upstream>,
+    /// By position. For the log; counted on this worker's core only.
+    pub(super) site_names: Vec<Rc<str>>,
+    /// What the log must not show.
+    pub(super) secret_parameters: SecretParameters,
 }
 
 impl WorkerState {
@@ -70,7 +74,12 @@ impl WorkerState {
 
 impl Local {
     fn new(snapshot: &Arc<Snapshot>, pools: &Pools) -> Rc<Self> {
-        let upstreams = snapshot.config.upstreams.iter().map(|upstream| pools.upstream(upstream)).collect();
-        Rc::new(Self { snapshot: Arc::clone(snapshot), upstreams })
+        let config = &snapshot.config;
+        Rc::new(Self {
+            upstreams: config.upstreams.iter().map(|upstream| pools.upstream(upstream)).collect(),
+            site_names: config.sites.iter().map(|site| site.name.as_str().into()).collect(),
+            secret_parameters: SecretParameters::of(config),
+            snapshot: Arc::clone(snapshot),
+        })
     }
 }

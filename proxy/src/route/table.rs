@@ -195,6 +195,7 @@ mod tests {
                     forward_token: false,
                 },
                 body_bytes_max: 0,
+                buffer: None,
                 progress_timeout: std::time::Duration::ZERO,
                 response_timeout: std::time::Duration::ZERO,
                 tunnel_idle_timeout: std::time::Duration::ZERO,

@@ -73,7 +73,9 @@ impl Http1Body {
         let polled = self.poll_piece(cx);
         match &polled {
             Poll::Ready(Ok(Piece::Data(_) | Piece::End(_))) if self.incoming.has_ended() => {
-                self.lease.take().map(Lease::end);
+                if let Some(lease) = self.lease.take() {
+                    lease.end();
+                }
             }
             Poll::Ready(Ok(Piece::End(_)) | Err(_)) => self.lease = None,
             _ => {}

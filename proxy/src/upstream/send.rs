@@ -54,6 +54,24 @@ pub struct Attempt {
     pub connect: Option<Duration>,
     /// From the start to the head of the response.
     pub first_byte: Option<Duration>,
+    /// From the start to the end of the response, or to the failure.
+    pub total: Option<Duration>,
+    started: Option<Instant>,
+    /// Bytes of the request's body, or of the client's direction of a tunnel.
+    upload: Option<Rc<Cell<u64>>>,
+}
+
+impl Attempt {
+    /// Notes the end of the response, or the failure; only the first one counts.
+    pub fn ended(&mut self, now: Instant) {
+        self.total = self.total.or_else(|| Some(now.saturating_duration_since(self.started?)));
+    }
+
+    /// Bytes of the request's body up to now.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.upload.as_ref().map_or(0, |bytes| bytes.get())
+    }
 }
 
 impl Upstream {
@@ -92,11 +110,12 @@ impl Upstream {
         attempt: &mut Attempt,
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
         let started = Instant::now();
+        attempt.started = Some(started);
         let mut upload = Upload::new(body, limits.body_bytes_max);
+        attempt.upload = upload.counter();
         let idempotent = head.method.is_idempotent();
         let mut pick = Pick { fresh: false, surely: !idempotent || upload.framing != Framing::Empty };
         loop {
-            attempt.attempts += 1;
             let (mut connection, counted) = self.connection(pick, attempt).await?;
             let reused = connection.used > 0;
             let mut exchange =
@@ -107,7 +126,9 @@ impl Upstream {
                     let ResponseHead { parts, framing, keep_alive } = answer;
                     let body = match tunnel {
                         Some(client) if parts.status == StatusCode::SWITCHING_PROTOCOLS => {
-                            Tunnel::new(connection, client, counted, limits.tunnel_idle_timeout).into()
+                            let tunnel = Tunnel::new(connection, client, counted, limits.tunnel_idle_timeout);
+                            attempt.upload = Some(tunnel.counter());
+                            tunnel.into()
                         }
                         _ => {
                             let upload = (!upload.is_done()).then(|| Box::new(upload));
@@ -154,6 +175,7 @@ impl Upstream {
             };
             tried[chosen] = true;
             let endpoint = &self.endpoints[chosen];
+            attempt.attempts += 1;
             let counted = endpoint.count();
             attempt.endpoint = Some(Rc::clone(&endpoint.label));
             if !pick.fresh

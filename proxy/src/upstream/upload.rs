@@ -6,7 +6,9 @@ use http_body::Body as _;
 use serve::http1::{Framing, Outgoing};
 use serve::{Body, BodyError};
 use smallvec::SmallVec;
+use std::cell::Cell;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 /// Pieces that may be needed once more are held up to this many bytes. They are not copied.
@@ -20,6 +22,8 @@ pub(super) struct Upload {
     limit_bytes: u64,
     /// Bytes taken from the client.
     pub(super) taken_bytes: u64,
+    /// The same for whoever wants to know it later.
+    counter: Option<Rc<Cell<u64>>>,
     /// Pieces that were taken and are not gathered yet, or may be needed once more.
     held: SmallVec<[Bytes; 2]>,
     /// How many of the held pieces are gathered.
@@ -51,6 +55,7 @@ impl Upload {
             framing,
             limit_bytes,
             taken_bytes: 0,
+            counter: None,
             held: SmallVec::new(),
             gathered: 0,
             holds: false,
@@ -60,6 +65,11 @@ impl Upload {
             done: false,
             waits_for_client: false,
         }
+    }
+
+    /// Counts the bytes taken from the client; a request without a body has nothing to count.
+    pub(super) fn counter(&mut self) -> Option<Rc<Cell<u64>>> {
+        (!self.ended).then(|| Rc::clone(self.counter.get_or_insert_default()))
     }
 
     /// Starts from its beginning. With `holds` it can be started once more, within bounds.
@@ -105,6 +115,7 @@ impl Upload {
         match frame.into_data() {
             Ok(data) => {
                 self.taken_bytes += data.len() as u64;
+                self.counter.as_ref().inspect(|counter| counter.set(self.taken_bytes));
                 if self.taken_bytes > self.limit_bytes {
                     return Poll::Ready(Err(BodyError::TooLarge { limit_bytes: self.limit_bytes }));
                 }

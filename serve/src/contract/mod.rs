@@ -1,5 +1,6 @@
 //! Pure facts that the edge and the application agree on. No runtime, no socket: `http` and `serde` only.
 
+pub mod error_code;
 pub mod forwarded;
 pub mod identity;
 pub mod link;

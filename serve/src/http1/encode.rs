@@ -169,8 +169,7 @@ mod tests {
 
     #[test]
     fn a_response_without_a_date_gets_one() {
-        let head =
-            text(|out| response_head(out, StatusCode::OK, &HeaderMap::new(), None, ConnectionField::None));
+        let head = text(|out| response_head(out, StatusCode::OK, &HeaderMap::new(), None, ConnectionField::None));
         let date = head.strip_prefix("HTTP/1.1 200 OK\r\ndate: ").and_then(|rest| rest.strip_suffix("\r\n\r\n"));
         assert!(date.is_some_and(|date| httpdate::parse_http_date(date).is_ok()), "{head}");
     }

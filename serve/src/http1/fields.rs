@@ -139,13 +139,11 @@ mod tests {
     fn odd_encodings() {
         assert_eq!(read(&[("content-length", "5"), ("transfer-encoding", "chunked")]), Err(Unsound::Both));
         assert_eq!(read(&[("transfer-encoding", "gzip, chunked")]), Err(Unsound::UnknownCoding));
-        for value in ["", "gzip", "chunked, chunked", "chunked,", "xchunked", "chunked, gzip", "chunked;q=1", "a b, chunked"]
+        for value in
+            ["", "gzip", "chunked, chunked", "chunked,", "xchunked", "chunked, gzip", "chunked;q=1", "a b, chunked"]
         {
             assert_eq!(read(&[("transfer-encoding", value)]), Err(Unsound::Encoding), "{value}");
         }
-        assert_eq!(
-            read(&[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")]),
-            Err(Unsound::Encoding)
-        );
+        assert_eq!(read(&[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")]), Err(Unsound::Encoding));
     }
 }

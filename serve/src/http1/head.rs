@@ -236,9 +236,11 @@ fn version(minor: Option<u8>) -> Version {
 /// A version that is one, but none of ours, is 505; anything else is no HTTP.
 fn version_error(head: &[u8]) -> Malformed {
     let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
-    let last = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-    match last {
-        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
+    let words: Vec<_> = line.splitn(4, |&byte| byte == b' ').collect();
+    match &words[..] {
+        [_, _, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]]
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
             Malformed::VERSION
         }
         _ => Malformed::START_LINE,

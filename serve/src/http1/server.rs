@@ -10,17 +10,18 @@ use super::head::{Framing, HeadLimits, HeadReader, RequestHead};
 use super::incoming::{Incoming, Piece};
 use super::malformed::Malformed;
 use super::outgoing::Outgoing;
-use crate::body::{Body, BodyError};
-use crate::connection::ConnectionLimits;
+use super::reading::{poll_read_body, poll_read_small};
+use crate::body::Body;
+use crate::body_error::BodyError;
 use crate::drain::Drain;
 use crate::exchange::{Demand, Exchange};
 use crate::handler::Handler;
+use crate::limits::ConnectionLimits;
 use crate::timer::Deadline;
 use crate::transport::Transport;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header, response};
 use http_body::{Body as HttpBody, Frame};
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -28,16 +29,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
-use tokio_util::io::poll_read_buf;
-
-/// Reads of a body are at most this large: more does not fit a core's cache well.
-const READ_BYTES: usize = 64 * 1024;
-
-/// Heads are read into a buffer of this size that the connections of a thread share.
-const SHARED_BYTES: usize = 32 * 1024;
-
-/// With less room than this left, the shared buffer is renewed.
-const SHARED_ROOM_MIN: usize = 4 * 1024;
 
 /// Bytes of a request's body that are taken in, and thrown away, after its response.
 const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
@@ -148,7 +139,9 @@ impl Turn {
             keep_alive,
             expects_continue: is_http_11
                 && framing != Framing::Empty
-                && fields.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
+                && fields
+                    .get(header::EXPECT)
+                    .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
             offers_tunnel,
             exchange: Some(exchange),
             incoming,
@@ -190,10 +183,6 @@ struct Wire<'a> {
     deadline: Deadline,
     /// The deadline is about the client's reading.
     waits_for_reader: bool,
-}
-
-thread_local! {
-    static SHARED: Cell<Option<BytesMut>> = const { Cell::new(None) };
 }
 
 impl<'a> Wire<'a> {
@@ -242,30 +231,12 @@ impl<'a> Wire<'a> {
 
     /// Reads more into the buffer; 0 is the end of the stream.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if !self.buffer.is_empty() {
-            self.buffer.reserve(SHARED_ROOM_MIN);
-            return poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer);
-        }
-        // Most connections wait most of the time, so they share one buffer to wait with.
-        let mut shared = SHARED.take().unwrap_or_default();
-        if shared.capacity() < SHARED_ROOM_MIN {
-            shared.reserve(SHARED_BYTES);
-        }
-        let polled = poll_read_buf(Pin::new(&mut self.io), cx, &mut shared);
-        self.buffer = shared.split();
-        SHARED.set(Some(shared));
-        polled
+        poll_read_small(&mut self.io, cx, &mut self.buffer)
     }
 
     /// Reads more of a body into the buffer, which is empty but for the start of a chunk's line.
     fn poll_fill_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.buffer.reserve(READ_BYTES);
-        let polled = poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer);
-        if polled.is_pending() && self.buffer.is_empty() {
-            // A client that pauses in an upload is to cost no buffer.
-            self.buffer = BytesMut::new();
-        }
-        polled
+        poll_read_body(&mut self.io, cx, &mut self.buffer)
     }
 
     /// Polls the service until it has a response, and reads and writes for it meanwhile.

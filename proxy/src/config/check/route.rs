@@ -4,7 +4,7 @@ use super::{Checked, Names, action, auth};
 use crate::config::file::maps::{Map, Wanted};
 use crate::config::file::route as file;
 use crate::config::read::{At, Context};
-use crate::config::{Action, Listener, Route, RouteMatch, RoutePolicy, Site};
+use crate::config::{Action, Buffer, Listener, Route, RouteMatch, RoutePolicy, Site};
 use http::{HeaderName, HeaderValue, Method, header};
 
 /// Fields that the connection owns (RFC 9110 section 7.6.1) or that must agree with the body.
@@ -32,6 +32,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
         token_from,
         forward_token,
         body_bytes_max,
+        buffer,
         progress_timeout,
         response_timeout,
         tunnel_idle_timeout,
@@ -58,7 +59,8 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
     }
     let forwards = keys.at("forward").is_some();
     if !forwards {
-        super::no_effect(&keys.among(&["response_timeout", "tunnel_idle_timeout", "forward_token"]), "without `forward`", context);
+        let keys = keys.among(&["response_timeout", "tunnel_idle_timeout", "forward_token", "buffer"]);
+        super::no_effect(&keys, "without `forward`", context);
     }
     let written_auth = auth::AuthKeys { mode, issuers, audiences, claims, token_from, forward_token };
     let auth = auth::auth(written_auth, &keys, names, context);
@@ -77,6 +79,10 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
             policy: RoutePolicy {
                 auth: auth?,
                 body_bytes_max: body_bytes_max?.value.0,
+                buffer: match buffer {
+                    Some(written) => Some(self::buffer(written.value)?),
+                    None => None,
+                },
                 progress_timeout: progress_timeout?.value.0,
                 response_timeout: response_timeout?.value.0,
                 tunnel_idle_timeout: tunnel_idle_timeout?.value.0,
@@ -86,6 +92,11 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
             action: action?,
         },
     })
+}
+
+fn buffer(written: file::Buffer) -> Option<Buffer> {
+    let file::Buffer { written: _, memory, disk } = written;
+    Some(Buffer { memory_bytes_max: memory?.value.0, disk_bytes_max: disk?.value.0 })
 }
 
 fn wanted(headers: Map<HeaderName, Wanted>, context: &mut Context<'_>) -> Vec<(HeaderName, Option<HeaderValue>)> {

@@ -11,7 +11,7 @@ pub(super) mod values;
 
 use super::read::{List, Named};
 use super::units::{Number, Size, Time, Timeout};
-use super::{Address, LogFormat};
+use super::{Address, LineTemplate, LogFormat};
 use http::HeaderName;
 use ipnet::IpNet;
 use issuer::Issuer;
@@ -58,6 +58,10 @@ table! {
         /// Where the proxy keeps what it makes itself: development certificates. Left out: `./var/portcullis` below
         /// the working directory.
         optional state: FilePath,
+        /// Memory that the held bodies of all requests may take together (see `route.buffer`).
+        default("256MiB") buffer_memory_max: Size<0, { 1 << 50 }>,
+        /// Disk that they may take together.
+        default("8GiB") buffer_disk_max: Size<0, { 1 << 50 }>,
         /// Peers whose `Forwarded` and `X-Forwarded-*` are believed. From anybody else these fields are dropped.
         default([]) trusted_proxies: List<IpNet>,
         /// Further header fields that are removed from every request, beside `X-Auth-*`.
@@ -78,8 +82,18 @@ table! {
 table! {
     /// What is logged, and how.
     Log as "log" => {
-        /// `json` writes one object a line, `text` is for people.
-        default("text") format: LogFormat,
+        /// How each request's line looks: `json` is one object of the fields below, without those that a request has
+        /// not; `text` is for people, `combined` is what Apache and nginx call so, `template` is your own. Events are
+        /// JSON with `json`, else text. No format writes a token, a
+        /// cookie or the value of a query parameter in which a route takes a token.
+        default("text") format: FormatName,
+        /// With `format = "template"`: the line, with fields in braces; `{{` and `}}` are the braces themselves. What
+        /// a request has not is `-`; quotes, backslashes and whatever is not printable ASCII become `\xHH`. Fields:
+        /// `time`, `time_local`, `client`, `peer`, `method`, `host`, `path`, `query`, `target`, `protocol`,
+        /// `tls_version`, `status`, `bytes_sent`, `bytes_received`, `duration_ms`, `connect_ms`, `first_byte_ms`,
+        /// `upstream_ms`, `route`, `site`, `upstream`, `endpoint`, `attempts`, `subject`, `agent`, `referer`, `code`,
+        /// `reason`, `broke_off`, `request_id`.
+        optional template: LineTemplate,
         /// A level, or levels per module: `info`, `info,portcullis=debug`.
         default("info") level: LogLevel,
         /// Whether each request writes a line.
@@ -87,10 +101,32 @@ table! {
     }
 }
 
-words!(LogFormat, "log format", {
-    "text" => LogFormat::Text,
-    "json" => LogFormat::Json,
+/// The word for a format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum FormatName {
+    Text,
+    Json,
+    Combined,
+    Template,
+}
+
+words!(FormatName, "log format", {
+    "text" => FormatName::Text,
+    "json" => FormatName::Json,
+    "combined" => FormatName::Combined,
+    "template" => FormatName::Template,
 });
+
+impl From<&LogFormat> for FormatName {
+    fn from(format: &LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+            LogFormat::Combined => Self::Combined,
+            LogFormat::Template(_) => Self::Template,
+        }
+    }
+}
 
 table! {
     /// A bound address with its protocol settings. Changes need a restart.
@@ -118,5 +154,21 @@ table! {
         default("30s") send_timeout: Timeout,
         /// HTTP/2 streams at once on one connection.
         default(128) streams_max: Number<1, 10_000>,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::LineField;
+    use crate::config::read::Written;
+
+    #[test]
+    fn every_field_of_a_line_is_documented() {
+        let about = Log::about().expect("a table");
+        let template = about.fields.iter().find(|field| field.key() == "template").expect("the key");
+        for field in LineField::ALL {
+            assert!(template.doc.contains(&format!("`{}`", field.name())), "{field:?}");
+        }
     }
 }

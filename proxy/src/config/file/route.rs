@@ -39,6 +39,9 @@ table! {
         default(false) forward_token: bool,
         /// Bytes of a request body: more is 413.
         default("10MiB") body_bytes_max: Size<0, { 1 << 50 }>,
+        /// Holds the request body until it is whole before the upstream is asked, so that a slow client costs the
+        /// application nothing. What fits in neither memory nor disk streams on. Left out: bodies stream.
+        optional buffer: Buffer,
         /// Between two pieces of a request body: then 408. The whole may take as long as it needs.
         default("30s") progress_timeout: Timeout,
         /// From the end of the request to the head of the upstream's response: then 504.
@@ -66,6 +69,16 @@ words!(AuthMode, "kind of access", {
     "optional" => AuthMode::Optional,
     "public" => AuthMode::Public,
 });
+
+table! {
+    /// How much of one request body is held. All requests together: `server.buffer_memory_max` and `buffer_disk_max`.
+    Buffer as "route.buffer" => {
+        /// Bytes in memory.
+        default("64KiB") memory: Size<0, { 1 << 30 }>,
+        /// Bytes in a file without a name below `server.state`, behind those in memory.
+        default("0B") disk: Size<0, { 1 << 50 }>,
+    }
+}
 
 table! {
     /// What a claim must be: `path` and exactly one test.

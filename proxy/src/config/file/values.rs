@@ -3,7 +3,7 @@
 use crate::config::node::{Kind, Node};
 use crate::config::problem::nearest;
 use crate::config::read::{Context, Written};
-use crate::config::{Address, Balance, EndpointAddress, PathPattern, SecretBytes, TokenSource};
+use crate::config::{Address, Balance, EndpointAddress, LineTemplate, PathPattern, SecretBytes, TokenSource};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use ipnet::IpNet;
 use serde_json::{Value, json};
@@ -104,6 +104,9 @@ texts! {
             let help = (!text.starts_with('/')).then(|| format!("write \"/{text}\""));
             (reason.to_string(), help)
         })
+    };
+    LineTemplate: "a template such as \"{client} {status}\"", |text| {
+        LineTemplate::parse(text).map_err(|bad| (bad.to_string(), Some(bad.help())))
     };
     TokenSource: "\"header\", \"cookie:NAME\" or \"query:NAME\"", token_source;
     Uri: "a URL", |text| match text.parse::<Uri>() {

@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use serve::{Body, BodyError};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
@@ -60,6 +61,19 @@ fn bytes_pass_both_ways_and_each_end_is_told() {
         drop(peer);
         assert_eq!(next(&mut body).await, None);
         assert_eq!(next(&mut body).await, None);
+    });
+}
+
+#[test]
+fn what_the_client_had_sent_arrives_behind_the_endpoints_end() {
+    run(async |upstream, listener| {
+        let (sender, client) = supplied();
+        let (mut body, mut peer) = open(&upstream, &listener, client, LIMITS.tunnel_idle_timeout, SWITCH).await;
+        peer.0.shutdown().await.expect("an open connection");
+        (0..100).for_each(|_| sender.send(piece(b"up")).expect("wanted"));
+        assert_eq!(next(&mut body).await, None);
+        drop(body);
+        assert_eq!(peer.read_to_close().await, "up".repeat(100));
     });
 }
 

@@ -1,0 +1,36 @@
+//! What a connection may do and for how long.
+
+use std::time::Duration;
+
+/// What a connection may do and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Bytes of a request's head; more is 431, or 414 when its first line alone is longer.
+    pub header_bytes_max: usize,
+    /// Fields of a request; more is 431.
+    pub header_count_max: usize,
+    /// From accept to the end of the TLS handshake.
+    pub handshake_timeout: Duration,
+    /// From the first byte of a request to the end of its head; then 408.
+    pub header_timeout: Duration,
+    /// Between requests.
+    pub idle_timeout: Duration,
+    /// Between two moments at which the client takes bytes of an answer.
+    pub send_timeout: Duration,
+    /// HTTP/2 streams at once.
+    pub streams_max: u32,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            header_bytes_max: 32 * 1024,
+            header_count_max: 100,
+            handshake_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            send_timeout: Duration::from_secs(30),
+            streams_max: 128,
+        }
+    }
+}
