@@ -5,17 +5,22 @@
 //! drain.
 
 mod activity;
+pub mod admission;
 pub mod body;
 mod body_error;
+pub mod clients;
 pub mod connection;
 pub mod contract;
+pub mod counters;
 pub mod drain;
 mod exchange;
 mod handler;
+mod held;
 pub mod http1;
 mod limits;
 pub mod listener;
 pub mod probe;
+pub mod proxy_protocol;
 pub mod shared_key;
 pub mod telemetry;
 pub mod timer;

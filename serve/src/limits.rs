@@ -9,7 +9,7 @@ pub struct ConnectionLimits {
     pub header_bytes_max: usize,
     /// Fields of a request; more is 431.
     pub header_count_max: usize,
-    /// From accept to the end of the TLS handshake.
+    /// From accept to the end of the TLS handshake, the header of the PROXY protocol included.
     pub handshake_timeout: Duration,
     /// From the first byte of a request to the end of its head; then 408.
     pub header_timeout: Duration,
@@ -19,6 +19,8 @@ pub struct ConnectionLimits {
     pub send_timeout: Duration,
     /// HTTP/2 streams at once.
     pub streams_max: u32,
+    /// Requests on one HTTP/1.1 connection; the last is answered with `Connection: close`.
+    pub requests_per_connection_max: u32,
 }
 
 impl Default for ConnectionLimits {
@@ -31,6 +33,7 @@ impl Default for ConnectionLimits {
             idle_timeout: Duration::from_secs(75),
             send_timeout: Duration::from_secs(30),
             streams_max: 128,
+            requests_per_connection_max: 10_000,
         }
     }
 }

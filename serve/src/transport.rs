@@ -4,14 +4,15 @@
 //! small writes under TLS.
 
 use crate::activity::Activity;
+use crate::held::Held;
 use std::cell::Cell;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::OwnedSemaphorePermit;
 
 /// A socket, or a TLS session on one.
 pub enum Transport {
@@ -24,6 +25,14 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// The connection's own local address, for TCP.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok(),
+            Self::Unix(_) | Self::Tls(_) => None,
+        }
+    }
+
     pub(crate) const fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
     }
@@ -104,8 +113,7 @@ pub(crate) struct Watched {
     gather: Gather,
     /// The peer did not take what was last handed over; the task is woken when it does.
     blocked: bool,
-    /// Held as long as the stream lives: an upgraded stream outlives its HTTP connection.
-    _slot: OwnedSemaphorePermit,
+    held: Held,
 }
 
 /// How long small writes are held back.
@@ -121,13 +129,21 @@ enum Gather {
 
 impl Watched {
     /// Wraps a transport whose connection's state is in `activity`.
-    pub(crate) fn new(transport: Transport, activity: Arc<Activity>, slot: OwnedSemaphorePermit, http2: bool) -> Self {
+    pub(crate) fn new(transport: Transport, activity: Arc<Activity>, held: Held, http2: bool) -> Self {
         let gather = match (transport.is_tls(), http2) {
             (false, _) => Gather::Never,
             (true, false) => Gather::UntilFlush,
             (true, true) => Gather::UntilNextPoll,
         };
-        Self { transport, activity, gathered: Vec::new(), handed: 0, gather, blocked: false, _slot: slot }
+        Self { transport, activity, gathered: Vec::new(), handed: 0, gather, blocked: false, held }
+    }
+
+    /// Notes what a write to the transport came to.
+    fn wrote(&self, written: &Poll<io::Result<usize>>) {
+        self.activity.wrote(written.is_ready());
+        if let Poll::Ready(Ok(count)) = written {
+            self.held.counters().sent_bytes.add(*count as u64);
+        }
     }
 
     /// Hands all gathered bytes to the TLS session.
@@ -137,7 +153,7 @@ impl Watched {
         }
         while self.handed < self.gathered.len() {
             let written = Pin::new(&mut self.transport).poll_write(cx, &self.gathered[self.handed..]);
-            self.activity.wrote(written.is_ready());
+            self.wrote(&written);
             self.blocked = written.is_pending();
             match ready!(written)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -166,7 +182,7 @@ impl Watched {
             if total >= LARGE_BYTES {
                 // Large pieces are not copied twice.
                 let written = Pin::new(&mut self.transport).poll_write_vectored(cx, bufs);
-                self.activity.wrote(written.is_ready());
+                self.wrote(&written);
                 return written;
             }
             self.gathered = SPARE.take();
@@ -196,8 +212,10 @@ impl AsyncRead for Watched {
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.transport).poll_read(cx, buf);
-        if buf.filled().len() > before {
+        let count = buf.filled().len() - before;
+        if count > 0 {
             self.activity.read();
+            self.held.counters().received_bytes.add(count as u64);
         }
         polled
     }
@@ -209,7 +227,7 @@ impl AsyncWrite for Watched {
             return self.poll_gather(cx, &[IoSlice::new(buf)]);
         }
         let written = Pin::new(&mut self.transport).poll_write(cx, buf);
-        self.activity.wrote(written.is_ready());
+        self.wrote(&written);
         written
     }
 
@@ -222,7 +240,7 @@ impl AsyncWrite for Watched {
             return self.poll_gather(cx, bufs);
         }
         let written = Pin::new(&mut self.transport).poll_write_vectored(cx, bufs);
-        self.activity.wrote(written.is_ready());
+        self.wrote(&written);
         written
     }
 
@@ -250,6 +268,7 @@ impl AsyncWrite for Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::held::Accepted;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Wake, Waker};
     use tokio::sync::Semaphore;
@@ -266,7 +285,8 @@ mod tests {
     async fn gathering() -> (Watched, UnixStream) {
         let (ours, peer) = UnixStream::pair().expect("a pair");
         let slot = Arc::new(Semaphore::new(1)).acquire_owned().await.expect("a slot");
-        let mut watched = Watched::new(Transport::Unix(ours), Arc::default(), slot, true);
+        let held = Held { _slot: slot, _place: None, accepted: Accepted::count(&Arc::default()) };
+        let mut watched = Watched::new(Transport::Unix(ours), Arc::default(), held, true);
         watched.gather = Gather::UntilNextPoll;
         (watched, peer)
     }

@@ -91,6 +91,8 @@ fields! {
     BrokeOff = "broke_off",
     /// The request's id.
     RequestId = "request_id",
+    /// The trace that the request belongs to (W3C trace context), once it is known.
+    TraceId = "trace_id",
 }
 
 /// `"{client} {status} {duration_ms}"`: text with fields in braces, taken apart once.

@@ -18,8 +18,10 @@ mod print;
 mod problem;
 mod read;
 mod reference;
+mod rules;
 mod secret;
 mod source;
+mod template;
 mod units;
 mod whole;
 
@@ -29,12 +31,15 @@ pub use pattern::BadPattern;
 pub use print::print;
 pub use problem::Problems;
 pub use reference::{reference, schema};
+pub use rules::{HeaderRule, HostPolicy, PathPrefix, PathRule};
+pub use template::{Piece, Template, Variable};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
 pub use serve::listener::Address;
+pub use serve::proxy_protocol::{Mode as ProxyMode, Senders, Version as ProxyVersion};
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +72,8 @@ pub struct Server {
     pub threads: NonZeroUsize,
     /// Connections accepted at once over all listeners; further ones wait in the kernel's queue. Default 10,000.
     pub connections_max: usize,
+    /// Connections of one client at once over all listeners; `None`: no limit. Default 512.
+    pub connections_per_client_max: Option<NonZeroU32>,
     /// How long a stop waits for work in flight. Default 30 s.
     pub drain_timeout: Duration,
     /// Where the proxy keeps what it makes itself (development certificates). Default `./var/portcullis`.
@@ -79,9 +86,11 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Further field names that are stripped from every request, beside `X-Auth-*`. Default: none.
     pub identity_headers: Vec<HeaderName>,
+    /// Whether forwarded requests carry a W3C trace context. Default true.
+    pub trace: bool,
 }
 
-/// `[admin]`: `/livez` and `/readyz`. Default `127.0.0.1:9901`.
+/// `[admin]`: `/livez`, `/readyz` and `/metrics`. Default `127.0.0.1:9901`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Admin {
     /// Where it listens.
@@ -124,6 +133,8 @@ pub struct Listener {
     pub tls: bool,
     /// Every request is answered with 308 to `https://` on this port.
     pub redirect_to_https: Option<u16>,
+    /// Who says by the PROXY protocol who the client is. Default: nobody.
+    pub proxy_protocol: Option<Senders>,
     /// Limits of the protocol.
     pub limits: ListenerLimits,
 }
@@ -147,10 +158,12 @@ pub struct ListenerLimits {
     pub send_timeout: Duration,
     /// HTTP/2 streams at once on one connection. Default 128.
     pub streams_max: u32,
+    /// Requests on one HTTP/1.1 connection. Default 10,000.
+    pub requests_per_connection_max: u32,
 }
 
 /// `[site.NAME]`: what one or several host names share.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Site {
     /// Its name in the configuration.
     pub name: String,
@@ -158,6 +171,10 @@ pub struct Site {
     pub hosts: Vec<String>,
     /// The certificate; `None` for a site that is served in the clear only.
     pub tls: Option<Tls>,
+    /// What happens to fields of forwarded requests; rules of the route come after them.
+    pub request_headers: Vec<(HeaderName, HeaderRule)>,
+    /// What happens to fields of responses; rules of the route come after them.
+    pub response_headers: Vec<(HeaderName, HeaderRule)>,
 }
 
 /// Where a site's certificate comes from.
@@ -205,6 +222,8 @@ pub struct Upstream {
     pub idle_max: usize,
     /// How long a resolved name is used before it is asked again. Default 5 s.
     pub resolve_every: Duration,
+    /// Says who the client is, first thing on each connection. Default: it does not.
+    pub proxy_protocol: Option<ProxyVersion>,
 }
 
 /// One member of an upstream.
@@ -400,8 +419,10 @@ pub struct RoutePolicy {
     pub tunnel_idle_timeout: Duration,
     /// From the head of the request to the end of the response. `None`, the default: unlimited, progress is what counts.
     pub total_timeout: Option<Duration>,
-    /// Fields set on every response of this route.
-    pub response_headers: Vec<(HeaderName, HeaderValue)>,
+    /// What happens to fields of a forwarded request. At most one rule a name.
+    pub request_headers: Vec<(HeaderName, HeaderRule)>,
+    /// What happens to fields of every response. At most one rule a name.
+    pub response_headers: Vec<(HeaderName, HeaderRule)>,
 }
 
 /// How much of one request body is held; what does not fit streams on.
@@ -515,13 +536,17 @@ pub struct Forward {
     /// Where an `X-Accel-Redirect` answer of this upstream is looked up; `None`: the field is dropped and the answer
     /// passed on as it is.
     pub internal_root: Option<PathBuf>,
+    /// How the path changes on its way.
+    pub path: PathRule,
+    /// The `Host` of the forwarded request. Default preserve.
+    pub host: HostPolicy,
 }
 
 /// `redirect = { to = "https://{host}{path}{query}", status = 308 }`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
     /// The target, with `{host}`, `{path}` and `{query}` filled in (`{query}` includes its `?`).
-    pub to: String,
+    pub to: Template,
     /// 301, 302, 303, 307 or 308. Default 308.
     pub status: StatusCode,
 }

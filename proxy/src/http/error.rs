@@ -13,6 +13,7 @@ pub use page::error_reference;
 use crate::auth::Refusal;
 use crate::files::FileError;
 use crate::route::Ambiguous;
+use crate::rules::Unfitting;
 use crate::upstream::UpstreamError;
 use serve::BodyError;
 use serve::contract::error_code::ErrorCode;
@@ -35,6 +36,8 @@ pub(super) enum Cause {
     HeadTooLarge(usize),
     #[error("{0}")]
     Path(Ambiguous),
+    #[error("{0}")]
+    PathRule(Unfitting),
     #[error("no route leads there")]
     NoRoute,
     #[error("CONNECT is for forward proxies")]
@@ -76,7 +79,7 @@ impl Cause {
             Self::UnknownHost => told(&codes::UNKNOWN_HOST),
             Self::TargetTooLong(_) => told(&codes::URI_TOO_LONG),
             Self::HeadTooLarge(_) => told(&codes::HEADERS_TOO_LARGE),
-            Self::Path(_) => told(&codes::BAD_PATH),
+            Self::Path(_) | Self::PathRule(_) => told(&codes::BAD_PATH),
             Self::NoRoute => plain(&codes::NO_ROUTE),
             Self::Connect => told(&codes::CONNECT_UNSUPPORTED),
             Self::Refused(refusal) => plain(refusal.entry()),

@@ -4,19 +4,22 @@ use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
 use super::headers::{self, Carries};
-use super::target::Target;
+use super::response_rules;
+use super::target::{self, Target};
 use super::websocket::{self, Handshake};
 use super::worker::{Local, WorkerState};
 use crate::auth::{Permit, RequestFacts};
 use crate::files::{FileError, FileRequest, FileServer, SmallFiles};
 use crate::route::{Found, NormalPath};
-use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, RedirectTo, Snapshot};
+use crate::rules::{Layers, PathRule};
+use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, Snapshot};
 use crate::spool::BodyLimits;
-use crate::upstream::SendLimits;
+use crate::upstream::{Call, SendLimits};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header, request};
 use http_body::Body as _;
 use serve::Body;
 use serve::contract::identity::{self, X_AUTH_ASSERTION};
+use serve::proxy_protocol;
 use serve::timer::{self, Deadline};
 use std::pin::pin;
 use std::rc::Rc;
@@ -55,11 +58,16 @@ pub(super) async fn handle(
     let snapshot = &*local.snapshot;
     let site = snapshot.sites.find(target.host()).ok_or(Cause::UnknownHost)?;
     context.site = local.site_names.get(site).cloned();
-    let route = find_route(snapshot, site, &head)?;
+    context.site_index = Some(site);
+    response_rules::keep(snapshot, &head, &target, context);
+    let (index, route) = find_route(snapshot, site, &head)?;
     context.route = Some(Arc::clone(&route.name));
+    context.route_index = Some(index);
+    response_rules::keep(snapshot, &head, &target, context);
 
-    // Without `..`: a new policy does not compile until it has its place in the order.
-    let PreparedPolicy { auth, send, total_timeout, response_headers } = &route.policy;
+    // Without `..`: a new policy does not compile until it has its place in the order. The rules about the response
+    // come when there is one, an error too: `response_rules::apply`, in the ring.
+    let PreparedPolicy { auth, send, total_timeout, request_headers, response_headers: _ } = &route.policy;
     check_length(body, send.body_bytes_max)?;
     let permit = auth
         .authorize(&head.headers, head.uri.query(), &worker.tokens, SystemTime::now())
@@ -69,23 +77,20 @@ pub(super) async fn handle(
     identity::strip(&mut head.headers, &snapshot.config.server.identity_headers);
     auth.cleanse(&mut head.headers);
     if auth.query_token_param().is_some() {
-        remove_query_token(&mut head, auth.query_token_param());
+        target::remove_query_token(&mut head.uri, auth.query_token_param());
     }
 
-    let acting = pin!(act(&permit, worker, local, &route.action, send, context, head, body, &target));
-    let mut response = match total_timeout {
-        None => acting.await?,
+    let rules = Layers { site: &snapshot.site(site).request_headers, route: request_headers };
+    let acting = pin!(act(&permit, worker, local, &route.action, rules, send, context, head, body, &target));
+    match total_timeout {
+        None => acting.await,
         Some(limit) => {
             let started = Instant::now();
             let mut response = timer::timeout(*limit, acting).await.map_err(|_| Cause::TotalTimeout)??;
             response.body_mut().set_deadline(Deadline::after(limit.saturating_sub(started.elapsed())));
-            response
+            Ok(response)
         }
-    };
-    for (name, value) in response_headers {
-        response.headers_mut().insert(name.clone(), value.clone());
     }
-    Ok(response)
 }
 
 /// What can be said before the route is known.
@@ -110,11 +115,15 @@ fn check_head(head: &request::Parts, entrance: &Entrance) -> Result<(), Cause> {
     Ok(())
 }
 
-fn find_route<'a>(snapshot: &'a Snapshot, site: usize, head: &request::Parts) -> Result<&'a PreparedRoute, Cause> {
+fn find_route<'a>(
+    snapshot: &'a Snapshot,
+    site: usize,
+    head: &request::Parts,
+) -> Result<(usize, &'a PreparedRoute), Cause> {
     let path = NormalPath::read(head.uri.path()).map_err(Cause::Path)?;
     let found = snapshot.table.find(site, &path, &head.method, &head.headers).map_err(Cause::Path)?;
     match found {
-        Found::Route(index) => snapshot.routes.get(index).ok_or(Cause::NoRoute),
+        Found::Route(index) => snapshot.routes.get(index).map(|route| (index, route)).ok_or(Cause::NoRoute),
         Found::Nothing => Err(Cause::NoRoute),
     }
 }
@@ -134,6 +143,7 @@ async fn act(
     worker: &WorkerState,
     local: &Rc<Local>,
     action: &PreparedAction,
+    rules: Layers<'_>,
     limits: &SendLimits,
     context: &mut RequestContext,
     head: request::Parts,
@@ -163,9 +173,12 @@ async fn act(
             Ok(served.map_err(Cause::File)?.map(ProxyBody::from))
         }
         PreparedAction::Forward(to) => {
-            forward(permit, worker, local, to, limits, context, head, body, target).await
+            forward(permit, worker, local, to, rules, limits, context, head, body, target).await
         }
-        PreparedAction::Redirect(to) => redirect(&head, target, to),
+        PreparedAction::Redirect(to) => {
+            let facts = context.facts(&local.snapshot, &head.method, &head.uri, &target.authority);
+            location(to.status, &to.fill(&facts))
+        }
         PreparedAction::Respond(fixed) => {
             let mut response = Response::new(ProxyBody::bytes(fixed.body.clone()));
             *response.status_mut() = fixed.status;
@@ -181,6 +194,7 @@ async fn forward(
     worker: &WorkerState,
     local: &Rc<Local>,
     to: &ForwardTo,
+    rules: Layers<'_>,
     limits: &SendLimits,
     context: &mut RequestContext,
     mut head: request::Parts,
@@ -193,20 +207,22 @@ async fn forward(
     if context.extended_connect && tunnel.is_none() {
         return Err(Cause::Connect);
     }
-    let carries =
-        Carries { waiting_body: to.hold.is_none() && !body.is_end_stream(), websocket: tunnel.is_some() };
+    let carries = Carries { waiting_body: to.hold.is_none() && !body.is_end_stream(), websocket: tunnel.is_some() };
     // The answer may name a file, whose conditions and ranges are then the client's.
     let for_internal_file = to.internal.as_ref().map(|_| (head.method.clone(), head.headers.clone()));
-    headers::towards_upstream(&mut head, carries, context, target);
+    headers::towards_upstream(&mut head, carries, context, target, to.path.as_ref().and_then(PathRule::stripped));
+    if local.snapshot.config.server.trace {
+        context.trace().write(&mut head.headers);
+    }
+    // Rules tell of the request as it came, so they come before the path changes.
+    rules.apply(&mut head.headers, || context.facts(&local.snapshot, &head.method, &head.uri, &target.authority));
     let handshake = context.extended_connect.then(|| Handshake::begin(&mut head.headers));
     permit.write_fields(&mut head.headers);
+    head.uri = towards(&head.uri, to.path.as_ref())?;
     if let Some(assertions) = &to.assertions {
         let facts =
             RequestFacts { request_id: context.request_id.as_str(), method: &head.method, path: head.uri.path() };
         head.headers.insert(X_AUTH_ASSERTION.clone(), assertions.mint(facts, permit, SystemTime::now()));
-    }
-    if let Some(target) = head.uri.path_and_query() {
-        head.uri = Uri::from(target.clone());
     }
     head.extensions.clear();
 
@@ -223,8 +239,19 @@ async fn forward(
         // Rare, and large beside the rest of a request's future.
         content = Box::pin(local.snapshot.spool.hold(content, hold, limits)).await.map_err(Cause::Body)?;
     }
+    let told = upstream.proxy_protocol();
+    let prelude = told.map(|version| proxy_protocol::prelude(version, context.client_end(), context.server_end()));
+    let call = Call {
+        head,
+        body: content,
+        tunnel,
+        host: &to.host,
+        limits: *limits,
+        prelude: prelude.as_deref().unwrap_or_default(),
+        interim: &mut interim,
+    };
     let mut response = upstream
-        .send(head, content, tunnel, *limits, &mut interim, &mut context.attempt)
+        .send(call, &mut context.attempt)
         .await
         .map_err(|error| Cause::Upstream { name: upstream.name().to_string(), error })?
         .map(ProxyBody::from);
@@ -263,16 +290,20 @@ async fn internal_file(
     }
 }
 
+/// The target in origin form, with the path as the route changes it.
+fn towards(uri: &Uri, rule: Option<&PathRule>) -> Result<Uri, Cause> {
+    let Some(target) = uri.path_and_query() else { return Ok(uri.clone()) };
+    let changed = match rule {
+        None => target.clone(),
+        Some(rule) => rule.apply(target).map_err(Cause::PathRule)?,
+    };
+    Ok(Uri::from(changed))
+}
+
 fn redirect_to_https(head: &request::Parts, target: &Target, port: u16) -> Result<Response<ProxyBody>, Cause> {
     let port = if port == 443 { String::new() } else { format!(":{port}") };
     let rest = head.uri.path_and_query().map_or("/", |target| target.as_str());
     location(StatusCode::PERMANENT_REDIRECT, &format!("https://{}{port}{rest}", target.host()))
-}
-
-fn redirect(head: &request::Parts, target: &Target, to: &RedirectTo) -> Result<Response<ProxyBody>, Cause> {
-    let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let authority = target.authority.to_str().unwrap_or_default();
-    location(to.status, &to.fill(authority, head.uri.path(), &query))
 }
 
 fn location(status: StatusCode, to: &str) -> Result<Response<ProxyBody>, Cause> {
@@ -281,17 +312,4 @@ fn location(status: StatusCode, to: &str) -> Result<Response<ProxyBody>, Cause> 
     *response.status_mut() = status;
     response.headers_mut().insert(header::LOCATION, value);
     Ok(response)
-}
-
-/// A token in the query must not reach the application's log (RFC 6750 section 5.3).
-fn remove_query_token(head: &mut request::Parts, parameter: Option<&str>) {
-    let (Some(parameter), Some(query)) = (parameter, head.uri.query()) else { return };
-    let kept: Vec<_> = query.split('&').filter(|pair| pair.split('=').next() != Some(parameter)).collect();
-    let path = head.uri.path();
-    let rebuilt = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
-    if let Ok(target) = rebuilt.parse() {
-        let mut parts = std::mem::take(&mut head.uri).into_parts();
-        parts.path_and_query = Some(target);
-        head.uri = Uri::from_parts(parts).unwrap_or_default();
-    }
 }

@@ -10,6 +10,7 @@ mod error;
 mod handler;
 mod headers;
 mod random;
+mod response_rules;
 mod stack;
 mod target;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
 use super::handler::{self, Entrance};
+use super::response_rules;
 use super::worker::WorkerState;
 use crate::config::ListenerLimits;
 use futures_util::FutureExt;
@@ -70,8 +71,8 @@ impl Handler for Front {
         let (mut head, ()) = Request::new(()).into_parts();
         head.method = Method::from_bytes(b"-").unwrap_or_default();
         head.uri = Uri::from_static("*");
-        let mut context = RequestContext::begin(&head, &self.info, &local.snapshot.config.server.trusted_proxies);
-        let mut response = refuse(Cause::Malformed(malformed), &mut context, head.version);
+        let mut context = RequestContext::begin(&head, &self.info, &local.snapshot.config.server);
+        let mut response = refuse(&self.worker, Cause::Malformed(malformed), &mut context, head.version);
         response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
         if let Some(access) = &self.worker.access {
             let line = Line::new(access, context, Head::of(&head), response.status(), &local.secret_parameters);
@@ -87,7 +88,7 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     let Front { worker, info, entrance } = &front;
     let local = worker.local();
     let (head, mut body) = request.into_parts();
-    let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server.trusted_proxies);
+    let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server);
     let noted = worker.access.as_ref().map(|_| Head::of(&head));
     let (version, is_head) = (head.version, head.method == Method::HEAD);
 
@@ -97,13 +98,15 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     };
     let mut response = match handled {
         Ok(Ok(response)) => response,
-        Ok(Err(cause)) => refuse(cause, &mut context, version),
+        Ok(Err(cause)) => refuse(worker, cause, &mut context, version),
         Err(_) => {
             tracing::error!(request_id = %context.request_id, "a request made the proxy panic");
-            refuse(Cause::Panic, &mut context, version)
+            refuse(worker, Cause::Panic, &mut context, version)
         }
     };
 
+    worker.metrics.requests.answered(version, response.status());
+    response_rules::apply(&local.snapshot, &context, response.headers_mut());
     response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
     if is_head {
         strip_body(&mut response);
@@ -115,8 +118,10 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     Ok(response)
 }
 
-fn refuse(cause: Cause, context: &mut RequestContext, version: Version) -> Response<ProxyBody> {
-    context.cause = Some((cause.code(), cause.to_string()));
+fn refuse(worker: &WorkerState, cause: Cause, context: &mut RequestContext, version: Version) -> Response<ProxyBody> {
+    let code = cause.code();
+    worker.metrics.errors.made(code);
+    context.cause = Some((code, cause.to_string()));
     let closes = cause.closes() && version < Version::HTTP_2;
     context.attempt.ended(Instant::now());
     let mut response = cause.into_response(context);

@@ -84,10 +84,11 @@ fn with_front_logging(format: LogFormat, test: impl AsyncFnOnce(Front)) -> Strin
     };
     let runtime = serve::worker::local_runtime().expect("a runtime");
     runtime.block_on(async {
-        let worker = WorkerState::new(tools);
+        let worker = WorkerState::new(tools, Arc::default());
         let local = Arc::new(Address::Tcp("127.0.0.1:80".parse().expect("an address")));
         let peer = Peer::Tcp("192.0.2.7:4711".parse().expect("an address"));
-        let front = Front::maker(worker, &limits, None)(&ConnectionInfo { peer, local, tls: None, http2: false });
+        let info = ConnectionInfo { peer, transport_peer: peer, local, tls: None, http2: false };
+        let front = Front::maker(worker, &limits, None)(&info);
         test(front).await;
     });
     drop(runtime);

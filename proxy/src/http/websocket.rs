@@ -9,9 +9,7 @@ use super::random;
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
-};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, request};
 use serve::http1::lists;
 
@@ -69,7 +67,11 @@ impl Handshake {
             *response.status_mut() = StatusCode::OK;
             return Ok(());
         }
-        if response.status().is_success() { Err(Cause::Switch("it answered with success but did not switch")) } else { Ok(()) }
+        if response.status().is_success() {
+            Err(Cause::Switch("it answered with success but did not switch"))
+        } else {
+            Ok(())
+        }
     }
 }
 

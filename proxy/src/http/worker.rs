@@ -4,11 +4,14 @@ use super::access_log::{Access, SecretParameters};
 use crate::auth::{CACHE_BYTES_MAX, TokenCache};
 use crate::config::LogFormat;
 use crate::files::{SMALL_FILES_BYTES_MAX, SmallFiles};
+use crate::metrics::WorkerMetrics;
 use crate::snapshot::Snapshot;
 use crate::upstream::{Pools, Upstream};
 use arc_swap::ArcSwap;
+use serve::contract::forwarded;
 use serve::telemetry::{LineSender, RequestLines};
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -29,6 +32,7 @@ pub struct WorkerState {
     pub(super) files: SmallFiles,
     pub(super) tokens: TokenCache,
     pub(super) access: Option<Access>,
+    pub(super) metrics: Arc<WorkerMetrics>,
 }
 
 /// A snapshot with the worker's own connections to its upstreams.
@@ -44,11 +48,11 @@ pub(super) struct Local {
 impl WorkerState {
     /// Must be called on the worker's local runtime.
     #[must_use]
-    pub fn new(tools: WorkerTools) -> Rc<Self> {
+    pub fn new(tools: WorkerTools, metrics: Arc<WorkerMetrics>) -> Rc<Self> {
         let pools = Pools::new();
         let access = tools.log.map(|(sender, format)| Access::new(RequestLines::new(sender), format));
         let mut current = arc_swap::Cache::new(tools.current);
-        let local = RefCell::new(Local::new(current.load(), &pools));
+        let local = RefCell::new(Local::new(current.load(), &pools, &metrics));
         Rc::new(Self {
             current: RefCell::new(current),
             local,
@@ -56,7 +60,13 @@ impl WorkerState {
             files: SmallFiles::new(SMALL_FILES_BYTES_MAX),
             tokens: TokenCache::new(CACHE_BYTES_MAX),
             access,
+            metrics,
         })
+    }
+
+    /// Whether the current snapshot trusts what this peer says of its clients.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        forwarded::is_trusted(peer, &self.local().snapshot.config.server.trusted_proxies)
     }
 
     /// The current snapshot; a request takes it once and keeps it. Costs one relaxed load unless it has changed, and
@@ -66,17 +76,19 @@ impl WorkerState {
         let snapshot = current.load();
         let mut local = self.local.borrow_mut();
         if !Arc::ptr_eq(snapshot, &local.snapshot) {
-            *local = Local::new(snapshot, &self.pools);
+            *local = Local::new(snapshot, &self.pools, &self.metrics);
         }
         Rc::clone(&local)
     }
 }
 
 impl Local {
-    fn new(snapshot: &Arc<Snapshot>, pools: &Pools) -> Rc<Self> {
+    fn new(snapshot: &Arc<Snapshot>, pools: &Pools, metrics: &WorkerMetrics) -> Rc<Self> {
         let config = &snapshot.config;
+        let counters = metrics.upstreams.of(config.upstreams.iter().map(|upstream| upstream.name.as_str()));
+        let upstreams = config.upstreams.iter().zip(counters);
         Rc::new(Self {
-            upstreams: config.upstreams.iter().map(|upstream| pools.upstream(upstream)).collect(),
+            upstreams: upstreams.map(|(upstream, counters)| pools.upstream(upstream, counters)).collect(),
             site_names: config.sites.iter().map(|site| site.name.as_str().into()).collect(),
             secret_parameters: SecretParameters::of(config),
             snapshot: Arc::clone(snapshot),

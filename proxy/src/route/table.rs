@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn site(name: &str, hosts: &[&str]) -> Site {
-        Site { name: name.into(), hosts: hosts.iter().map(|&host| host.into()).collect(), tls: None }
+        Site { name: name.into(), hosts: hosts.iter().map(|&host| host.into()).collect(), ..Site::default() }
     }
 
     fn route(path: &str, site: Option<&str>, methods: &[Method]) -> Route {
@@ -200,6 +200,7 @@ mod tests {
                 response_timeout: std::time::Duration::ZERO,
                 tunnel_idle_timeout: std::time::Duration::ZERO,
                 total_timeout: None,
+                request_headers: vec![],
                 response_headers: vec![],
             },
             action: config::Action::Respond(config::Respond {

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 /// The head of a response, and the trailer of one.
@@ -55,15 +55,18 @@ impl Connection {
         })
     }
 
-    pub(super) async fn connect_tcp(address: SocketAddr) -> io::Result<Box<Self>> {
-        let stream = TcpStream::connect(address).await?;
+    pub(super) async fn connect_tcp(address: SocketAddr, prelude: &[u8]) -> io::Result<Box<Self>> {
+        let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         socket2::SockRef::from(&stream).set_tcp_keepalive(&serve::listener::keepalive())?;
+        stream.write_all(prelude).await?;
         Ok(Self::new(Stream::Tcp(stream)))
     }
 
-    pub(super) async fn connect_unix(path: &Path) -> io::Result<Box<Self>> {
-        Ok(Self::new(Stream::Unix(UnixStream::connect(path).await?)))
+    pub(super) async fn connect_unix(path: &Path, prelude: &[u8]) -> io::Result<Box<Self>> {
+        let mut stream = UnixStream::connect(path).await?;
+        stream.write_all(prelude).await?;
+        Ok(Self::new(Stream::Unix(stream)))
     }
 
     /// Whether an idle connection can take a request: the endpoint has neither closed it nor sent anything unasked.

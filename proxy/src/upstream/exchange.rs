@@ -100,8 +100,7 @@ impl<'a> Exchange<'a> {
             }
         }
         self.gather_head();
-        self.stage =
-            if expects { Stage::AwaitsContinue(Deadline::after(CONTINUE_AWAITED_FOR)) } else { Stage::Sends };
+        self.stage = if expects { Stage::AwaitsContinue(Deadline::after(CONTINUE_AWAITED_FOR)) } else { Stage::Sends };
         Poll::Ready(Ok(()))
     }
 

@@ -13,6 +13,7 @@ mod connection;
 mod endpoint;
 mod error;
 mod exchange;
+mod host;
 mod pool;
 mod resolve;
 mod response;
@@ -25,7 +26,8 @@ mod upload;
 mod watch;
 
 pub use error::UpstreamError;
+pub use host::HostField;
 pub use pool::Pools;
 pub use response::UpstreamBody;
-pub use send::{Attempt, Upstream};
+pub use send::{Attempt, Call, Upstream};
 pub use watch::SendLimits;

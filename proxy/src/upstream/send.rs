@@ -11,11 +11,13 @@ use super::connection::Connection;
 use super::endpoint::{Counted, Endpoint};
 use super::error::UpstreamError;
 use super::exchange::Exchange;
+use super::host::HostField;
 use super::response::UpstreamBody;
 use super::tunnel::Tunnel;
 use super::upload::Upload;
 use super::watch::SendLimits;
-use crate::config;
+use crate::config::{self, ProxyVersion};
+use crate::metrics::{Failure, UpstreamCounters};
 use http::{HeaderMap, Response, StatusCode, request};
 use serve::Body;
 use serve::http1::{Framing, ResponseHead};
@@ -25,6 +27,7 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -41,6 +44,27 @@ pub struct Upstream {
     idle_timeout: Duration,
     idle_max: usize,
     resolve_every: Duration,
+    proxy_protocol: Option<ProxyVersion>,
+    counters: Arc<UpstreamCounters>,
+}
+
+/// A request as it is to be sent.
+pub struct Call<'a> {
+    /// Its head, with the fields of this hop.
+    pub head: request::Parts,
+    /// Its body.
+    pub body: Body,
+    /// For a request that offers a switch of protocols: what its client sends after the switch. The body of a 101
+    /// response is then the other direction, and polling it moves both.
+    pub tunnel: Option<Body>,
+    /// Which `Host` the endpoint is told.
+    pub host: &'a HostField,
+    /// How much and how long.
+    pub limits: SendLimits,
+    /// How a connection begins that is opened for it.
+    pub prelude: &'a [u8],
+    /// Where interim responses go as they come.
+    pub interim: &'a mut dyn FnMut(StatusCode, HeaderMap),
 }
 
 /// What happened on the way, for the access log; filled in even when the request fails.
@@ -75,7 +99,11 @@ impl Attempt {
 }
 
 impl Upstream {
-    pub(super) fn new(config: &config::Upstream, endpoints: Vec<Rc<Endpoint>>) -> Self {
+    pub(super) fn new(
+        config: &config::Upstream,
+        endpoints: Vec<Rc<Endpoint>>,
+        counters: Arc<UpstreamCounters>,
+    ) -> Self {
         Self {
             name: config.name.as_str().into(),
             balance: config.balance,
@@ -83,8 +111,11 @@ impl Upstream {
             turn: Cell::new(0),
             connect_timeout: config.connect_timeout,
             idle_timeout: config.idle_timeout,
-            idle_max: config.idle_max,
+            // A connection whose first bytes say who the client is serves no other client.
+            idle_max: if config.proxy_protocol.is_some() { 0 } else { config.idle_max },
             resolve_every: config.resolve_every,
+            proxy_protocol: config.proxy_protocol,
+            counters,
         }
     }
 
@@ -94,37 +125,40 @@ impl Upstream {
         &self.name
     }
 
-    /// Sends a request and waits for the head of the response. Interim responses go to `interim` as they come. A
-    /// request that offers a switch of protocols comes with a `tunnel`, what its client sends after the switch; the
-    /// body of a 101 response is then the other direction, and polling it moves both.
+    /// How it is told who the client is, at the start of each connection.
+    #[must_use]
+    pub const fn proxy_protocol(&self) -> Option<ProxyVersion> {
+        self.proxy_protocol
+    }
+
+    /// Sends a request and waits for the head of the response.
     ///
     /// # Errors
     /// [`UpstreamError`] names the cause; `attempt` says how far it came.
     pub async fn send(
         &self,
-        head: request::Parts,
-        body: Body,
-        tunnel: Option<Body>,
-        limits: SendLimits,
-        interim: &mut dyn FnMut(StatusCode, HeaderMap),
+        mut call: Call<'_>,
         attempt: &mut Attempt,
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
         let started = Instant::now();
         attempt.started = Some(started);
-        let mut upload = Upload::new(body, limits.body_bytes_max);
+        let body = std::mem::replace(&mut call.body, Body::empty());
+        let mut upload = Upload::new(body, call.limits.body_bytes_max);
         attempt.upload = upload.counter();
-        let idempotent = head.method.is_idempotent();
+        let idempotent = call.head.method.is_idempotent();
         let mut pick = Pick { fresh: false, surely: !idempotent || upload.framing != Framing::Empty };
         loop {
-            let (mut connection, counted) = self.connection(pick, attempt).await?;
+            let (mut connection, counted) = self.connection(pick, call.prelude, attempt).await?;
+            call.host.write(&mut call.head.headers, &counted.endpoint().host);
             let reused = connection.used > 0;
+            let Call { head, tunnel, limits, interim, .. } = &mut call;
             let mut exchange =
-                Exchange::begin(&mut connection, &head, &mut upload, tunnel.is_some(), limits, &mut *interim);
+                Exchange::begin(&mut connection, head, &mut upload, tunnel.is_some(), *limits, &mut **interim);
             match poll_fn(|cx| exchange.poll(cx)).await {
                 Ok(answer) => {
                     attempt.first_byte = Some(started.elapsed());
                     let ResponseHead { parts, framing, keep_alive } = answer;
-                    let body = match tunnel {
+                    let body = match tunnel.take() {
                         Some(client) if parts.status == StatusCode::SWITCHING_PROTOCOLS => {
                             let tunnel = Tunnel::new(connection, client, counted, limits.tunnel_idle_timeout);
                             attempt.upload = Some(tunnel.counter());
@@ -140,25 +174,43 @@ impl Upstream {
                 }
                 // Idempotent methods may be sent twice (RFC 9110 section 9.2.2), others when nothing of them has left.
                 Err(UpstreamError::Reset(_))
-                    if reused
-                        && !connection.received
-                        && upload.is_whole()
-                        && (idempotent || !connection.wrote) =>
+                    if reused && !connection.received && upload.is_whole() && (idempotent || !connection.wrote) =>
                 {
+                    self.counters.failed(Failure::Reset);
                     // Other idle connections to a restarted application are as dead as this one.
                     pick.fresh = true;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.failed(&error);
+                    return Err(error);
+                }
             }
         }
+    }
+
+    /// Counts a failed attempt by its cause.
+    fn failed(&self, error: &UpstreamError) {
+        let failure = match error {
+            UpstreamError::Resolve(_) => Failure::Resolve,
+            UpstreamError::Connect(_) => Failure::Connect,
+            UpstreamError::ConnectTimeout => Failure::ConnectTimeout,
+            UpstreamError::ResponseTimeout => Failure::ResponseTimeout,
+            UpstreamError::Reset(_) => Failure::Reset,
+            UpstreamError::Malformed(_) => Failure::Malformed,
+            UpstreamError::Client(_) => return,
+        };
+        self.counters.failed(failure);
     }
 
     /// A connection to the best endpoint that can be reached; each is tried at most once.
     async fn connection(
         &self,
         pick: Pick,
+        prelude: &[u8],
         attempt: &mut Attempt,
     ) -> Result<(Box<Connection>, Counted), UpstreamError> {
+        // Connections from before a reload that asked for a prelude have had none.
+        let fresh = pick.fresh || self.proxy_protocol.is_some();
         let turn = self.turn.replace(self.turn.get().wrapping_add(1));
         let loads: SmallVec<[_; ENDPOINTS_INLINE]> =
             self.endpoints.iter().map(|endpoint| endpoint.in_flight()).collect();
@@ -178,18 +230,20 @@ impl Upstream {
             attempt.attempts += 1;
             let counted = endpoint.count();
             attempt.endpoint = Some(Rc::clone(&endpoint.label));
-            if !pick.fresh
-                && let Some(connection) = endpoint.take_idle(self.idle_timeout, pick.surely)
-            {
+            if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout, pick.surely) {
+                self.counters.reuses.increment();
                 return Ok((connection, counted));
             }
             let connecting = Instant::now();
             // Rare, and many times as large as the rest of a request's future.
-            let opening = Box::pin(endpoint.connect(self.resolve_every, self.connect_timeout));
+            let opening = Box::pin(endpoint.connect(self.resolve_every, self.connect_timeout, prelude));
             let outcome = timer::timeout(self.connect_timeout, opening).await;
             attempt.connect = Some(connecting.elapsed());
             let error = match outcome {
-                Ok(Ok(connection)) => return Ok((connection, counted)),
+                Ok(Ok(connection)) => {
+                    self.counters.connects.increment();
+                    return Ok((connection, counted));
+                }
                 Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => UpstreamError::ConnectTimeout,
                 Ok(Err(error))
                     if error.kind() == io::ErrorKind::ConnectionRefused || error.raw_os_error().is_some() =>
@@ -200,6 +254,7 @@ impl Upstream {
                 Err(timer::Elapsed) => UpstreamError::ConnectTimeout,
             };
             endpoint.avoid();
+            self.failed(&error);
             tracing::debug!(upstream = &*self.name, endpoint = &*endpoint.label, %error, "no connection");
             last = Some(error);
         }

@@ -2,7 +2,9 @@
 
 pub mod error_code;
 pub mod forwarded;
+pub mod forwarded_prefix;
 pub mod identity;
 pub mod link;
 pub mod problem;
 pub mod request_id;
+pub mod trace;

@@ -1,5 +1,6 @@
 //! Bytes that are no message, and what is said about them.
 
+use crate::counters::Protection;
 use http::StatusCode;
 
 /// Why the bytes on a connection are no request that can be served. The connection ends after the answer.
@@ -58,6 +59,16 @@ impl Malformed {
         code: "request_timeout",
         reason: "the request head did not end in time",
     };
+
+    /// The protection that this is, for those that are one.
+    pub(super) fn protection(self) -> Option<Protection> {
+        match self.code {
+            code if code == Self::TOO_SLOW.code => Some(Protection::SlowHead),
+            code if code == Self::FIELDS_TOO_LARGE.code => Some(Protection::HeaderList),
+            code if code == Self::START.code => Some(Protection::Malformed),
+            _ => None,
+        }
+    }
 
     /// Every code, with its status, for documents and tests.
     pub const ALL_CODES: [(&'static str, StatusCode); 6] = [

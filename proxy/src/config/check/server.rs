@@ -5,7 +5,7 @@ use crate::config::node::{Kind, Node};
 use crate::config::read::{At, Context, Written};
 use crate::config::source::Span;
 use crate::config::{Admin, Log, LogFormat, Server};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,12 +24,14 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
         written: keys,
         threads,
         connections_max,
+        connections_per_client_max,
         drain_timeout,
         state,
         buffer_memory_max,
         buffer_disk_max,
         trusted_proxies,
         identity_headers,
+        trace,
     } = or_defaults(written, context)?.value;
     super::twice(trusted_proxies.as_deref()?, ToString::to_string, context);
     super::twice(identity_headers.as_deref()?, |name| format!("`{name}`"), context);
@@ -41,12 +43,14 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
     Some(Server {
         threads,
         connections_max: connections_max?.value.0 as usize,
+        connections_per_client_max: NonZeroU32::new(connections_per_client_max?.value.0),
         drain_timeout: drain_timeout?.value.0,
         state: state.map_or_else(|| PathBuf::from(STATE), |path| path.value.0),
         buffer_memory_bytes_max: buffer_memory_max?.value.0,
         buffer_disk_bytes_max: buffer_disk_max?.value.0,
         trusted_proxies: trusted_proxies?.iter().map(|net| net.value).collect(),
         identity_headers: identity_headers?.value.0.into_iter().map(|name| name.value).collect(),
+        trace: trace?.value,
     })
 }
 

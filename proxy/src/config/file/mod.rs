@@ -5,6 +5,7 @@ pub(super) mod action;
 pub(super) mod issuer;
 pub(super) mod maps;
 pub(super) mod route;
+pub(super) mod rules;
 pub(super) mod site;
 pub(super) mod upstream;
 pub(super) mod values;
@@ -47,12 +48,16 @@ table! {
 }
 
 table! {
-    /// The process. Changes need a restart.
+    /// The process. Changes need a restart, except of `trusted_proxies`, `identity_headers` and `trace`.
     Server as "server" => {
         /// Worker threads, one runtime each. Left out: the number of cores.
         optional threads: Number<1, 1024>,
         /// Connections accepted at once over all listeners; further ones wait in the kernel's queue.
         default(10_000) connections_max: Number<1, 10_000_000>,
+        /// Connections of one client at once over all listeners and workers; further ones are closed when they are
+        /// accepted. An IPv6 client is its network of 64 bits. Peers in `trusted_proxies` carry many clients and are not
+        /// counted. 0: no limit.
+        default(512) connections_per_client_max: Number<0, 10_000_000>,
         /// How long a stop waits for work in flight before it is cut.
         default("30s") drain_timeout: Time<0, 86_400_000>,
         /// Where the proxy keeps what it makes itself: development certificates. Left out: `./var/portcullis` below
@@ -66,11 +71,14 @@ table! {
         default([]) trusted_proxies: List<IpNet>,
         /// Further header fields that are removed from every request, beside `X-Auth-*`.
         default([]) identity_headers: List<HeaderName>,
+        /// Whether forwarded requests carry a W3C trace context: the client's `traceparent` where it is sound, else a
+        /// new one. Its trace id stands in the log. `false`: what the client sends goes on unread.
+        default(true) trace: bool,
     }
 }
 
 table! {
-    /// The operator's listener: `/livez` and `/readyz`. Changes need a restart.
+    /// The operator's listener: `/livez`, `/readyz` and `/metrics`. Changes need a restart.
     Admin as "admin" => {
         /// Whether there is one.
         default(true) enabled: bool,
@@ -92,7 +100,7 @@ table! {
         /// `time`, `time_local`, `client`, `peer`, `method`, `host`, `path`, `query`, `target`, `protocol`,
         /// `tls_version`, `status`, `bytes_sent`, `bytes_received`, `duration_ms`, `connect_ms`, `first_byte_ms`,
         /// `upstream_ms`, `route`, `site`, `upstream`, `endpoint`, `attempts`, `subject`, `agent`, `referer`, `code`,
-        /// `reason`, `broke_off`, `request_id`.
+        /// `reason`, `broke_off`, `request_id`, `trace_id`.
         optional template: LineTemplate,
         /// A level, or levels per module: `info`, `info,portcullis=debug`.
         default("info") level: LogLevel,
@@ -128,6 +136,20 @@ impl From<&LogFormat> for FormatName {
     }
 }
 
+/// Whether a listener's connections begin with a header of the PROXY protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum ProxyProtocol {
+    Off,
+    Required,
+    Mixed,
+}
+
+words!(ProxyProtocol, "use of the PROXY protocol", {
+    "off" => ProxyProtocol::Off,
+    "required" => ProxyProtocol::Required,
+    "mixed" => ProxyProtocol::Mixed,
+});
+
 table! {
     /// A bound address with its protocol settings. Changes need a restart.
     Listener as "listener" => {
@@ -144,7 +166,7 @@ table! {
         default(100) header_count_max: Number<1, 1000>,
         /// Bytes of the request target: longer ones are 414.
         default("8KiB") uri_bytes_max: Size<64, 1_048_576>,
-        /// From accept to the end of the TLS handshake.
+        /// From accept to the end of the TLS handshake, with the header of the PROXY protocol.
         default("10s") handshake_timeout: Timeout,
         /// From the first byte of a request to the end of its head: then 408.
         default("10s") header_timeout: Timeout,
@@ -154,6 +176,17 @@ table! {
         default("30s") send_timeout: Timeout,
         /// HTTP/2 streams at once on one connection.
         default(128) streams_max: Number<1, 10_000>,
+        /// Requests on one HTTP/1.1 connection; with the answer to the last one it is closed.
+        default(10_000) requests_per_connection_max: Number<1, 4_294_967_295>,
+        /// Whether connections begin with a header of the PROXY protocol (version 1 or 2), in which a load balancer says
+        /// who the client is. `off`: never. `required`: always, and only from peers in `proxy_protocol_from`; others are
+        /// closed. `mixed`: always from these peers, and never from others, who are clients themselves. Nothing is
+        /// guessed from the bytes. On a Unix socket every peer is such a peer.
+        default("off") proxy_protocol: ProxyProtocol,
+        /// The load balancers that speak the PROXY protocol. Being one does not make a peer a trusted proxy: it passes
+        /// on what clients write, `X-Forwarded-For` included, so that field is believed only when the client that the
+        /// header names is in `trusted_proxies`.
+        default([]) proxy_protocol_from: List<IpNet>,
     }
 }
 

@@ -5,8 +5,8 @@ use super::maps::{Map, Wanted};
 use super::values::{Pointer, Text};
 use crate::config::read::List;
 use crate::config::units::{Size, Timeout};
-use crate::config::{AuthMode, PathPattern, TokenSource};
-use http::{HeaderName, HeaderValue, Method};
+use crate::config::{AuthMode, HeaderRule, PathPattern, TokenSource};
+use http::{HeaderName, Method};
 use serde_json::Value;
 
 table! {
@@ -51,8 +51,13 @@ table! {
         default("1h") tunnel_idle_timeout: Timeout,
         /// From the head of the request to the end of the response, a WebSocket's handshake only. Left out: unlimited, progress is what counts.
         optional total_timeout: Timeout,
-        /// Header fields that are set on every response of this route.
-        optional response_headers: Map<HeaderName, HeaderValue>,
+        /// What happens to header fields of the request before it is forwarded; a rule of the site about the same field
+        /// is replaced. Values may hold `{host}`, `{path}`, `{query}` (with its `?`), `{client_address}`, `{scheme}`,
+        /// `{method}`, `{request_id}`, `{route}`, `{site}`, `{subject}` and `{tls_version}`; `{{` is a brace.
+        optional request_headers: Map<HeaderName, HeaderRule>,
+        /// The same for every response of this route, errors of the edge included: those keep the fields of their own,
+        /// such as `Content-Type` and `Cache-Control`.
+        optional response_headers: Map<HeaderName, HeaderRule>,
         /// Serve files from a directory.
         optional files: Files,
         /// Forward to an upstream: `"app"`, or a table for more.

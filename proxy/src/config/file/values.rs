@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Why a text is not what a key wants: the message, and help.
-type Refusal = (String, Option<String>);
+pub(super) type Refusal = (String, Option<String>);
 
 /// Refuses with a message and help.
 fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Refusal> {
@@ -19,7 +19,7 @@ fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, R
 }
 
 /// Reads a text by `parse`.
-fn text<T: Written>(
+pub(super) fn text<T: Written>(
     node: &Node,
     context: &mut Context<'_>,
     parse: impl FnOnce(&str) -> Result<T, Refusal>,

@@ -69,6 +69,7 @@ impl Line {
             LineField::Reason => text(&context.cause.as_ref()?.1),
             LineField::BrokeOff => Value::Broken(self.error?),
             LineField::RequestId => text(context.request_id.as_str()),
+            LineField::TraceId => text(context.trace.as_ref()?.trace_id()),
         })
     }
 

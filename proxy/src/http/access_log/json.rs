@@ -7,8 +7,9 @@ use crate::config::LineField;
 use std::time::SystemTime;
 
 /// What stands in each object, behind time and kind.
-const FIELDS: [LineField; 27] = [
+const FIELDS: [LineField; 28] = [
     LineField::RequestId,
+    LineField::TraceId,
     LineField::Client,
     LineField::Peer,
     LineField::Method,

@@ -1,7 +1,7 @@
 //! What an endpoint sees of a request.
 
 use super::support::*;
-use crate::upstream::{Attempt, UpstreamError};
+use crate::upstream::UpstreamError;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body::Frame;
 use serve::{Body, BodyError};
@@ -16,13 +16,7 @@ fn requests_are_written_as_they_were_meant() {
         (Method::GET, "http://a?x", None, "", "GET /?x HTTP/1.1\r\n\r\n"),
         (Method::OPTIONS, "*", None, "", "OPTIONS * HTTP/1.1\r\n\r\n"),
         (Method::POST, "/", None, "", "POST / HTTP/1.1\r\n\r\n"),
-        (
-            Method::POST,
-            "/",
-            Some(("content-length", "0")),
-            "",
-            "POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n",
-        ),
+        (Method::POST, "/", Some(("content-length", "0")), "", "POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n"),
         (Method::PUT, "/", Some(("x-a", "b")), "hi", "PUT / HTTP/1.1\r\nx-a: b\r\ncontent-length: 2\r\n\r\nhi"),
     ] {
         run(async |upstream, listener| {
@@ -100,8 +94,7 @@ fn a_body_over_the_limit_is_cut() {
         let limits = crate::upstream::SendLimits { body_bytes_max: 5, ..LIMITS };
         let (sender, body) = supplied();
         sender.send(piece(b"12345")).expect("wanted");
-        let (mut interim, mut attempt) = (|_, _| (), Attempt::default());
-        let sending = upstream.send(request(Method::POST, "/"), body, None, limits, &mut interim, &mut attempt);
+        let sending = send_within(&upstream, request(Method::POST, "/"), body, None, limits);
         let (outcome, ()) = tokio::join!(sending, async {
             let mut peer = Peer::accept(&listener).await;
             peer.read_until(b"12345\r\n").await;
@@ -135,14 +128,11 @@ fn an_expectation_is_the_endpoints_to_answer() {
     run(async |upstream, listener| {
         let (sender, body) = supplied();
         sender.send(Err(BodyError::Malformed("nobody may look at this"))).expect("wanted");
-        let (outcome, seen) = tokio::join!(
-            async { read(send(&upstream, expecting(), body).await).await },
-            async {
-                let mut peer = Peer::accept(&listener).await;
-                peer.answer("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 2\r\n\r\nno").await;
-                peer.read_to_close().await
-            }
-        );
+        let (outcome, seen) = tokio::join!(async { read(send(&upstream, expecting(), body).await).await }, async {
+            let mut peer = Peer::accept(&listener).await;
+            peer.answer("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 2\r\n\r\nno").await;
+            peer.read_to_close().await
+        });
         assert_eq!(outcome, (417, Ok("no".to_owned())));
         assert_eq!(seen, "", "the connection ends without the body");
     });

@@ -229,15 +229,13 @@ fn an_answer_that_ends_before_the_request_ends_the_connection() {
     run(async |upstream, listener| {
         let (sender, body) = supplied();
         sender.send(piece(b"one")).expect("wanted");
-        let (outcome, seen) = tokio::join!(
-            async { read(send(&upstream, request(Method::POST, "/"), body).await).await },
-            async {
+        let (outcome, seen) =
+            tokio::join!(async { read(send(&upstream, request(Method::POST, "/"), body).await).await }, async {
                 let mut peer = Peer::accept(&listener).await;
                 peer.read_until(b"one\r\n").await;
                 peer.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno").await;
                 peer.read_to_close().await
-            }
-        );
+            });
         assert_eq!(outcome, (403, Ok("no".to_owned())));
         assert_eq!(seen, "");
         assert!(sender.is_closed(), "the client's body is let go of");
@@ -250,13 +248,11 @@ fn an_endpoint_that_answers_and_takes_no_more_is_heard() {
         let (sender, body) = supplied();
         let large: &'static [u8] = Box::leak(vec![b'x'; 1 << 20].into_boxed_slice());
         (0..16).for_each(|_| sender.send(piece(large)).expect("wanted"));
-        let (outcome, ()) = tokio::join!(
-            async { read(send(&upstream, request(Method::POST, "/"), body).await).await },
-            async {
+        let (outcome, ()) =
+            tokio::join!(async { read(send(&upstream, request(Method::POST, "/"), body).await).await }, async {
                 let mut peer = Peer::accept(&listener).await;
                 peer.answer("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno").await;
-            }
-        );
+            });
         assert_eq!(outcome, (413, Ok("no".to_owned())));
     });
 }

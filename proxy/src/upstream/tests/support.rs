@@ -1,13 +1,14 @@
 //! An upstream with one endpoint, and the endpoint's end of its connections.
 
 use crate::config::{self, Balance, EndpointAddress};
-use crate::upstream::{Attempt, Pools, SendLimits, Upstream, UpstreamBody, UpstreamError};
+use crate::upstream::{Attempt, Call, HostField, Pools, SendLimits, Upstream, UpstreamBody, UpstreamError};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::BodyExt;
 use serve::{Body, BodyError};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,7 +29,7 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let pools = Pools::new();
-        let upstream = pools.upstream(&config::Upstream {
+        let config = config::Upstream {
             name: "app".to_owned(),
             endpoints: vec![EndpointAddress::Tcp { host: address.ip().to_string(), port: address.port() }],
             balance: Balance::LeastRequests,
@@ -37,7 +38,9 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
             idle_timeout: Duration::from_secs(60),
             idle_max: 8,
             resolve_every: Duration::from_secs(60),
-        });
+            proxy_protocol: None,
+        };
+        let upstream = pools.upstream(&config, Arc::default());
         tokio::time::timeout(Duration::from_secs(20), test(upstream, listener)).await.expect("in time");
     });
 }
@@ -104,12 +107,26 @@ pub(super) async fn send_noting(
     body: Body,
     noted: &mut Vec<(StatusCode, HeaderMap)>,
 ) -> Outcome {
-    let mut interim = |status, fields| noted.push((status, fields));
-    upstream.send(head, body, None, LIMITS, &mut interim, &mut Attempt::default()).await
+    let interim = &mut |status, fields| noted.push((status, fields));
+    let call = Call { head, body, tunnel: None, host: &HostField::Kept, limits: LIMITS, prelude: &[], interim };
+    upstream.send(call, &mut Attempt::default()).await
+}
+
+/// Sends a request within limits, and maybe with the offer of a tunnel.
+pub(super) async fn send_within(
+    upstream: &Upstream,
+    head: http::request::Parts,
+    body: Body,
+    tunnel: Option<Body>,
+    limits: SendLimits,
+) -> Outcome {
+    let interim = &mut |_, _| ();
+    let call = Call { head, body, tunnel, host: &HostField::Kept, limits, prelude: &[], interim };
+    upstream.send(call, &mut Attempt::default()).await
 }
 
 pub(super) async fn send(upstream: &Upstream, head: http::request::Parts, body: Body) -> Outcome {
-    send_noting(upstream, head, body, &mut Vec::new()).await
+    send_within(upstream, head, body, None, LIMITS).await
 }
 
 pub(super) async fn get(upstream: &Upstream) -> Outcome {

@@ -1,7 +1,7 @@
 //! After a switch of protocols: bytes both ways, ends, and the limit of silence.
 
 use super::support::*;
-use crate::upstream::{Attempt, SendLimits, Upstream, UpstreamBody};
+use crate::upstream::{SendLimits, Upstream, UpstreamBody};
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use serve::{Body, BodyError};
@@ -19,9 +19,8 @@ async fn open(
     answer: &str,
 ) -> (UpstreamBody, Peer) {
     let limits = SendLimits { tunnel_idle_timeout, ..LIMITS };
-    let (mut interim, mut attempt) = (|_, _| (), Attempt::default());
     let head = request(Method::GET, "/");
-    let sending = upstream.send(head, Body::empty(), Some(client), limits, &mut interim, &mut attempt);
+    let sending = send_within(upstream, head, Body::empty(), Some(client), limits);
     let (outcome, peer) = tokio::join!(sending, async {
         let mut peer = Peer::accept(listener).await;
         peer.answer(answer).await;
@@ -103,9 +102,8 @@ fn silence_ends_a_tunnel() {
 fn an_endpoint_may_decline() {
     run(async |upstream, listener| {
         let (sender, client) = supplied();
-        let (mut interim, mut attempt) = (|_, _| (), Attempt::default());
         let head = request(Method::GET, "/");
-        let sending = upstream.send(head, Body::empty(), Some(client), LIMITS, &mut interim, &mut attempt);
+        let sending = send_within(&upstream, head, Body::empty(), Some(client), LIMITS);
         let (outcome, mut peer) = tokio::join!(sending, async {
             let mut peer = Peer::accept(&listener).await;
             peer.answer("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno").await;

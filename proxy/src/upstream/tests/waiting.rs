@@ -1,7 +1,7 @@
 //! Whose fault it is that nothing comes.
 
 use super::support::*;
-use crate::upstream::{Attempt, SendLimits, UpstreamError};
+use crate::upstream::{SendLimits, UpstreamError};
 use http::Method;
 use serve::{Body, BodyError};
 use std::time::Duration;
@@ -12,9 +12,7 @@ const SHORT: Duration = Duration::from_millis(200);
 fn an_endpoint_that_says_nothing() {
     run(async |upstream, listener| {
         let limits = SendLimits { response_timeout: SHORT, ..LIMITS };
-        let (mut interim, mut attempt) = (|_, _| (), Attempt::default());
-        let sending =
-            upstream.send(request(Method::GET, "/"), Body::empty(), None, limits, &mut interim, &mut attempt);
+        let sending = send_within(&upstream, request(Method::GET, "/"), Body::empty(), None, limits);
         let (outcome, seen) = tokio::join!(sending, async {
             let mut peer = Peer::accept(&listener).await;
             peer.read_head().await;
@@ -31,8 +29,7 @@ fn a_client_that_sends_no_more() {
         let limits = SendLimits { progress_timeout: SHORT, ..LIMITS };
         let (sender, body) = supplied();
         sender.send(piece(b"half")).expect("wanted");
-        let (mut interim, mut attempt) = (|_, _| (), Attempt::default());
-        let sending = upstream.send(request(Method::POST, "/"), body, None, limits, &mut interim, &mut attempt);
+        let sending = send_within(&upstream, request(Method::POST, "/"), body, None, limits);
         let (outcome, _) = tokio::join!(sending, async { Peer::accept(&listener).await.read_to_close().await });
         assert!(matches!(outcome, Err(UpstreamError::Client(BodyError::TooSlow))));
         drop(sender);
@@ -46,8 +43,7 @@ fn an_endpoint_that_takes_no_more() {
         let (sender, body) = supplied();
         let large: &'static [u8] = Box::leak(vec![b'x'; 1 << 20].into_boxed_slice());
         (0..32).for_each(|_| sender.send(piece(large)).expect("wanted"));
-        let (mut interim, mut attempt) = (|_, _| (), Attempt::default());
-        let sending = upstream.send(request(Method::POST, "/"), body, None, limits, &mut interim, &mut attempt);
+        let sending = send_within(&upstream, request(Method::POST, "/"), body, None, limits);
         let (outcome, _peer) = tokio::join!(sending, Peer::accept(&listener));
         assert!(matches!(outcome, Err(UpstreamError::ResponseTimeout)));
     });
