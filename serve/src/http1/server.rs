@@ -82,6 +82,7 @@ where
                 let (mut turn, request) = Turn::begin(*head);
                 requests_left = requests_left.saturating_sub(1);
                 turn.keep_alive &= requests_left > 0;
+                wire.hand_over(&mut turn);
                 // Nobody here has anything to wait for before a call.
                 let answer = handler.call(request);
                 let response = wire.answer(pin!(answer), &mut turn).await?;
@@ -314,17 +315,39 @@ impl<'a> Wire<'a> {
         }
     }
 
+    /// Hands over what came of the request's body together with its head: a service that wants it finds it at once, and
+    /// need not be polled twice.
+    fn hand_over(&mut self, turn: &mut Turn) {
+        if self.buffer.is_empty() || turn.incoming.has_ended() {
+            return;
+        }
+        if let (Some(piece), Some(exchange)) = (self.piece_at_hand(turn), &turn.exchange) {
+            exchange.supply(piece);
+        }
+    }
+
+    /// The next piece of the request's body, or its end, if it is in the buffer.
+    fn piece_at_hand(&mut self, turn: &mut Turn) -> Option<Option<Result<Frame<Bytes>, BodyError>>> {
+        Some(match turn.incoming.next(&mut self.buffer, self.head_limits) {
+            Ok(Piece::Starved) => return None,
+            Ok(Piece::Data(data)) => {
+                turn.expects_continue = false;
+                Some(Ok(Frame::data(data)))
+            }
+            Ok(Piece::End(trailer)) => trailer.map(|fields| Ok(Frame::trailers(fields))),
+            Err(malformed) => {
+                turn.broken = true;
+                Some(Err(BodyError::Malformed(malformed.reason)))
+            }
+        })
+    }
+
     /// Hands the next piece of the request's body to the service.
     fn poll_piece(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ended>> {
-        let Some(exchange) = &turn.exchange else { return Poll::Pending };
         loop {
-            let piece = match turn.incoming.next(&mut self.buffer, self.head_limits) {
-                Ok(Piece::Data(data)) => {
-                    turn.expects_continue = false;
-                    Some(Ok(Frame::data(data)))
-                }
-                Ok(Piece::End(trailer)) => trailer.map(|fields| Ok(Frame::trailers(fields))),
-                Ok(Piece::Starved) => {
+            let piece = match self.piece_at_hand(turn) {
+                Some(piece) => piece,
+                None => {
                     if std::mem::take(&mut turn.expects_continue) {
                         let none = HeaderMap::new();
                         self.out.text(|out| {
@@ -343,12 +366,10 @@ impl<'a> Wire<'a> {
                         Ok(_) => continue,
                     }
                 }
-                Err(malformed) => {
-                    turn.broken = true;
-                    Some(Err(BodyError::Malformed(malformed.reason)))
-                }
             };
-            exchange.supply(piece);
+            if let Some(exchange) = &turn.exchange {
+                exchange.supply(piece);
+            }
             return Poll::Ready(Ok(()));
         }
     }
