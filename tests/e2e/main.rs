@@ -19,6 +19,7 @@ mod forwarding;
 mod http2_conformance;
 mod http2_floods;
 mod identity;
+mod interim;
 mod limits;
 mod malformed_upstream;
 mod metrics;

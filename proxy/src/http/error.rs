@@ -54,8 +54,8 @@ pub(super) enum Cause {
     File(FileError),
     #[error("{error}")]
     Upstream { name: String, error: UpstreamError },
-    #[error("the upstream switched protocols unasked")]
-    UnaskedUpgrade,
+    #[error("the upstream was to switch to WebSocket: {0}")]
+    Switch(&'static str),
     #[error("the application named an internal file that can't be served: {0}")]
     InternalFile(FileError),
     #[error("the request took longer than its route allows")]
@@ -89,7 +89,7 @@ impl Cause {
             Self::Body(error) => Self::body(error),
             Self::File(error) => Self::file(error),
             Self::Upstream { name, error } => Self::upstream(name, error),
-            Self::UnaskedUpgrade => plain(&codes::UPSTREAM_MALFORMED),
+            Self::Switch(_) => plain(&codes::UPSTREAM_MALFORMED),
             Self::InternalFile(_) => plain(&codes::INTERNAL_FILE),
             Self::TotalTimeout => told(&codes::TOTAL_TIMEOUT),
             Self::Panic => plain(&codes::INTERNAL),

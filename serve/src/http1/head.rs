@@ -52,7 +52,7 @@ pub struct ResponseHead {
 }
 
 /// Heads with more fields than this need memory to be parsed.
-const FIELDS_INLINE: usize = 100;
+const FIELDS_INLINE: usize = 128;
 
 /// The longest registered method has 17 letters (`UPDATEREDIRECTREF`, RFC 4437).
 const METHOD_BYTES_MAX: usize = 64;
@@ -108,7 +108,7 @@ impl HeadReader {
         if self.seen == 0 {
             let start = &buffer[..buffer.len().min(5)];
             if !b"HTTP/".starts_with(start) {
-                return Err(Malformed::START);
+                return Err(Malformed::NO_RESPONSE);
             }
         }
         let Some(length) = self.end(buffer, limits.bytes_max)? else { return Ok(None) };

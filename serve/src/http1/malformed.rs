@@ -25,6 +25,7 @@ impl Malformed {
     }
 
     pub(super) const START: Self = Self::bad("this is no HTTP request");
+    pub(super) const NO_RESPONSE: Self = Self::bad("this is no HTTP response");
     pub(super) const EMPTY_LINES: Self = Self::bad("too many empty lines before a request");
     pub(super) const LINE_END: Self = Self::bad("a line does not end in CR LF");
     pub(super) const START_LINE: Self = Self::bad("the first line is malformed");

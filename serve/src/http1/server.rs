@@ -10,6 +10,7 @@ use super::head::{Framing, HeadLimits, HeadReader, RequestHead};
 use super::incoming::{Incoming, Piece};
 use super::malformed::Malformed;
 use super::outgoing::Outgoing;
+use super::reading::{poll_read_body, poll_read_small};
 use crate::body::Body;
 use crate::body_error::BodyError;
 use crate::counters::{ConnectionCounters, Protection};
@@ -22,7 +23,6 @@ use crate::transport::Transport;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header, response};
 use http_body::{Body as HttpBody, Frame};
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -30,16 +30,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
-use tokio_util::io::poll_read_buf;
-
-/// Reads of a body are at most this large: more does not fit a core's cache well.
-const READ_BYTES: usize = 64 * 1024;
-
-/// Heads are read into a buffer of this size that the connections of a thread share.
-const SHARED_BYTES: usize = 32 * 1024;
-
-/// With less room than this left, the shared buffer is renewed.
-const SHARED_ROOM_MIN: usize = 4 * 1024;
 
 /// Bytes of a request's body that are taken in, and thrown away, after its response.
 const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
@@ -95,6 +85,7 @@ where
                 let (mut turn, request) = Turn::begin(*head);
                 requests_left = requests_left.saturating_sub(1);
                 turn.keep_alive &= requests_left > 0;
+                wire.hand_over(&mut turn);
                 // Nobody here has anything to wait for before a call.
                 let answer = handler.call(request);
                 let response = wire.answer(pin!(answer), &mut turn).await?;
@@ -219,10 +210,6 @@ struct Wire<'a> {
     half_closed: Option<Deadline>,
 }
 
-thread_local! {
-    static SHARED: Cell<Option<BytesMut>> = const { Cell::new(None) };
-}
-
 impl<'a> Wire<'a> {
     fn new(io: Transport, early: BytesMut, limits: &'a ConnectionLimits, counters: &'a ConnectionCounters) -> Self {
         Self {
@@ -271,30 +258,13 @@ impl<'a> Wire<'a> {
 
     /// Reads more into the buffer; 0 is the end of the stream.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if !self.buffer.is_empty() {
-            self.buffer.reserve(SHARED_ROOM_MIN);
-            let polled = poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer);
-            return self.counted(polled);
-        }
-        // Most connections wait most of the time, so they share one buffer to wait with.
-        let mut shared = SHARED.take().unwrap_or_default();
-        if shared.capacity() < SHARED_ROOM_MIN {
-            shared.reserve(SHARED_BYTES);
-        }
-        let polled = poll_read_buf(Pin::new(&mut self.io), cx, &mut shared);
-        self.buffer = shared.split();
-        SHARED.set(Some(shared));
+        let polled = poll_read_small(&mut self.io, cx, &mut self.buffer);
         self.counted(polled)
     }
 
     /// Reads more of a body into the buffer, which is empty but for the start of a chunk's line.
     fn poll_fill_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.buffer.reserve(READ_BYTES);
-        let polled = poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer);
-        if polled.is_pending() && self.buffer.is_empty() {
-            // A client that pauses in an upload is to cost no buffer.
-            self.buffer = BytesMut::new();
-        }
+        let polled = poll_read_body(&mut self.io, cx, &mut self.buffer);
         self.counted(polled)
     }
 
@@ -370,17 +340,39 @@ impl<'a> Wire<'a> {
         }
     }
 
+    /// Hands over what came of the request's body together with its head: a service that wants it finds it at once, and
+    /// need not be polled twice.
+    fn hand_over(&mut self, turn: &mut Turn) {
+        if self.buffer.is_empty() || turn.incoming.has_ended() {
+            return;
+        }
+        if let (Some(piece), Some(exchange)) = (self.piece_at_hand(turn), &turn.exchange) {
+            exchange.supply(piece);
+        }
+    }
+
+    /// The next piece of the request's body, or its end, if it is in the buffer.
+    fn piece_at_hand(&mut self, turn: &mut Turn) -> Option<Option<Result<Frame<Bytes>, BodyError>>> {
+        Some(match turn.incoming.next(&mut self.buffer, self.head_limits) {
+            Ok(Piece::Starved) => return None,
+            Ok(Piece::Data(data)) => {
+                turn.expects_continue = false;
+                Some(Ok(Frame::data(data)))
+            }
+            Ok(Piece::End(trailer)) => trailer.map(|fields| Ok(Frame::trailers(fields))),
+            Err(malformed) => {
+                turn.broken = true;
+                Some(Err(BodyError::Malformed(malformed.reason)))
+            }
+        })
+    }
+
     /// Hands the next piece of the request's body to the service.
     fn poll_piece(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ended>> {
-        let Some(exchange) = &turn.exchange else { return Poll::Pending };
         loop {
-            let piece = match turn.incoming.next(&mut self.buffer, self.head_limits) {
-                Ok(Piece::Data(data)) => {
-                    turn.expects_continue = false;
-                    Some(Ok(Frame::data(data)))
-                }
-                Ok(Piece::End(trailer)) => trailer.map(|fields| Ok(Frame::trailers(fields))),
-                Ok(Piece::Starved) => {
+            let piece = match self.piece_at_hand(turn) {
+                Some(piece) => piece,
+                None => {
                     if std::mem::take(&mut turn.expects_continue) {
                         let none = HeaderMap::new();
                         self.out.text(|out| {
@@ -399,12 +391,10 @@ impl<'a> Wire<'a> {
                         Ok(_) => continue,
                     }
                 }
-                Err(malformed) => {
-                    turn.broken = true;
-                    Some(Err(BodyError::Malformed(malformed.reason)))
-                }
             };
-            exchange.supply(piece);
+            if let Some(exchange) = &turn.exchange {
+                exchange.supply(piece);
+            }
             return Poll::Ready(Ok(()));
         }
     }
