@@ -4,7 +4,7 @@ use crate::auth::{AssertionSigner, IssuerError, Issuers, RouteRule, RuleError};
 use crate::config::{self, Action, Config};
 use crate::files::{FileServer, FilesError};
 use crate::route::{RouteTable, SiteTable};
-use crate::upstream::SendLimits;
+use crate::upstream::{self, SendLimits, Transport};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use serve::shared_key::SharedKeyError;
@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub(crate) table: RouteTable,
     /// Routes by number.
     pub(crate) routes: Vec<PreparedRoute>,
+    /// How each upstream is talked to, in the order of the configuration.
+    pub(crate) transports: Vec<Transport>,
     /// Keys, by issuer.
     pub issuers: Issuers,
 }
@@ -54,6 +56,14 @@ pub enum SnapshotError {
         upstream: String,
         /// What is wrong.
         error: SharedKeyError,
+    },
+    /// TLS to an upstream.
+    #[error("upstream \"{upstream}\": TLS: {error}")]
+    UpstreamTls {
+        /// The upstream's name.
+        upstream: String,
+        /// What is wrong.
+        error: rustls::Error,
     },
     /// The check lets no configuration with unknown names through.
     #[error("route \"{route}\" forwards to the unknown upstream \"{upstream}\"")]
@@ -127,6 +137,11 @@ impl Snapshot {
                     .map_err(|error| SnapshotError::AssertionKey { upstream: upstream.name.clone(), error })
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let transports = config
+            .upstreams
+            .iter()
+            .map(|upstream| transport(upstream, previous))
+            .collect::<Result<Vec<_>, _>>()?;
         let routes = config
             .routes
             .iter()
@@ -134,8 +149,27 @@ impl Snapshot {
             .collect::<Result<_, _>>()?;
         let sites = SiteTable::new(&config.sites);
         let table = RouteTable::new(&config.sites, &config.routes);
-        Ok(Self { config, sites, table, routes, issuers })
+        Ok(Self { config, sites, table, routes, transports, issuers })
     }
+}
+
+/// An unchanged upstream keeps its TLS settings, and with them the sessions that can be resumed.
+fn transport(upstream: &config::Upstream, previous: Option<&Snapshot>) -> Result<Transport, SnapshotError> {
+    let config::Upstream { name, protocol, tls, .. } = upstream;
+    let known = previous.and_then(|previous| {
+        let known = &previous.config.upstreams;
+        let index = known.iter().position(|known| (&known.name, &known.protocol, &known.tls) == (name, protocol, tls))?;
+        previous.transports.get(index).cloned()
+    });
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let failed = |error| SnapshotError::UpstreamTls { upstream: name.clone(), error };
+    let tls = match tls {
+        Some(tls) => Some((tls.clone(), upstream::client_config(tls, *protocol).map_err(failed)?)),
+        None => None,
+    };
+    Ok(Transport { protocol: *protocol, tls })
 }
 
 impl PreparedRoute {

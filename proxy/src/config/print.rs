@@ -6,9 +6,9 @@
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, ClaimRule, ClaimTest, Config, EndpointAddress, Files, Forward, Issuer, KeyFile, Keys, Listener,
+    Action, Admin, Authorities, ClaimRule, ClaimTest, ClientIdentity, Config, EndpointAddress, Files, Forward, Issuer, KeyFile, Keys, Listener,
     ListenerLimits, Log, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Server, Site, Tls, TokenSource,
-    Upstream,
+    Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
@@ -167,12 +167,40 @@ fn print_site(page: &mut Page, site: &Site) {
     }
 }
 
+fn client_tls(tls: &UpstreamTls) -> String {
+    let UpstreamTls { ca, identity, server_name } = tls;
+    let mut keys = Vec::new();
+    if let Some(Authorities { file, certificates: _ }) = ca {
+        keys.push(("ca", path(file)));
+    }
+    if let Some(ClientIdentity { certificate_file, certificate: _, key: _ }) = identity {
+        keys.push(("certificate", path(certificate_file)));
+        keys.push(("key", REDACTED.to_owned()));
+    }
+    keys.extend(server_name.as_ref().map(|name| ("server_name", text(name))));
+    if keys.is_empty() { true.to_string() } else { inline(keys) }
+}
+
 fn print_upstream(page: &mut Page, upstream: &Upstream) {
-    let Upstream { name, endpoints, balance, assertion_key, connect_timeout, idle_timeout, idle_max, resolve_every } =
-        upstream;
+    let Upstream {
+        name,
+        endpoints,
+        balance,
+        protocol,
+        tls,
+        assertion_key,
+        connect_timeout,
+        idle_timeout,
+        idle_max,
+        resolve_every,
+    } = upstream;
     page.table(format_args!("[upstream.{}]", toml_key(name)));
     page.key("endpoints", list(endpoints, |one| text(endpoint(one))));
     page.key("balance", text(balance.spelled()));
+    page.key("protocol", text(protocol.spelled()));
+    if let Some(tls) = tls {
+        page.key("tls", client_tls(tls));
+    }
     if let Some(KeyFile { path: file, create }) = assertion_key {
         page.key("assertion_key", inline([("file", path(file)), ("create", create.to_string())]));
     }

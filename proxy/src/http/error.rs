@@ -106,16 +106,23 @@ impl Cause {
             UpstreamError::Connect(_) => {
                 (StatusCode::BAD_GATEWAY, "upstream_connect", "it does not accept connections")
             }
+            // Which check has failed says how to pass it, so it stays in the log.
+            UpstreamError::Tls(_) => (StatusCode::BAD_GATEWAY, "upstream_tls", "no secure connection to it"),
+            UpstreamError::Busy => {
+                (StatusCode::SERVICE_UNAVAILABLE, "upstream_busy", "it takes no more requests at once")
+            }
             UpstreamError::ConnectTimeout => {
                 (StatusCode::GATEWAY_TIMEOUT, "upstream_connect_timeout", "it does not answer a connect")
             }
             UpstreamError::ResponseTimeout => {
                 (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", "it did not answer in time")
             }
-            UpstreamError::Reset(_) => {
+            UpstreamError::Reset(_) | UpstreamError::StreamReset(_) => {
                 (StatusCode::BAD_GATEWAY, "upstream_reset", "it closed the connection before its answer")
             }
-            UpstreamError::Malformed(_) => (StatusCode::BAD_GATEWAY, "upstream_malformed", "its answer is no HTTP"),
+            UpstreamError::Malformed(_) | UpstreamError::StreamMalformed(_) => {
+                (StatusCode::BAD_GATEWAY, "upstream_malformed", "its answer is no HTTP")
+            }
             UpstreamError::Client(error) => return Self::body(error),
         };
         Wording { status, code, detail: Some(format!("upstream \"{name}\": {what}")) }
@@ -199,7 +206,10 @@ impl Cause {
                     headers.insert(header::CONTENT_RANGE, value);
                 }
             }
-            Self::Upstream { error: UpstreamError::Resolve(_) | UpstreamError::Connect(_), .. }
+            Self::Upstream {
+                error: UpstreamError::Resolve(_) | UpstreamError::Connect(_) | UpstreamError::Busy,
+                ..
+            }
             | Self::File(FileError::Unavailable(_)) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }

@@ -66,12 +66,23 @@ pub(super) fn names_websocket(headers: &HeaderMap) -> bool {
     named.next().is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket")) && named.next().is_none()
 }
 
+/// Whether the client takes trailers (RFC 9110 section 10.1.4). The edge passes them on, so it may say the same; gRPC
+/// servers refuse who does not.
+fn wants_trailers(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TE).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+}
+
 /// Makes the fields of a request ready for an upstream: what the edge knows replaces what the client claims.
 pub(super) fn towards_upstream(head: &mut request::Parts, context: &RequestContext, target: &Target) {
     let websocket = wants_websocket(head);
     let received = head.version;
     let headers = &mut head.headers;
+    let trailers = wants_trailers(headers);
     remove_hop_by_hop(headers);
+    if trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
     if websocket {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -150,6 +161,18 @@ mod tests {
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["content-length", "host", "x-kept"]);
+    }
+
+    #[test]
+    fn who_takes_trailers_says_so_among_transfer_codings() {
+        for (te, wanted) in
+            [(&["trailers"][..], true), (&["gzip;q=0.5, Trailers"], true), (&["gzip", "trailers"], true), (&["x"], false)]
+        {
+            let fields = te.iter().map(|te| (TE, HeaderValue::from_static(te)));
+            let mut headers = HeaderMap::new();
+            fields.for_each(|(name, value)| drop(headers.append(name, value)));
+            assert_eq!(wants_trailers(&headers), wanted, "{te:?}");
+        }
     }
 
     #[test]

@@ -73,7 +73,8 @@ impl WorkerState {
 
 impl Local {
     fn new(snapshot: &Arc<Snapshot>, pools: &Pools) -> Rc<Self> {
-        let upstreams = snapshot.config.upstreams.iter().map(|upstream| pools.upstream(upstream)).collect();
+        let upstreams = snapshot.config.upstreams.iter().zip(&snapshot.transports);
+        let upstreams = upstreams.map(|(upstream, transport)| pools.upstream(upstream, transport)).collect();
         Rc::new(Self { snapshot: Arc::clone(snapshot), upstreams })
     }
 }

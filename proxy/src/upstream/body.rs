@@ -1,4 +1,4 @@
-//! A response's body on its way from an endpoint; polling it drives the connection under it.
+//! A response's body on its way from an endpoint over HTTP/1.1; polling it drives the connection under it.
 
 use super::connection::Connection;
 use super::endpoint::Counted;
@@ -11,9 +11,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// The body of an upstream's response. Dropping it before its end closes the connection, which tells the application
+/// The body of an HTTP/1.1 response. Dropping it before its end closes the connection, which tells the application
 /// that nobody waits any more; at its end the connection goes back to its endpoint.
-pub struct UpstreamBody {
+pub(super) struct Http1Body {
     incoming: Option<Incoming>,
     lease: Option<Lease>,
 }
@@ -26,13 +26,7 @@ pub(super) struct Lease {
     pub(super) upload: Rc<Progress>,
 }
 
-impl UpstreamBody {
-    /// No body and no connection.
-    #[must_use]
-    pub const fn empty() -> Self {
-        Self { incoming: None, lease: None }
-    }
-
+impl Http1Body {
     pub(super) fn new(incoming: Incoming, lease: Lease) -> Self {
         let mut body = Self { incoming: Some(incoming), lease: Some(lease) };
         body.give_back_at_end();
@@ -57,7 +51,7 @@ impl UpstreamBody {
     }
 }
 
-impl HttpBody for UpstreamBody {
+impl HttpBody for Http1Body {
     type Data = Bytes;
     type Error = BodyError;
 

@@ -5,12 +5,16 @@
 //! application closes an idle connection at the moment it is used again; in other proxies it shows as a random 502.
 
 use super::balance;
-use super::body::{Lease, UpstreamBody};
+use super::body::{Http1Body, Lease};
 use super::connection::{Connection, NoResponse};
-use super::endpoint::{Counted, Endpoint};
+use super::dial::{self, DialError};
+use super::endpoint::{Counted, Endpoint, Link};
+use super::http2::{self, Http2Error};
+use super::response::UpstreamBody;
 use super::tunnel::Tunnel;
 use super::upload::{Progress, Upload};
 use crate::config;
+use http::header::TE;
 use http::{Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 use serve::timer::{self, Deadline};
@@ -25,6 +29,9 @@ use tokio::time::Instant;
 
 /// An upstream has seldom more endpoints than this; to choose among more, memory is allocated.
 const ENDPOINTS_INLINE: usize = 8;
+
+/// A request that endpoints say they have not processed (HTTP/2) is sent at most this often.
+const UNPROCESSED_ATTEMPTS_MAX: u32 = 4;
 
 /// An upstream as one worker uses it.
 pub struct Upstream {
@@ -47,6 +54,13 @@ pub struct SendLimits {
     pub progress_timeout: Duration,
     /// From its end to the head of the response.
     pub response_timeout: Duration,
+}
+
+impl From<SendLimits> for http2::Limits {
+    fn from(limits: SendLimits) -> Self {
+        let SendLimits { body_bytes_max, progress_timeout, response_timeout } = limits;
+        Self { body_bytes_max, progress_timeout, response_timeout }
+    }
 }
 
 /// A response's head has come.
@@ -79,6 +93,12 @@ pub enum UpstreamError {
     /// No endpoint could be connected to.
     #[error("cannot connect: {0}")]
     Connect(io::Error),
+    /// The endpoint is not who it must be, or does not accept the proxy's certificate or protocol.
+    #[error("TLS: {0}")]
+    Tls(io::Error),
+    /// Every place on the HTTP/2 connections is taken, or the endpoint refuses requests.
+    #[error("the endpoint takes no more requests at once")]
+    Busy,
     /// No endpoint answered a connect in time.
     #[error("connecting took too long")]
     ConnectTimeout,
@@ -91,9 +111,41 @@ pub enum UpstreamError {
     /// What came is no HTTP response.
     #[error("malformed response: {0}")]
     Malformed(hyper::Error),
+    /// As [`Self::Reset`], over HTTP/2.
+    #[error("the stream ended before the response: {0}")]
+    StreamReset(h2::Error),
+    /// As [`Self::Malformed`], over HTTP/2.
+    #[error("malformed response: {0}")]
+    StreamMalformed(h2::Error),
     /// The client's body failed: it is too large, too slow, or broke off.
     #[error("{0}")]
     Client(BodyError),
+}
+
+impl From<DialError> for UpstreamError {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Resolve(error) => Self::Resolve(error),
+            DialError::Connect(error) => Self::Connect(error),
+            DialError::Timeout => Self::ConnectTimeout,
+            DialError::Tls(error) => Self::Tls(error),
+            DialError::Http2(error) if error.is_io() || error.is_remote() => Self::StreamReset(error),
+            DialError::Http2(error) => Self::StreamMalformed(error),
+        }
+    }
+}
+
+impl From<Http2Error> for UpstreamError {
+    fn from(error: Http2Error) -> Self {
+        match error {
+            Http2Error::Client(error) => Self::Client(error),
+            Http2Error::Timeout => Self::ResponseTimeout,
+            Http2Error::Refused(_) => Self::Busy,
+            Http2Error::Reset(error) => Self::StreamReset(error),
+            Http2Error::Malformed(error) => Self::StreamMalformed(error),
+            Http2Error::Tls(error) => Self::Tls(error),
+        }
+    }
 }
 
 impl Upstream {
@@ -128,13 +180,44 @@ impl Upstream {
         attempt: &mut Attempt,
     ) -> Result<Sent, UpstreamError> {
         let started = Instant::now();
-        let (upload, progress) = Upload::new(body, limits.body_bytes_max);
-        let bodiless = progress.ended.get();
+        let (upload, mut progress) = Upload::new(body, limits.body_bytes_max);
+        let mut bodiless = progress.ended.get();
         let mut request = Request::from_parts(head, upload);
         let mut must_be_fresh = false;
         loop {
             attempt.attempts += 1;
-            let (mut connection, counted) = self.connection(must_be_fresh, attempt).await?;
+            let (link, counted) = self.connection(must_be_fresh, attempt).await?;
+            let mut connection = match link {
+                Link::Http1(connection) => {
+                    // It would have to be named in `Connection` (RFC 9110 section 10.1.4), and no gRPC comes this way.
+                    request.headers_mut().remove(TE);
+                    connection
+                }
+                Link::Http2(slot) => {
+                    let (head, upload) = request.into_parts();
+                    let sending = http2::send(slot, head, upload.into_body(), limits.into(), drop);
+                    // Several times as large as the rest of a request's future.
+                    let failed = match Box::pin(sending).await {
+                        Ok(response) => {
+                            attempt.first_byte = Some(started.elapsed());
+                            let response = response.map(|body| UpstreamBody::http2(body, counted));
+                            return Ok(Sent { response, tunnel: None });
+                        }
+                        Err(failed) => failed,
+                    };
+                    // What the endpoint has not processed may be sent again, whatever the method. Not for ever.
+                    request = match failed.unprocessed {
+                        Some(unprocessed) if attempt.attempts < UNPROCESSED_ATTEMPTS_MAX => {
+                            let (head, body) = *unprocessed;
+                            let (upload, begun) = Upload::new(body, limits.body_bytes_max);
+                            (bodiless, progress) = (begun.ended.get(), begun);
+                            Request::from_parts(head, upload)
+                        }
+                        _ => return Err(failed.error.into()),
+                    };
+                    continue;
+                }
+            };
             let reused = connection.used > 0;
             // Kept only where it may be needed: methods that may be sent twice (RFC 9110 section 9.2.2).
             let spare = (reused && bodiless && request.method().is_idempotent()).then(|| spare(&request));
@@ -168,7 +251,7 @@ impl Upstream {
     }
 
     /// A connection to the best endpoint that can be reached; each is tried at most once.
-    async fn connection(&self, fresh: bool, attempt: &mut Attempt) -> Result<(Connection, Counted), UpstreamError> {
+    async fn connection(&self, fresh: bool, attempt: &mut Attempt) -> Result<(Link, Counted), UpstreamError> {
         let turn = self.turn.replace(self.turn.get().wrapping_add(1));
         let loads: SmallVec<[_; ENDPOINTS_INLINE]> =
             self.endpoints.iter().map(|endpoint| endpoint.in_flight()).collect();
@@ -188,7 +271,10 @@ impl Upstream {
             let counted = endpoint.count();
             attempt.endpoint = Some(Rc::clone(&endpoint.label));
             if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout).await {
-                return Ok((connection, counted));
+                return Ok((Link::Http1(connection), counted));
+            }
+            if let Some(slot) = endpoint.http2().take() {
+                return Ok((Link::Http2(slot), counted));
             }
             let connecting = Instant::now();
             // Rare, and many times as large as the rest of a request's future.
@@ -196,17 +282,14 @@ impl Upstream {
             let outcome = timer::timeout(self.connect_timeout, opening).await;
             attempt.connect = Some(connecting.elapsed());
             let error = match outcome {
-                Ok(Ok(connection)) => return Ok((connection, counted)),
-                Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => UpstreamError::ConnectTimeout,
-                Ok(Err(error))
-                    if error.kind() == io::ErrorKind::ConnectionRefused || error.raw_os_error().is_some() =>
-                {
-                    UpstreamError::Connect(error)
-                }
-                Ok(Err(error)) => UpstreamError::Resolve(error),
+                Ok(Ok(link)) => return Ok((link, counted)),
+                Ok(Err(error)) => UpstreamError::from(error),
+                Err(timer::Elapsed) if endpoint.http2().is_full() => UpstreamError::Busy,
                 Err(timer::Elapsed) => UpstreamError::ConnectTimeout,
             };
-            endpoint.avoid();
+            if !matches!(error, UpstreamError::Busy) {
+                endpoint.avoid();
+            }
             tracing::debug!(upstream = &*self.name, endpoint = &*endpoint.label, %error, "no connection");
             last = Some(error);
         }
@@ -225,7 +308,7 @@ impl Upstream {
             return Sent { response: response.map(|_| UpstreamBody::empty()), tunnel: Some(tunnel) };
         }
         let lease = Lease { connection, counted, idle_max: self.idle_max, upload };
-        Sent { response: response.map(|body| UpstreamBody::new(body, lease)), tunnel: None }
+        Sent { response: response.map(|body| Http1Body::new(body, lease).into()), tunnel: None }
     }
 }
 
@@ -240,6 +323,9 @@ fn spare(request: &Request<Upload>) -> Request<()> {
 }
 
 fn lost(failed: NoResponse) -> UpstreamError {
+    if let Some(error) = dial::tls_failure(&failed.error) {
+        return UpstreamError::Tls(error);
+    }
     if failed.error.is_parse() { UpstreamError::Malformed(failed.error) } else { UpstreamError::Reset(failed.error) }
 }
 

@@ -1,7 +1,7 @@
 //! What is left of a connection after its endpoint switched protocols.
 
-use super::connection::Socket;
 use super::endpoint::Counted;
+use super::stream::Stream;
 use bytes::Bytes;
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream to an endpoint after it switched protocols (RFC 9110 section 7.8).
 pub struct Tunnel {
-    pub(super) socket: Socket,
+    pub(super) socket: Stream,
     /// What the endpoint sent right behind its 101.
     pub(super) early: Bytes,
     /// It is in flight as long as it lives.

@@ -35,6 +35,11 @@ impl Upload {
         progress.ended.set(body.is_end_stream());
         (Self { body, limit_bytes, progress: Rc::clone(&progress) }, progress)
     }
+
+    /// The body, to be sent in another way.
+    pub(super) fn into_body(self) -> Body {
+        self.body
+    }
 }
 
 impl HttpBody for Upload {

@@ -1,0 +1,171 @@
+//! The byte stream to an endpoint, whatever is under it, with a count of what came in.
+
+use std::cell::Cell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::client::TlsStream;
+
+/// A connected socket.
+#[derive(Debug)]
+pub(super) enum Plain {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// A connected socket, with TLS over it or without.
+#[derive(Debug)]
+pub(super) struct Stream {
+    kind: Kind,
+    received: Received,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Plain(Plain),
+    /// Boxed: its buffers and keys are some kilobytes, and most streams have none.
+    Tls(Box<TlsStream<Plain>>),
+}
+
+/// How many bytes a stream has brought, readable by who does not hold it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Received(Rc<Cell<u64>>);
+
+impl Received {
+    /// Bytes since the stream was opened, after decryption.
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl Stream {
+    /// The count of what came in.
+    pub(super) fn received(&self) -> &Received {
+        &self.received
+    }
+}
+
+impl From<Plain> for Stream {
+    fn from(plain: Plain) -> Self {
+        Self { kind: Kind::Plain(plain), received: Received::default() }
+    }
+}
+
+impl From<TlsStream<Plain>> for Stream {
+    fn from(tls: TlsStream<Plain>) -> Self {
+        Self { kind: Kind::Tls(Box::new(tls)), received: Received::default() }
+    }
+}
+
+/// The same call on whatever is inside.
+macro_rules! each {
+    ($plain:expr, $stream:ident => $call:expr) => {
+        match $plain {
+            Plain::Tcp($stream) => $call,
+            Plain::Unix($stream) => $call,
+        }
+    };
+}
+
+macro_rules! each_kind {
+    ($self:expr, $stream:ident => $call:expr) => {
+        match &mut $self.get_mut().kind {
+            Kind::Plain($stream) => $call,
+            Kind::Tls($stream) => $call,
+        }
+    };
+}
+
+impl AsyncRead for Plain {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), stream => Pin::new(stream).poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Plain {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        each!(self.get_mut(), stream => Pin::new(stream).poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(self.get_mut(), stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let stream = self.get_mut();
+        let before = buf.filled().len();
+        let polled = match &mut stream.kind {
+            Kind::Plain(plain) => Pin::new(plain).poll_read(cx, buf),
+            Kind::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+        };
+        let came = buf.filled().len() - before;
+        stream.received.0.set(stream.received.0.get() + came as u64);
+        polled
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        each_kind!(self, stream => Pin::new(stream).poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each_kind!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each_kind!(self, stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each_kind!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn what_comes_in_is_counted() {
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair");
+        let mut stream = Stream::from(Plain::Unix(ours));
+        let received = stream.received().clone();
+        stream.write_all(b"out").await.expect("written");
+        assert_eq!(received.bytes(), 0);
+        theirs.write_all(b"hello").await.expect("written");
+        let mut read = [0; 5];
+        stream.read_exact(&mut read).await.expect("read");
+        assert_eq!((received.bytes(), &read), (5, b"hello"));
+    }
+}
