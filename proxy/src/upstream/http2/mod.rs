@@ -2,8 +2,8 @@
 //!
 //! [`connections`] keeps the connections of one endpoint and hands out places on them; [`connection`] is one of them
 //! and its task; [`exchange`] sends a request in such a place and waits for the head of the response; [`head`] says
-//! which fields cross; [`outgoing`] is the request's body on its way and can begin anew as long as it is small;
-//! [`incoming`] is the response's body.
+//! which fields cross; [`outgoing`] is the request's body, which can begin anew as long as it is short, and [`pump`]
+//! moves it into the stream; [`incoming`] is the response's body.
 
 mod connection;
 mod connections;
@@ -12,8 +12,10 @@ mod head;
 mod incoming;
 mod outgoing;
 mod pump;
+#[cfg(test)]
+mod tests;
 
 pub(super) use connection::{Connection, Slot};
 pub(super) use connections::Connections;
-pub(super) use exchange::{Failed, Http2Error, Limits, send};
+pub(super) use exchange::{Http2Error, Limits, send};
 pub(super) use incoming::Http2Body;
