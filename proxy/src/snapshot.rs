@@ -137,11 +137,8 @@ impl Snapshot {
                     .map_err(|error| SnapshotError::AssertionKey { upstream: upstream.name.clone(), error })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let transports = config
-            .upstreams
-            .iter()
-            .map(|upstream| transport(upstream, previous))
-            .collect::<Result<Vec<_>, _>>()?;
+        let transports =
+            config.upstreams.iter().map(|upstream| transport(upstream, previous)).collect::<Result<Vec<_>, _>>()?;
         let routes = config
             .routes
             .iter()
@@ -158,7 +155,8 @@ fn transport(upstream: &config::Upstream, previous: Option<&Snapshot>) -> Result
     let config::Upstream { name, protocol, tls, .. } = upstream;
     let known = previous.and_then(|previous| {
         let known = &previous.config.upstreams;
-        let index = known.iter().position(|known| (&known.name, &known.protocol, &known.tls) == (name, protocol, tls))?;
+        let index =
+            known.iter().position(|known| (&known.name, &known.protocol, &known.tls) == (name, protocol, tls))?;
         previous.transports.get(index).cloned()
     });
     if let Some(known) = known {

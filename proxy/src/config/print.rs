@@ -6,9 +6,9 @@
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, Authorities, ClaimRule, ClaimTest, ClientIdentity, Config, EndpointAddress, Files, Forward, Issuer, KeyFile, Keys, Listener,
-    ListenerLimits, Log, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Server, Site, Tls, TokenSource,
-    Upstream, UpstreamTls,
+    Action, Admin, Authorities, ClaimRule, ClaimTest, ClientIdentity, Config, EndpointAddress, Files, Forward, Issuer,
+    KeyFile, Keys, Listener, ListenerLimits, Log, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Server,
+    Site, Tls, TokenSource, Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;

@@ -165,9 +165,12 @@ mod tests {
 
     #[test]
     fn who_takes_trailers_says_so_among_transfer_codings() {
-        for (te, wanted) in
-            [(&["trailers"][..], true), (&["gzip;q=0.5, Trailers"], true), (&["gzip", "trailers"], true), (&["x"], false)]
-        {
+        for (te, wanted) in [
+            (&["trailers"][..], true),
+            (&["gzip;q=0.5, Trailers"], true),
+            (&["gzip", "trailers"], true),
+            (&["x"], false),
+        ] {
             let mut headers = HeaderMap::new();
             for coding in te {
                 headers.append(TE, HeaderValue::from_static(coding));

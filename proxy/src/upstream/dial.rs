@@ -99,9 +99,7 @@ impl Dialer {
     pub(super) async fn tcp(&self, address: SocketAddr) -> Result<(Stream, Spoken), DialError> {
         let stream = TcpStream::connect(address).await.map_err(connect)?;
         stream.set_nodelay(true).map_err(DialError::Connect)?;
-        socket2::SockRef::from(&stream)
-            .set_tcp_keepalive(&serve::listener::keepalive())
-            .map_err(DialError::Connect)?;
+        socket2::SockRef::from(&stream).set_tcp_keepalive(&serve::listener::keepalive()).map_err(DialError::Connect)?;
         self.secure(Plain::Tcp(stream)).await
     }
 

@@ -151,8 +151,7 @@ impl Endpoint {
 
     async fn open_first(&self, addresses: &[SocketAddr], limit: Duration) -> Result<Opened, DialError> {
         let share = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
-        let mut last =
-            DialError::Resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+        let mut last = DialError::Resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
         for &address in addresses {
             let opening = async { self.open(self.dialer.tcp(address).await?).await };
             last = match timer::timeout(share, opening).await {
@@ -173,9 +172,9 @@ impl Endpoint {
             Spoken::Http2 => {
                 let scheme = if self.dialer.is_tls() { Scheme::HTTPS } else { Scheme::HTTP };
                 let opened = http2::Connection::open(stream, scheme, self.http2.notify()).await;
-                opened.map(Opened::Http2).map_err(|error| {
-                    dial::tls_failure_in(&error).map_or(DialError::Http2(error), DialError::Tls)
-                })
+                opened
+                    .map(Opened::Http2)
+                    .map_err(|error| dial::tls_failure_in(&error).map_or(DialError::Http2(error), DialError::Tls))
             }
         }
     }

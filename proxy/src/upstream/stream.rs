@@ -1,5 +1,7 @@
 //! The byte stream to an endpoint, whatever is under it, with a count of what came in.
 
+use rustls::ClientConnection;
+use socket2::{SockRef, Socket};
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -70,13 +72,39 @@ macro_rules! each {
     };
 }
 
+/// The same write on whatever is inside; over TLS a failure is explained.
 macro_rules! each_kind {
     ($self:expr, $stream:ident => $call:expr) => {
         match &mut $self.get_mut().kind {
             Kind::Plain($stream) => $call,
-            Kind::Tls($stream) => $call,
+            Kind::Tls($stream) => {
+                let written = $call;
+                if let Poll::Ready(Err(error)) = written {
+                    let (plain, session) = $stream.get_mut();
+                    return Poll::Ready(Err(refusal(plain, session).unwrap_or(error)));
+                }
+                written
+            }
         }
     };
+}
+
+/// Why the peer has closed, when it said so: under TLS 1.3 a server refuses a client's certificate only after the
+/// client's side of the handshake has ended (RFC 8446 section 4.4.2.4), and a write meets the closed socket first.
+/// What else has come stays readable.
+fn refusal(plain: &Plain, session: &mut ClientConnection) -> Option<io::Error> {
+    let socket = match plain {
+        Plain::Tcp(stream) => SockRef::from(stream),
+        Plain::Unix(stream) => SockRef::from(stream),
+    };
+    // Straight from the socket, which never waits: the runtime has not yet seen that there is something to read.
+    let mut socket: &Socket = &socket;
+    while session.wants_read() && session.read_tls(&mut socket).ok()? > 0 {
+        if let Err(error) = session.process_new_packets() {
+            return Some(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+    }
+    None
 }
 
 impl AsyncRead for Plain {
@@ -127,7 +155,7 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        each_kind!(self, stream => Pin::new(stream).poll_write(cx, buf))
+        each_kind!(self, stream => Pin::new(&mut *stream).poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -135,7 +163,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        each_kind!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+        each_kind!(self, stream => Pin::new(&mut *stream).poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -143,11 +171,11 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each_kind!(self, stream => Pin::new(stream).poll_flush(cx))
+        each_kind!(self, stream => Pin::new(&mut *stream).poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each_kind!(self, stream => Pin::new(stream).poll_shutdown(cx))
+        each_kind!(self, stream => Pin::new(&mut *stream).poll_shutdown(cx))
     }
 }
 

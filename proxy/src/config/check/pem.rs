@@ -74,10 +74,7 @@ pub(super) fn authorities(path: &At<FilePath>, context: &mut Context<'_>) -> Opt
 }
 
 /// The bytes of a file and the certificates in it, at least one.
-fn certificates(
-    path: &At<FilePath>,
-    context: &mut Context<'_>,
-) -> Option<(Vec<u8>, Vec<CertificateDer<'static>>)> {
+fn certificates(path: &At<FilePath>, context: &mut Context<'_>) -> Option<(Vec<u8>, Vec<CertificateDer<'static>>)> {
     let bytes = read(&path.value.0, path, context)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     match chain {

@@ -7,9 +7,7 @@ use crate::config::file::values::Text;
 use crate::config::print;
 use crate::config::read::{At, Context};
 use crate::config::source::Span;
-use crate::config::{
-    Authorities, ClientIdentity, EndpointAddress, KeyFile, Upstream, UpstreamProtocol, UpstreamTls,
-};
+use crate::config::{Authorities, ClientIdentity, EndpointAddress, KeyFile, Upstream, UpstreamProtocol, UpstreamTls};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls_pki_types::ServerName;
@@ -76,7 +74,7 @@ fn client_tls(
     let tls = match written.value {
         file::Tls::Switched(false) => return Some(None),
         file::Tls::Switched(true) => plain,
-        file::Tls::With(table) => client_tls_with(table, context)?,
+        file::Tls::With(table) => client_tls_with(*table, context)?,
     };
     if tls.server_name.is_none() {
         let mut named = true;
@@ -101,19 +99,21 @@ fn client_tls_with(written: file::ClientTls, context: &mut Context<'_>) -> Optio
     let ca = match (keys.at("ca"), ca) {
         (None, _) => Some(None),
         (Some(_), None) => None,
-        (Some(_), Some(path)) => pem::authorities(&path, context)
-            .map(|certificates| Some(Authorities { file: path.value.0, certificates })),
+        (Some(_), Some(path)) => {
+            pem::authorities(&path, context).map(|certificates| Some(Authorities { file: path.value.0, certificates }))
+        }
     };
     let identity = match keys.among(&["certificate", "key"]).as_slice() {
         [] => Some(None),
         [(one, at)] => {
             let other = if *one == "key" { "certificate" } else { "key" };
-            context.problem(*at, format!("`{one}` without `{other}`")).help(format!("add `{other}`, or remove `{one}`"));
+            context
+                .problem(*at, format!("`{one}` without `{other}`"))
+                .help(format!("add `{other}`, or remove `{one}`"));
             None
         }
-        _ => pem::pair(certificate, key, context).map(|Pair { file, certificate, key }| {
-            Some(ClientIdentity { certificate_file: file, certificate, key })
-        }),
+        _ => pem::pair(certificate, key, context)
+            .map(|Pair { file, certificate, key }| Some(ClientIdentity { certificate_file: file, certificate, key })),
     };
     let server_name = match (keys.at("server_name"), server_name) {
         (None, _) => Some(None),

@@ -65,14 +65,14 @@ pub(in crate::config) enum Tls {
     /// `true` with the defaults, or `false`.
     Switched(bool),
     /// A table.
-    With(ClientTls),
+    With(Box<ClientTls>),
 }
 
 impl Written for Tls {
     fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
         match &node.kind {
             Kind::Bool(on) => Some(Self::Switched(*on)),
-            Kind::Table(_) => ClientTls::read(node, context).map(Self::With),
+            Kind::Table(_) => ClientTls::read(node, context).map(|table| Self::With(Box::new(table))),
             Kind::Broken => None,
             _ => {
                 context.expected::<Self>(node);

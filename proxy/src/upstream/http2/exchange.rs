@@ -6,8 +6,8 @@ use super::incoming::Http2Body;
 use super::outgoing::Outgoing;
 use super::pump::{Pump, Stopped};
 use crate::upstream::dial;
-use h2::client::ResponseFuture;
 use h2::Reason;
+use h2::client::ResponseFuture;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Response, StatusCode, request};
 use http_body::Body as _;
@@ -112,8 +112,7 @@ fn failed(error: h2::Error, slot: &Slot, head: request::Parts, outgoing: Outgoin
     }
     // A stream ends with the peer's GOAWAY only when its number is above the last one that the peer will process.
     let left_out = error.is_go_away() && error.is_remote();
-    let unprocessed =
-        (refused || left_out).then(|| outgoing.again().map(|body| Box::new((head, body)))).flatten();
+    let unprocessed = (refused || left_out).then(|| outgoing.again().map(|body| Box::new((head, body)))).flatten();
     let error = match error {
         error if refused => Http2Error::Refused(error),
         error if !error.is_remote() && error.reason().is_some() => Http2Error::Malformed(error),

@@ -33,15 +33,20 @@ impl Http2Body {
     /// `pump`: the rest of the request's body, if the response came before its end.
     pub(super) fn new(stream: RecvStream, length: Option<u64>, slot: Slot, pump: Option<Pump>) -> Self {
         let ended = stream.is_end_stream();
-        let size = if ended { SizeHint::with_exact(0) } else { length.map_or_else(SizeHint::default, SizeHint::with_exact) };
+        let size =
+            if ended { SizeHint::with_exact(0) } else { length.map_or_else(SizeHint::default, SizeHint::with_exact) };
         // A response that is complete has no use for the rest of the request (RFC 9113 section 8.1).
         let held = (!ended).then(|| Held { upload: pump.map(Upload::start), _slot: slot });
         Self { stream, size, held }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
-        if let Some(data) = ready!(self.stream.poll_data(cx)) {
+        while let Some(data) = ready!(self.stream.poll_data(cx)) {
             let data = data?;
+            if data.is_empty() {
+                // Only carries the end.
+                continue;
+            }
             self.stream.flow_control().release_capacity(data.len())?;
             let left = self.size.exact().map(|size| size.saturating_sub(data.len() as u64));
             self.size = left.map_or_else(SizeHint::default, SizeHint::with_exact);
@@ -80,7 +85,7 @@ impl HttpBody for Http2Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.size.clone()
+        self.size
     }
 }
 
