@@ -267,6 +267,28 @@ async fn a_connection_that_breaks_is_an_error_and_the_next_request_opens_another
     assert_eq!(answer.expect_status(200).text(), "again");
 }
 
+/// The random 502 of other proxies: the application closes a kept connection at the moment of its next use.
+#[tokio::test]
+async fn a_stale_connection_is_replaced_without_the_client_noticing() {
+    let server = FrameServer::start().await;
+    let edge = before(&server.address().to_string()).await;
+    let (first, mut frames) = tokio::join!(edge.http().get("/1").send(), async {
+        let mut frames = server.accept(&[]).await;
+        let request = frames.next_of(kind::HEADERS).await;
+        frames.answer(request.stream, "first").await;
+        frames
+    });
+    assert_eq!(first.expect_status(200).text(), "first");
+    let (second, ()) = tokio::join!(edge.http().get("/2").send(), async {
+        assert_eq!(frames.next_of(kind::HEADERS).await.stream, 3);
+        frames.into_raw().reset();
+        let mut fresh = server.accept(&[]).await;
+        let request = fresh.next_of(kind::HEADERS).await;
+        fresh.answer(request.stream, "second").await;
+    });
+    assert_eq!(second.expect_status(200).text(), "second");
+}
+
 #[tokio::test]
 async fn a_response_that_breaks_off_is_not_taken_for_whole() {
     let server = FrameServer::start().await;

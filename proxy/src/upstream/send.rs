@@ -30,8 +30,8 @@ use tokio::time::Instant;
 /// An upstream has seldom more endpoints than this; to choose among more, memory is allocated.
 const ENDPOINTS_INLINE: usize = 8;
 
-/// A request that endpoints say they have not processed (HTTP/2) is sent at most this often.
-const UNPROCESSED_ATTEMPTS_MAX: u32 = 4;
+/// A request that can be sent again without harm over HTTP/2 is sent at most this often.
+const HTTP2_ATTEMPTS_MAX: u32 = 4;
 
 /// An upstream as one worker uses it.
 pub struct Upstream {
@@ -205,10 +205,9 @@ impl Upstream {
                         }
                         Err(failed) => failed,
                     };
-                    // What the endpoint has not processed may be sent again, whatever the method. Not for ever.
-                    request = match failed.unprocessed {
-                        Some(unprocessed) if attempt.attempts < UNPROCESSED_ATTEMPTS_MAX => {
-                            let (head, body) = *unprocessed;
+                    request = match failed.again {
+                        Some(again) if attempt.attempts < HTTP2_ATTEMPTS_MAX => {
+                            let (head, body) = *again;
                             let (upload, begun) = Upload::new(body, limits.body_bytes_max);
                             (bodiless, progress) = (begun.ended.get(), begun);
                             Request::from_parts(head, upload)

@@ -44,6 +44,8 @@ pub(in crate::upstream) struct Connection {
     /// What the endpoint has shown to take, after it has refused a stream.
     streams_taken: Cell<usize>,
     idle_since: Cell<Instant>,
+    /// It has brought a response.
+    answered: Cell<bool>,
     retired: Cell<bool>,
 }
 
@@ -81,6 +83,7 @@ impl Connection {
             streams: Cell::new(0),
             streams_taken: Cell::new(STREAMS_MAX),
             idle_since: Cell::new(Instant::now()),
+            answered: Cell::new(false),
             retired: Cell::new(false),
         });
         tokio::task::spawn_local(drive(connection, Rc::downgrade(&opened)));
@@ -106,6 +109,11 @@ impl Connection {
         self.sender.clone()
     }
 
+    /// Whether it has brought a response before.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered.get()
+    }
+
     /// Sends nothing new here: the endpoint seems to be gone without a word.
     pub(super) fn retire(&self) {
         self.retired.set(true);
@@ -117,7 +125,8 @@ impl Connection {
     }
 
     /// The endpoint has answered. After refusals it may take more again, one at a time.
-    pub(super) fn has_answered(&self) {
+    pub(super) fn answers(&self) {
+        self.answered.set(true);
         self.streams_taken.set((self.streams_taken.get() + 1).min(STREAMS_MAX));
     }
 }

@@ -50,9 +50,8 @@ pub(in crate::upstream) enum Http2Error {
 /// A request without a response.
 pub(in crate::upstream) struct Failed {
     pub(in crate::upstream) error: Http2Error,
-    /// The request, when the endpoint has said that it has not processed it (RFC 9113 section 8.7), so that it can be
-    /// sent elsewhere whatever its method.
-    pub(in crate::upstream) unprocessed: Option<Box<(request::Parts, Body)>>,
+    /// The request, when sending it once more can't do anything twice.
+    pub(in crate::upstream) again: Option<Box<(request::Parts, Body)>>,
 }
 
 /// Sends a request and waits for the head of the response. Dropped, it resets the stream. `informational` is called
@@ -71,14 +70,14 @@ pub(in crate::upstream) async fn send(
     let request = head::to_http2(&head, &connection.scheme);
     let (response, stream) = match connection.sender().send_request(request, bodiless) {
         Ok(sent) => sent,
-        Err(error) => return Err(failed(error, &slot, head, outgoing)),
+        Err(error) => return Err(failed(error, &slot, received, head, outgoing)),
     };
     let mut waiting = Waiting::new(response, Pump::new(outgoing, stream, bodiless), limits);
     let outcome = poll_fn(|cx| waiting.poll(cx, &mut informational)).await;
     let Waiting { mut pump, .. } = waiting;
     match outcome {
         Ok(response) => {
-            connection.has_answered();
+            connection.answers();
             pump.forget();
             let pump = (!pump.has_ended()).then_some(pump);
             let length = content_length(&head.method, response.status(), response.headers());
@@ -86,7 +85,7 @@ pub(in crate::upstream) async fn send(
         }
         Err(Lost::Stream(error)) => {
             outgoing = pump.into_outgoing();
-            Err(failed(error, &slot, head, outgoing))
+            Err(failed(error, &slot, received, head, outgoing))
         }
         Err(Lost::Client(error)) => Err(Http2Error::Client(error).into()),
         Err(Lost::TooLate) => {
@@ -101,24 +100,33 @@ pub(in crate::upstream) async fn send(
 
 impl From<Http2Error> for Failed {
     fn from(error: Http2Error) -> Self {
-        Self { error, unprocessed: None }
+        Self { error, again: None }
     }
 }
 
-fn failed(error: h2::Error, slot: &Slot, head: request::Parts, outgoing: Outgoing) -> Failed {
+fn failed(error: h2::Error, slot: &Slot, received_bytes: u64, head: request::Parts, outgoing: Outgoing) -> Failed {
+    let connection = slot.connection();
     let refused = error.is_reset() && error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM);
     if refused {
-        slot.connection().was_refused();
+        connection.was_refused();
     }
-    // A stream ends with the peer's GOAWAY only when its number is above the last one that the peer will process.
+    // What the endpoint says it has not processed may be sent again whatever its method (RFC 9113 section 8.7). A
+    // stream ends with the peer's GOAWAY only when its number is above the last one that the peer will process.
     let left_out = error.is_go_away() && error.is_remote();
-    let unprocessed = (refused || left_out).then(|| outgoing.again().map(|body| Box::new((head, body)))).flatten();
+    // The endpoint has closed a connection at the moment of its next use, without a word. As over HTTP/1.1, only
+    // what may be sent twice is sent again (RFC 9110 section 9.2.2).
+    let stale = error.is_io()
+        && connection.has_answered()
+        && connection.received.bytes() == received_bytes
+        && head.method.is_idempotent()
+        && outgoing.bytes() == 0;
+    let again = (refused || left_out || stale).then(|| outgoing.again().map(|body| Box::new((head, body)))).flatten();
     let error = match error {
         error if refused => Http2Error::Refused(error),
         error if !error.is_remote() && error.reason().is_some() => Http2Error::Malformed(error),
         error => dial::tls_failure_in(&error).map_or_else(|| Http2Error::Reset(error), Http2Error::Tls),
     };
-    Failed { error, unprocessed }
+    Failed { error, again }
 }
 
 /// What the body's length will be, as far as it is known.

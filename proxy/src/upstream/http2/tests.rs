@@ -319,7 +319,7 @@ async fn a_refused_request_comes_back_whole_and_the_limit_is_learnt() {
         });
         let Err(failed) = outcome else { unreachable!("a refused request has no response") };
         assert!(matches!(failed.error, Http2Error::Refused(_)), "{}", failed.error);
-        let (head, body) = *failed.unprocessed.expect("it may be sent again");
+        let (head, body) = *failed.again.expect("it may be sent again");
         assert_eq!((head.method, body.collect().await.expect("whole").to_bytes()), (Method::POST, "pay".into()));
         assert!(connections.take().is_none(), "two at once is what it takes");
     })
@@ -337,9 +337,48 @@ async fn a_stream_that_was_reset_otherwise_is_lost() {
         });
         let Err(failed) = outcome else { unreachable!("a reset request has no response") };
         assert!(matches!(failed.error, Http2Error::Reset(_)), "{}", failed.error);
-        assert!(failed.unprocessed.is_none(), "it may have had an effect");
+        assert!(failed.again.is_none(), "it may have had an effect");
     })
     .await;
+}
+
+/// Takes a request, and answers it or does not.
+async fn next_request(server: &mut Server, answering: bool) {
+    let (_, mut respond) = server.accept().await.expect("a request").expect("a request");
+    if answering {
+        respond.send_response(ok(), true).expect("sent");
+        // Writes the answer.
+        poll_fn(|cx| Poll::Ready(server.poll_closed(cx).is_ready())).await;
+    }
+}
+
+/// The race of every kept connection: the endpoint closes it at the moment of its next use.
+#[tokio::test]
+async fn a_connection_that_was_used_before_may_turn_out_to_be_closed() {
+    for (used, method, body, again) in [
+        (true, Method::GET, "", true),
+        (true, Method::DELETE, "", true),
+        (true, Method::POST, "", false),
+        (true, Method::PUT, "body", false),
+        (false, Method::GET, "", false),
+    ] {
+        with(|connections, mut server| async move {
+            if used {
+                let (answer, ()) =
+                    tokio::join!(exchange(&connections, Method::GET, Body::empty()), next_request(&mut server, true));
+                assert!(answer.is_ok());
+            }
+            let sending = send(place(&connections), head(method.clone()), Body::full(body), LIMITS, drop);
+            let (outcome, ()) = tokio::join!(sending, async {
+                next_request(&mut server, false).await;
+                drop(server);
+            });
+            let failed = outcome.err().expect("no response");
+            assert!(matches!(failed.error, Http2Error::Reset(_)), "{}", failed.error);
+            assert_eq!(failed.again.is_some(), again, "{used} {method} {body:?}");
+        })
+        .await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
