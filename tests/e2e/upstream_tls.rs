@@ -148,6 +148,34 @@ async fn the_protocol_is_agreed_by_alpn() {
     }
 }
 
+/// The keys of a session are made once; a reload that changes nothing keeps them.
+#[tokio::test]
+async fn sessions_are_resumed() {
+    let authority = Authority::new();
+    let tls = Speaks::tls(authority.server(&["127.0.0.1"], &["http/1.1"]));
+    let origin = Service::start(tls, async |_| {
+        let mut response = answer("once");
+        response.headers_mut().insert("connection", http::HeaderValue::from_static("close"));
+        response
+    })
+    .await;
+    let keys = r#"tls = { ca = "{folder}/ca.pem" }"#;
+    let edge = before(&authority, &origin.endpoint(), keys).await;
+    for _ in 0..2 {
+        let _ = edge.http().get("/").send().await.expect_status(200);
+    }
+    let config = forwarding_to(&origin.endpoint()).replace(
+        "[[route]]",
+        &format!(
+            "{keys}
+[[route]]"
+        ),
+    );
+    edge.reload(&config).await.expect("the same once more");
+    let _ = edge.http().get("/").send().await.expect_status(200);
+    assert_eq!((origin.connections(), origin.resumed()), (3, 2));
+}
+
 /// A connection that trusts another authority must not be used after a reload.
 #[tokio::test]
 async fn a_reload_that_changes_whom_to_believe_counts_at_once() {

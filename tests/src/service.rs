@@ -9,7 +9,7 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::ServerConfig;
+use rustls::{HandshakeKind, ServerConfig};
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -28,6 +28,7 @@ pub type AnswerBody = UnsyncBoxBody<Bytes, io::Error>;
 pub struct Service {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
+    resumed: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
@@ -38,19 +39,20 @@ pub struct Speaks {
     pub tls: Option<Arc<ServerConfig>>,
     /// Streams at once on one HTTP/2 connection; `None`: hyper's default.
     pub streams_max: Option<u32>,
+    resumed: Arc<AtomicUsize>,
 }
 
 impl Speaks {
     /// TLS with these settings.
     #[must_use]
     pub fn tls(config: ServerConfig) -> Self {
-        Self { tls: Some(Arc::new(config)), streams_max: None }
+        Self { tls: Some(Arc::new(config)), ..Self::default() }
     }
 
     /// HTTP/2 in the clear, with at most this many streams a connection.
     #[must_use]
-    pub const fn streams(streams_max: u32) -> Self {
-        Self { tls: None, streams_max: Some(streams_max) }
+    pub fn streams(streams_max: u32) -> Self {
+        Self { streams_max: Some(streams_max), ..Self::default() }
     }
 
     async fn serve<F, R>(self, stream: Box<dyn Socket>, is_http2: bool, answer: F)
@@ -82,7 +84,11 @@ impl Speaks {
     {
         let Some(config) = self.tls.clone() else { return self.serve(Box::new(stream), true, answer).await };
         if let Ok(stream) = TlsAcceptor::from(config).accept(stream).await {
-            let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let session = stream.get_ref().1;
+            if session.handshake_kind() == Some(HandshakeKind::Resumed) {
+                self.resumed.fetch_add(1, Ordering::SeqCst);
+            }
+            let is_http2 = session.alpn_protocol() == Some(b"h2");
             self.serve(Box::new(stream), is_http2, answer).await;
         }
     }
@@ -102,7 +108,7 @@ impl Service {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         let connections = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&connections);
+        let (counter, resumed) = (Arc::clone(&connections), Arc::clone(&speaks.resumed));
         let accepting = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.expect("a connection");
@@ -111,7 +117,7 @@ impl Service {
                 tokio::spawn(speaks.clone().accept(stream, answer.clone()));
             }
         });
-        Self { address, connections, accepting }
+        Self { address, connections, resumed, accepting }
     }
 
     /// Serves on a Unix socket until the test ends.
@@ -149,6 +155,12 @@ impl Service {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many of them resumed an earlier TLS session.
+    #[must_use]
+    pub fn resumed(&self) -> usize {
+        self.resumed.load(Ordering::SeqCst)
     }
 }
 
