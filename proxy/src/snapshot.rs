@@ -6,7 +6,7 @@ use crate::files::{FileServer, FilesError};
 use crate::route::{RouteTable, SiteTable};
 use crate::rules::{Facts, HeaderRules, PathRule, fill};
 use crate::spool::{HoldLimits, Spool};
-use crate::upstream::{HostField, SendLimits};
+use crate::upstream::{self, HostField, SendLimits, Transport};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use serve::shared_key::SharedKeyError;
@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub(crate) table: RouteTable,
     /// Routes by number.
     pub(crate) routes: Vec<PreparedRoute>,
+    /// How each upstream is talked to, in the order of the configuration.
+    pub(crate) transports: Vec<Transport>,
     /// Keys, by issuer.
     pub issuers: Issuers,
     /// Where request bodies are held.
@@ -60,6 +62,14 @@ pub enum SnapshotError {
         upstream: String,
         /// What is wrong.
         error: SharedKeyError,
+    },
+    /// TLS to an upstream.
+    #[error("upstream \"{upstream}\": TLS: {error}")]
+    UpstreamTls {
+        /// The upstream's name.
+        upstream: String,
+        /// What is wrong.
+        error: rustls::Error,
     },
     /// The check lets no configuration with unknown names through.
     #[error("route \"{route}\" forwards to the unknown upstream \"{upstream}\"")]
@@ -140,6 +150,8 @@ impl Snapshot {
                     .map_err(|error| SnapshotError::AssertionKey { upstream: upstream.name.clone(), error })
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let transports =
+            config.upstreams.iter().map(|upstream| transport(upstream, previous)).collect::<Result<Vec<_>, _>>()?;
         let routes = config
             .routes
             .iter()
@@ -153,7 +165,7 @@ impl Snapshot {
         }
         let table = RouteTable::new(&config.sites, &config.routes);
         let spool = spool(&config.server, previous);
-        Ok(Self { config, sites, site_rules, table, routes, issuers, spool })
+        Ok(Self { config, sites, site_rules, table, routes, transports, issuers, spool })
     }
 
     /// What the site of this number says about fields.
@@ -180,6 +192,26 @@ fn spool(server: &config::Server, previous: Option<&Snapshot>) -> Arc<Spool> {
         Some(previous) if settings(&previous.config.server) == settings(server) => Arc::clone(&previous.spool),
         _ => Spool::new(server.state.join("bodies"), server.buffer_memory_bytes_max, server.buffer_disk_bytes_max),
     }
+}
+
+/// An unchanged upstream keeps its TLS settings, and with them the sessions that can be resumed.
+fn transport(upstream: &config::Upstream, previous: Option<&Snapshot>) -> Result<Transport, SnapshotError> {
+    let config::Upstream { name, protocol, tls, .. } = upstream;
+    let known = previous.and_then(|previous| {
+        let known = &previous.config.upstreams;
+        let index =
+            known.iter().position(|known| (&known.name, &known.protocol, &known.tls) == (name, protocol, tls))?;
+        previous.transports.get(index).cloned()
+    });
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let failed = |error| SnapshotError::UpstreamTls { upstream: name.clone(), error };
+    let tls = match tls {
+        Some(tls) => Some((tls.clone(), upstream::client_config(tls, *protocol).map_err(failed)?)),
+        None => None,
+    };
+    Ok(Transport { protocol: *protocol, tls })
 }
 
 impl PreparedRoute {

@@ -136,6 +136,17 @@ impl Streaming {
         Ok(Answer { status: parts.status, headers: parts.headers, body })
     }
 
+    /// Reads the rest with its trailers.
+    ///
+    /// # Errors
+    ///
+    /// When the body breaks off.
+    pub async fn collect_with_trailers(self) -> hyper::Result<(Bytes, HeaderMap)> {
+        let collected = within("the end of the body", self.0.into_body().collect()).await?;
+        let trailers = collected.trailers().cloned().unwrap_or_default();
+        Ok((collected.to_bytes(), trailers))
+    }
+
     /// The connection itself after a 101.
     ///
     /// # Panics

@@ -75,6 +75,13 @@ impl Call {
         self
     }
 
+    /// Sets a body with trailers behind it.
+    pub fn body_with_trailers(mut self, bytes: impl Into<Bytes>, trailers: HeaderMap) -> Self {
+        let frames = [Frame::data(bytes.into()), Frame::trailers(trailers)];
+        self.body = StreamBody::new(tokio_stream::iter(frames.map(Ok))).boxed_unsync();
+        self
+    }
+
     /// Sets a JSON body.
     pub fn json(self, value: &serde_json::Value) -> Self {
         self.header(CONTENT_TYPE.as_str(), "application/json").body(value.to_string())

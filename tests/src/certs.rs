@@ -1,11 +1,13 @@
 //! A certificate authority of the tests' own: leaves for the servers, trust for the clients.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// An authority that lives for one test.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -42,15 +44,77 @@ impl Authority {
     /// When the files can't be written.
     #[must_use]
     pub fn leaf(&self, folder: &Path, hosts: &[&str]) -> Leaf {
-        let names: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(names).expect("host names");
-        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        let certificate = params(hosts).signed_by(&key, &self.0).expect("a certificate");
         let base = folder.join(hosts.first().expect("at least one host"));
         let leaf = Leaf { certificate: base.with_extension("pem"), key: base.with_extension("key") };
         std::fs::write(&leaf.certificate, certificate.pem()).expect("the certificate is written");
         std::fs::write(&leaf.key, key.serialize_pem()).expect("the key is written");
         leaf
+    }
+
+    /// Writes its own certificate, for those who shall trust it.
+    ///
+    /// # Panics
+    ///
+    /// When the file can't be written.
+    pub fn write(&self, path: &Path) {
+        std::fs::write(path, self.0.pem()).expect("the authority is written");
+    }
+
+    /// A server with a certificate for these names or addresses, which offers these protocols (ALPN).
+    #[must_use]
+    pub fn server(&self, hosts: &[&str], protocols: &[&str]) -> ServerConfig {
+        self.server_with(params(hosts), protocols, rustls::ALL_VERSIONS, None)
+    }
+
+    /// The same with a certificate that was good until yesterday.
+    #[must_use]
+    pub fn expired_server(&self, hosts: &[&str], protocols: &[&str]) -> ServerConfig {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        let mut params = params(hosts);
+        params.not_before = (SystemTime::now() - 2 * DAY).into();
+        params.not_after = (SystemTime::now() - DAY).into();
+        self.server_with(params, protocols, rustls::ALL_VERSIONS, None)
+    }
+
+    /// The same, only for clients with a certificate of `clients`, over these versions of TLS.
+    #[must_use]
+    pub fn demanding_server(
+        &self,
+        hosts: &[&str],
+        protocols: &[&str],
+        versions: &[&'static SupportedProtocolVersion],
+        clients: &Self,
+    ) -> ServerConfig {
+        self.server_with(params(hosts), protocols, versions, Some(clients))
+    }
+
+    fn server_with(
+        &self,
+        params: CertificateParams,
+        protocols: &[&str],
+        versions: &[&'static SupportedProtocolVersion],
+        clients: Option<&Self>,
+    ) -> ServerConfig {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate").der().clone();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .expect("versions of TLS");
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some(clients) => {
+                let roots = Arc::new(roots([clients.0.der().clone()]));
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
+                builder.with_client_cert_verifier(verifier.expect("a verifier"))
+            }
+        };
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        let mut config = builder.with_single_cert(vec![certificate], key.into()).expect("a usable certificate");
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config
     }
 
     /// A client that trusts this authority.
@@ -77,11 +141,21 @@ pub fn trusting_file(path: &Path) -> ClientConfig {
     trusting(certificates.map(|certificate| certificate.expect("a certificate in PEM")))
 }
 
-fn trusting(certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> ClientConfig {
+fn params(hosts: &[&str]) -> CertificateParams {
+    let names: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
+    CertificateParams::new(names).expect("host names")
+}
+
+fn roots(certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     for certificate in certificates {
         roots.add(certificate).expect("a usable root");
     }
+    roots
+}
+
+fn trusting(certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> ClientConfig {
+    let roots = roots(certificates);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

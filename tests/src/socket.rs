@@ -32,6 +32,12 @@ impl Socket for tokio_rustls::client::TlsStream<TcpStream> {
     }
 }
 
+impl<S: Socket> Socket for tokio_rustls::server::TlsStream<S> {
+    fn reset(self: Box<Self>) {
+        Box::new(self.into_inner().0).reset();
+    }
+}
+
 /// Connects without TLS.
 ///
 /// # Errors

@@ -212,6 +212,10 @@ pub struct Upstream {
     pub endpoints: Vec<EndpointAddress>,
     /// How an endpoint is chosen. Default least-requests.
     pub balance: Balance,
+    /// What is spoken to its endpoints. Default HTTP/1.1.
+    pub protocol: UpstreamProtocol,
+    /// TLS to its endpoints; `None`: in the clear.
+    pub tls: Option<UpstreamTls>,
     /// Signs the identity for the application; `None`: no assertion is sent.
     pub assertion_key: Option<KeyFile>,
     /// TCP or Unix connect. Default 2 s.
@@ -224,6 +228,48 @@ pub struct Upstream {
     pub resolve_every: Duration,
     /// Says who the client is, first thing on each connection. Default: it does not.
     pub proxy_protocol: Option<ProxyVersion>,
+}
+
+/// What is spoken to the endpoints of an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamProtocol {
+    /// HTTP/1.1 (RFC 9112).
+    Http1,
+    /// HTTP/2 (RFC 9113): by ALPN over TLS, by prior knowledge without.
+    Http2,
+    /// Whichever of the two ALPN agrees on (RFC 7301); only over TLS.
+    Auto,
+}
+
+/// TLS to the endpoints of an upstream. Their certificates are always verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamTls {
+    /// The only authorities that are believed; `None`: Mozilla's.
+    pub ca: Option<Authorities>,
+    /// What the proxy shows when it is asked for a certificate.
+    pub identity: Option<ClientIdentity>,
+    /// The name that every certificate must have; `None`: the host of its endpoint.
+    pub server_name: Option<String>,
+}
+
+/// Certificates of authorities in PEM, already read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorities {
+    /// The file, for messages.
+    pub file: PathBuf,
+    /// At least one certificate.
+    pub certificates: Vec<u8>,
+}
+
+/// A client's certificate in PEM, chain and key, already read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientIdentity {
+    /// The file of the chain, for messages.
+    pub certificate_file: PathBuf,
+    /// The chain, leaf first.
+    pub certificate: Vec<u8>,
+    /// The private key.
+    pub key: SecretBytes,
 }
 
 /// One member of an upstream.

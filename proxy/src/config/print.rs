@@ -7,9 +7,10 @@ use super::file::{FormatName, ProxyProtocol};
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, Buffer, ClaimRule, ClaimTest, Config, EndpointAddress, Files, Forward, HeaderRule, HostPolicy,
-    Issuer, KeyFile, Keys, Listener, ListenerLimits, Log, LogFormat, PathRule, ProxyMode, Redirect, Respond, Route,
-    RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls, TokenSource, Upstream,
+    Action, Admin, Authorities, Buffer, ClaimRule, ClaimTest, ClientIdentity, Config, EndpointAddress, Files, Forward,
+    HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits, Log, LogFormat, PathRule, ProxyMode,
+    Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls, TokenSource,
+    Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
@@ -199,11 +200,27 @@ fn print_site(page: &mut Page, site: &Site) {
     print_header_rules(page, request_headers, response_headers);
 }
 
+fn client_tls(tls: &UpstreamTls) -> String {
+    let UpstreamTls { ca, identity, server_name } = tls;
+    let mut keys = Vec::new();
+    if let Some(Authorities { file, certificates: _ }) = ca {
+        keys.push(("ca", path(file)));
+    }
+    if let Some(ClientIdentity { certificate_file, certificate: _, key: _ }) = identity {
+        keys.push(("certificate", path(certificate_file)));
+        keys.push(("key", REDACTED.to_owned()));
+    }
+    keys.extend(server_name.as_ref().map(|name| ("server_name", text(name))));
+    if keys.is_empty() { true.to_string() } else { inline(keys) }
+}
+
 fn print_upstream(page: &mut Page, upstream: &Upstream) {
     let Upstream {
         name,
         endpoints,
         balance,
+        protocol,
+        tls,
         assertion_key,
         connect_timeout,
         idle_timeout,
@@ -214,6 +231,10 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
     page.table(format_args!("[upstream.{}]", toml_key(name)));
     page.key("endpoints", list(endpoints, |one| text(endpoint(one))));
     page.key("balance", text(balance.spelled()));
+    page.key("protocol", text(protocol.spelled()));
+    if let Some(tls) = tls {
+        page.key("tls", client_tls(tls));
+    }
     if let Some(KeyFile { path: file, create }) = assertion_key {
         page.key("assertion_key", inline([("file", path(file)), ("create", create.to_string())]));
     }

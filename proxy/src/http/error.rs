@@ -116,10 +116,17 @@ impl Cause {
         let (code, what) = match error {
             UpstreamError::Resolve(_) => (&codes::UPSTREAM_UNRESOLVED, "its name has no address"),
             UpstreamError::Connect(_) => (&codes::UPSTREAM_CONNECT, "it does not accept connections"),
+            // Which check has failed says how to pass it, so it stays in the log.
+            UpstreamError::Tls(_) => (&codes::UPSTREAM_TLS, "no secure connection to it"),
+            UpstreamError::Busy => (&codes::UPSTREAM_BUSY, "it takes no more requests at once"),
             UpstreamError::ConnectTimeout => (&codes::UPSTREAM_CONNECT_TIMEOUT, "it does not answer a connect"),
             UpstreamError::ResponseTimeout => (&codes::UPSTREAM_TIMEOUT, "it did not answer in time"),
-            UpstreamError::Reset(_) => (&codes::UPSTREAM_RESET, "it closed the connection before its answer"),
-            UpstreamError::Malformed(_) => (&codes::UPSTREAM_MALFORMED, "its answer is no HTTP"),
+            UpstreamError::Reset(_) | UpstreamError::StreamReset(_) => {
+                (&codes::UPSTREAM_RESET, "it closed the connection before its answer")
+            }
+            UpstreamError::Malformed(_) | UpstreamError::StreamMalformed(_) => {
+                (&codes::UPSTREAM_MALFORMED, "its answer is no HTTP")
+            }
             UpstreamError::Client(error) => return Self::body(error),
         };
         Wording { code, detail: Some(format!("upstream \"{name}\": {what}")) }

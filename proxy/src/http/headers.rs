@@ -56,6 +56,13 @@ pub(super) struct Carries {
     pub(super) websocket: bool,
 }
 
+/// Whether the client takes trailers (RFC 9110 section 10.1.4). The edge passes them on, so it may say the same; gRPC
+/// servers refuse who does not.
+fn wants_trailers(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TE).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+}
+
 /// Makes the fields of a request ready for an upstream: what the edge knows replaces what the client claims.
 /// `stripped` is what the route cuts off the path.
 pub(super) fn towards_upstream(
@@ -67,7 +74,11 @@ pub(super) fn towards_upstream(
 ) {
     let received = head.version;
     let headers = &mut head.headers;
+    let trailers = wants_trailers(headers);
     remove_hop_by_hop(headers);
+    if trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
     if carries.websocket {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -152,6 +163,22 @@ mod tests {
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["content-length", "host", "x-kept"]);
+    }
+
+    #[test]
+    fn who_takes_trailers_says_so_among_transfer_codings() {
+        for (te, wanted) in [
+            (&["trailers"][..], true),
+            (&["gzip;q=0.5, Trailers"], true),
+            (&["gzip", "trailers"], true),
+            (&["x"], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for coding in te {
+                headers.append(TE, HeaderValue::from_static(coding));
+            }
+            assert_eq!(wants_trailers(&headers), wanted, "{te:?}");
+        }
     }
 
     #[test]

@@ -86,9 +86,10 @@ impl Local {
     fn new(snapshot: &Arc<Snapshot>, pools: &Pools, metrics: &WorkerMetrics) -> Rc<Self> {
         let config = &snapshot.config;
         let counters = metrics.upstreams.of(config.upstreams.iter().map(|upstream| upstream.name.as_str()));
-        let upstreams = config.upstreams.iter().zip(counters);
+        let upstreams = config.upstreams.iter().zip(&snapshot.transports).zip(counters);
+        let upstream = |((config, transport), counters)| pools.upstream(config, transport, counters);
         Rc::new(Self {
-            upstreams: upstreams.map(|(upstream, counters)| pools.upstream(upstream, counters)).collect(),
+            upstreams: upstreams.map(upstream).collect(),
             site_names: config.sites.iter().map(|site| site.name.as_str().into()).collect(),
             secret_parameters: SecretParameters::of(config),
             snapshot: Arc::clone(snapshot),

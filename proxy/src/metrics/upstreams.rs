@@ -13,6 +13,10 @@ pub enum Failure {
     Connect,
     /// An endpoint does not answer a connect in time.
     ConnectTimeout,
+    /// TLS to an endpoint fails.
+    Tls,
+    /// An endpoint takes no more requests at once.
+    Busy,
     /// The head of the response did not come in time.
     ResponseTimeout,
     /// The connection broke before the head of the response was complete.
@@ -23,10 +27,12 @@ pub enum Failure {
 
 impl Failure {
     /// All of them with their names in metrics, in the order of the enum.
-    pub(super) const ALL: [(Self, &'static str, &'static str); 6] = [
+    pub(super) const ALL: [(Self, &'static str, &'static str); 8] = [
         (Self::Resolve, "resolve", "An endpoint's name has no address."),
         (Self::Connect, "connect", "An endpoint does not accept connections."),
         (Self::ConnectTimeout, "connect_timeout", "An endpoint does not answer a connect in time."),
+        (Self::Tls, "tls", "The endpoint is not who it must be, or does not accept the proxy."),
+        (Self::Busy, "busy", "An endpoint takes no more requests at once."),
         (Self::ResponseTimeout, "response_timeout", "The head of the response did not come in time."),
         (Self::Reset, "reset", "The connection broke before the head of the response was complete."),
         (Self::Malformed, "malformed", "What came is no HTTP response."),

@@ -1,18 +1,16 @@
 //! One HTTP/1.1 connection to an endpoint: its stream, what waits to be written, and what was read ahead. It has no
 //! task; whoever uses it polls it.
 
+use super::dial;
 use super::error::UpstreamError;
 use super::stream::Stream;
 use bytes::BytesMut;
 use http::Method;
 use serve::http1::{HeadLimits, HeadReader, Outgoing, ResponseHead, poll_read_body, poll_read_small};
 use std::io;
-use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The head of a response, and the trailer of one.
 pub(super) const RESPONSE_LIMITS: HeadLimits = HeadLimits { bytes_max: 64 * 1024, fields_max: 128 };
@@ -53,20 +51,6 @@ impl Connection {
             wrote: false,
             received: false,
         })
-    }
-
-    pub(super) async fn connect_tcp(address: SocketAddr, prelude: &[u8]) -> io::Result<Box<Self>> {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        socket2::SockRef::from(&stream).set_tcp_keepalive(&serve::listener::keepalive())?;
-        stream.write_all(prelude).await?;
-        Ok(Self::new(Stream::Tcp(stream)))
-    }
-
-    pub(super) async fn connect_unix(path: &Path, prelude: &[u8]) -> io::Result<Box<Self>> {
-        let mut stream = UnixStream::connect(path).await?;
-        stream.write_all(prelude).await?;
-        Ok(Self::new(Stream::Unix(stream)))
     }
 
     /// Whether an idle connection can take a request: the endpoint has neither closed it nor sent anything unasked.
@@ -136,7 +120,11 @@ impl Connection {
             match ready!(poll_read_small(&mut self.stream, cx, &mut self.buffer)) {
                 Ok(0) => return Poll::Ready(Err(UpstreamError::Reset(io::ErrorKind::UnexpectedEof.into()))),
                 Ok(_) => self.received = true,
-                Err(error) => return Poll::Ready(Err(UpstreamError::Reset(error))),
+                // A refusal of the proxy's certificate comes as the first thing that is read (RFC 8446 section 4.4.2.4).
+                Err(error) => {
+                    let refusal = dial::tls_failure(&error);
+                    return Poll::Ready(Err(refusal.map_or(UpstreamError::Reset(error), UpstreamError::Tls)));
+                }
             }
         }
     }

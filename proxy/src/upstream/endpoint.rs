@@ -1,10 +1,14 @@
-//! One endpoint as a worker knows it: its address, requests in flight, idle connections.
+//! One endpoint as a worker knows it: its address, requests in flight, connections.
 
 use super::connection::Connection;
+use super::dial::{self, DialError, Dialer, Spoken, Transport};
 use super::host;
+use super::http2;
 use super::resolve::{self, Resolved};
+use super::stream::Stream;
 use crate::config::EndpointAddress;
 use http::HeaderValue;
+use http::uri::Scheme;
 use serve::timer;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -18,6 +22,7 @@ const AVOIDED_FOR: Duration = Duration::from_secs(1);
 
 pub(super) struct Endpoint {
     address: EndpointAddress,
+    dialer: Dialer,
     /// For logs.
     pub(super) label: Rc<str>,
     /// Its own name, for `Host`.
@@ -27,8 +32,25 @@ pub(super) struct Endpoint {
     good: Cell<Option<SocketAddr>>,
     in_flight: Cell<usize>,
     avoided_until: Cell<Option<Instant>>,
-    /// The most recently used last.
+    /// What the last connection agreed on.
+    agreed: Cell<Option<Spoken>>,
+    /// HTTP/1.1, the most recently used last.
     idle: RefCell<Vec<Idle>>,
+    http2: http2::Connections,
+}
+
+/// Where a request goes next.
+pub(super) enum Link {
+    /// A connection of its own.
+    Http1(Box<Connection>),
+    /// A place on a shared one.
+    Http2(http2::Slot),
+}
+
+/// A connection as it was just opened.
+enum Opened {
+    Http1(Box<Connection>),
+    Http2(Rc<http2::Connection>),
 }
 
 struct Idle {
@@ -37,11 +59,15 @@ struct Idle {
 }
 
 impl Endpoint {
-    pub(super) fn new(address: EndpointAddress) -> Self {
+    pub(super) fn new(address: EndpointAddress, transport: Transport) -> Self {
         let label = resolve::display(&address).into();
+        let dialer = Dialer::new(&address, transport);
         let host = host::of_endpoint(&address);
         Self {
+            agreed: Cell::new(dialer.spoken()),
+            http2: http2::Connections::default(),
             address,
+            dialer,
             label,
             host,
             resolved: Resolved::default(),
@@ -50,6 +76,16 @@ impl Endpoint {
             avoided_until: Cell::new(None),
             idle: RefCell::default(),
         }
+    }
+
+    /// How it is talked to.
+    pub(super) fn transport(&self) -> &Transport {
+        self.dialer.transport()
+    }
+
+    /// Its HTTP/2 connections.
+    pub(super) fn http2(&self) -> &http2::Connections {
+        &self.http2
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -77,47 +113,83 @@ impl Endpoint {
         }
     }
 
-    /// Opens a connection to the first address that answers, beginning with the one that did so last. Each address has
-    /// its share of `limit`, so that one behind a silent firewall doesn't use up the time of the others.
-    /// A connection begins with `prelude`.
+    /// A new connection, or a place on a shared one that has become free or has been opened meanwhile.
+    ///
+    /// The first address that answers is taken, beginning with the one that did so last. Each address has its share of
+    /// `limit`, so that one behind a silent firewall doesn't use up the time of the others. A connection begins with
+    /// `prelude`.
     pub(super) async fn connect(
         &self,
         resolve_every: Duration,
         limit: Duration,
         prelude: &[u8],
-    ) -> io::Result<Box<Connection>> {
-        let connected = match &self.address {
-            EndpointAddress::Unix(path) => Connection::connect_unix(path, prelude).await,
+    ) -> Result<Link, DialError> {
+        let mut opening = None;
+        // While it is not known what will be agreed on, the endpoint may turn out to share its connections.
+        while self.agreed.get() != Some(Spoken::Http1) {
+            if let Some(slot) = self.http2.take() {
+                return Ok(Link::Http2(slot));
+            }
+            opening = self.http2.begin();
+            if opening.is_some() {
+                break;
+            }
+            self.http2.changed().await;
+        }
+        let opened = match &self.address {
+            EndpointAddress::Unix(path) => self.open(self.dialer.unix(path, prelude).await?).await,
             EndpointAddress::Tcp { host, port } => {
-                let mut addresses = self.resolved.addresses(host, *port, resolve_every).await?;
+                let resolved = self.resolved.addresses(host, *port, resolve_every).await;
+                let mut addresses = resolved.map_err(DialError::Resolve)?;
                 let good = self.good.get();
                 addresses.sort_by_key(|address| Some(*address) != good);
-                self.connect_first(&addresses, limit, prelude).await
+                self.open_first(&addresses, limit, prelude).await
             }
         }?;
         self.avoided_until.set(None);
-        Ok(connected)
+        let link = match opened {
+            Opened::Http1(connection) => {
+                self.agreed.set(Some(Spoken::Http1));
+                Link::Http1(connection)
+            }
+            Opened::Http2(connection) => {
+                self.agreed.set(Some(Spoken::Http2));
+                Link::Http2(self.http2.add(connection))
+            }
+        };
+        // Only now may those who wait look.
+        drop(opening);
+        Ok(link)
     }
 
-    async fn connect_first(
-        &self,
-        addresses: &[SocketAddr],
-        limit: Duration,
-        prelude: &[u8],
-    ) -> io::Result<Box<Connection>> {
+    async fn open_first(&self, addresses: &[SocketAddr], limit: Duration, prelude: &[u8]) -> Result<Opened, DialError> {
         let share = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        let mut last = DialError::Resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
         for &address in addresses {
-            last = match timer::timeout(share, Connection::connect_tcp(address, prelude)).await {
-                Ok(Ok(connection)) => {
+            let opening = async { self.open(self.dialer.tcp(address, prelude).await?).await };
+            last = match timer::timeout(share, opening).await {
+                Ok(Ok(opened)) => {
                     self.good.set(Some(address));
-                    return Ok(connection);
+                    return Ok(opened);
                 }
                 Ok(Err(error)) => error,
-                Err(timer::Elapsed) => io::ErrorKind::TimedOut.into(),
+                Err(timer::Elapsed) => DialError::Timeout,
             };
         }
         Err(last)
+    }
+
+    async fn open(&self, (stream, spoken): (Stream, Spoken)) -> Result<Opened, DialError> {
+        match spoken {
+            Spoken::Http1 => Ok(Opened::Http1(Connection::new(stream))),
+            Spoken::Http2 => {
+                let scheme = if self.dialer.is_tls() { Scheme::HTTPS } else { Scheme::HTTP };
+                let opened = http2::Connection::open(stream, scheme, self.http2.notify()).await;
+                opened
+                    .map(Opened::Http2)
+                    .map_err(|error| dial::tls_failure_in(&error).map_or(DialError::Http2(error), DialError::Tls))
+            }
+        }
     }
 
     /// Notes that no connection could be made.
@@ -133,11 +205,10 @@ impl Endpoint {
         }
     }
 
-    /// Closes what has been idle for too long; returns whether anything is left.
-    pub(super) fn sweep(&self, idle_timeout: Duration) -> bool {
-        let mut idle = self.idle.borrow_mut();
-        idle.retain(|idle| idle.since.elapsed() < idle_timeout);
-        !idle.is_empty()
+    /// Closes what has been idle for too long.
+    pub(super) fn sweep(&self, idle_timeout: Duration) {
+        self.idle.borrow_mut().retain(|idle| idle.since.elapsed() < idle_timeout);
+        self.http2.sweep(idle_timeout);
     }
 }
 

@@ -6,14 +6,18 @@
 //!
 //! The way of a request over HTTP/1.1: `send` chooses a `connection`, an `exchange` on it writes the head and the
 //! `upload` until the head of the response comes, and the rest is polled as the `response`'s `body`, or as a `tunnel`.
+//! HTTP/2 connections are shared by many requests, so each has a task (`http2`).
 
 mod balance;
 mod body;
+mod client_tls;
 mod connection;
+mod dial;
 mod endpoint;
 mod error;
 mod exchange;
 mod host;
+mod http2;
 mod pool;
 mod resolve;
 mod response;
@@ -25,6 +29,8 @@ mod tunnel;
 mod upload;
 mod watch;
 
+pub use client_tls::client_config;
+pub use dial::Transport;
 pub use error::UpstreamError;
 pub use host::HostField;
 pub use pool::Pools;

@@ -1,5 +1,6 @@
 //! The endpoints of one worker, by address: they outlive a snapshot, and with them their connections.
 
+use super::dial::Transport;
 use super::endpoint::Endpoint;
 use super::send::Upstream;
 use crate::config::{self, EndpointAddress};
@@ -37,9 +38,15 @@ impl Pools {
         pools
     }
 
-    /// The upstream as configured now; endpoints that were known before keep their connections.
+    /// The upstream as configured now; endpoints that were known before, and are talked to in the same way, keep their
+    /// connections.
     #[must_use]
-    pub fn upstream(&self, upstream: &config::Upstream, counters: Arc<UpstreamCounters>) -> Upstream {
+    pub fn upstream(
+        &self,
+        upstream: &config::Upstream,
+        transport: &Transport,
+        counters: Arc<UpstreamCounters>,
+    ) -> Upstream {
         let mut known = self.endpoints.borrow_mut();
         known.retain(|_, endpoint| endpoint.strong_count() > 0);
         let endpoints: Vec<_> = upstream
@@ -47,8 +54,12 @@ impl Pools {
             .iter()
             .map(|address| {
                 let key = (upstream.name.clone(), address.clone());
-                let endpoint =
-                    known.get(&key).and_then(Weak::upgrade).unwrap_or_else(|| Rc::new(Endpoint::new(address.clone())));
+                let endpoint = known
+                    .get(&key)
+                    .and_then(Weak::upgrade)
+                    // A connection that trusts another authority, or speaks otherwise, must not be used again.
+                    .filter(|endpoint| endpoint.transport().means_the_same(transport))
+                    .unwrap_or_else(|| Rc::new(Endpoint::new(address.clone(), transport.clone())));
                 known.insert(key, Rc::downgrade(&endpoint));
                 endpoint
             })

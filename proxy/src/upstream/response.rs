@@ -2,6 +2,8 @@
 
 use super::body::{Http1Body, Lease};
 use super::connection::RESPONSE_LIMITS;
+use super::endpoint::Counted;
+use super::http2::Http2Body;
 use super::tunnel::Tunnel;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -17,6 +19,8 @@ enum Kind {
     /// It came together with its head, so that its connection is free already; or nothing is left of it.
     Whole(Option<Bytes>),
     Http1(Http1Body),
+    /// Boxed: it is several times as large, and every answer of the proxy has room for either.
+    Http2(Box<Http2Body>, Option<Counted>),
     /// Boxed: it is larger than the others and rare.
     Tunnel(Box<Tunnel>),
 }
@@ -35,6 +39,11 @@ impl UpstreamBody {
         };
         lease.end();
         Self(Kind::Whole(whole))
+    }
+
+    /// In flight until its end.
+    pub(super) fn http2(body: Http2Body, counted: Counted) -> Self {
+        Self(if body.is_end_stream() { Kind::Whole(None) } else { Kind::Http2(Box::new(body), Some(counted)) })
     }
 
     /// Whether this is one direction of a tunnel, which lasts as long as its ends like.
@@ -59,6 +68,13 @@ impl HttpBody for UpstreamBody {
         match &mut this.0 {
             Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::Http1(body) => body.poll_frame(cx),
+            Kind::Http2(body, counted) => {
+                let polled = Pin::new(&mut **body).poll_frame(cx);
+                if body.is_end_stream() {
+                    *counted = None;
+                }
+                polled
+            }
             Kind::Tunnel(tunnel) => {
                 let polled = tunnel.poll_frame(cx);
                 if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
@@ -73,6 +89,7 @@ impl HttpBody for UpstreamBody {
         match &self.0 {
             Kind::Whole(bytes) => bytes.is_none(),
             Kind::Http1(body) => body.has_ended(),
+            Kind::Http2(body, _) => body.is_end_stream(),
             Kind::Tunnel(_) => false,
         }
     }
@@ -80,6 +97,7 @@ impl HttpBody for UpstreamBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::Http2(body, _) => body.size_hint(),
             Kind::Http1(body) => body.left().map_or_else(SizeHint::new, SizeHint::with_exact),
             Kind::Tunnel(_) => SizeHint::new(),
         }

@@ -7,17 +7,18 @@
 
 use super::balance;
 use super::body::Lease;
-use super::connection::Connection;
-use super::endpoint::{Counted, Endpoint};
+use super::endpoint::{Counted, Endpoint, Link};
 use super::error::UpstreamError;
 use super::exchange::Exchange;
 use super::host::HostField;
+use super::http2;
 use super::response::UpstreamBody;
 use super::tunnel::Tunnel;
 use super::upload::Upload;
 use super::watch::SendLimits;
 use crate::config::{self, ProxyVersion};
 use crate::metrics::{Failure, UpstreamCounters};
+use http::header::TE;
 use http::{HeaderMap, Response, StatusCode, request};
 use serve::Body;
 use serve::http1::{Framing, ResponseHead};
@@ -33,6 +34,9 @@ use tokio::time::Instant;
 
 /// An upstream has seldom more endpoints than this; to choose among more, memory is allocated.
 const ENDPOINTS_INLINE: usize = 8;
+
+/// A request that can be sent again without harm over HTTP/2 is sent at most this often.
+const HTTP2_ATTEMPTS_MAX: u32 = 4;
 
 /// An upstream as one worker uses it.
 pub struct Upstream {
@@ -135,25 +139,54 @@ impl Upstream {
     ///
     /// # Errors
     /// [`UpstreamError`] names the cause; `attempt` says how far it came.
-    pub async fn send(
-        &self,
-        mut call: Call<'_>,
-        attempt: &mut Attempt,
-    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+    pub async fn send(&self, call: Call<'_>, attempt: &mut Attempt) -> Result<Response<UpstreamBody>, UpstreamError> {
         let started = Instant::now();
         attempt.started = Some(started);
-        let body = std::mem::replace(&mut call.body, Body::empty());
-        let mut upload = Upload::new(body, call.limits.body_bytes_max);
+        let Call { mut head, body, mut tunnel, host, limits, prelude, interim } = call;
+        let mut upload = Upload::new(body, limits.body_bytes_max);
         attempt.upload = upload.counter();
-        let idempotent = call.head.method.is_idempotent();
+        let idempotent = head.method.is_idempotent();
         let mut pick = Pick { fresh: false, surely: !idempotent || upload.framing != Framing::Empty };
         loop {
-            let (mut connection, counted) = self.connection(pick, call.prelude, attempt).await?;
-            call.host.write(&mut call.head.headers, &counted.endpoint().host);
+            let (link, counted) = self.connection(pick, prelude, attempt).await?;
+            host.write(&mut head.headers, &counted.endpoint().host);
+            let mut connection = match link {
+                Link::Http1(connection) => connection,
+                Link::Http2(slot) => {
+                    // What an endpoint of another protocol has been sent of a body can't be sent anew.
+                    let body = upload.into_body().ok_or(UpstreamError::Reset(io::ErrorKind::UnexpectedEof.into()))?;
+                    let informational = |response: Response<()>| {
+                        let (parts, ()) = response.into_parts();
+                        interim(parts.status, parts.headers);
+                    };
+                    let counter = attempt.upload.clone();
+                    // Several times as large as the rest of a request's future.
+                    let sending = Box::pin(http2::send(slot, head, body, limits.into(), counter, informational));
+                    let failed = match sending.await {
+                        Ok(response) => {
+                            attempt.first_byte = Some(started.elapsed());
+                            return Ok(response.map(|body| UpstreamBody::http2(body, counted)));
+                        }
+                        Err(failed) => failed,
+                    };
+                    let (again, body) = match failed.again {
+                        Some(again) if attempt.attempts < HTTP2_ATTEMPTS_MAX => *again,
+                        _ => {
+                            let error = failed.error.into();
+                            self.failed(&error);
+                            return Err(error);
+                        }
+                    };
+                    head = again;
+                    upload = Upload::new(body, limits.body_bytes_max);
+                    continue;
+                }
+            };
+            // It would have to be named in `Connection` (RFC 9110 section 10.1.4), and no gRPC comes this way.
+            head.headers.remove(TE);
             let reused = connection.used > 0;
-            let Call { head, tunnel, limits, interim, .. } = &mut call;
             let mut exchange =
-                Exchange::begin(&mut connection, head, &mut upload, tunnel.is_some(), *limits, &mut **interim);
+                Exchange::begin(&mut connection, &head, &mut upload, tunnel.is_some(), limits, &mut *interim);
             match poll_fn(|cx| exchange.poll(cx)).await {
                 Ok(answer) => {
                     attempt.first_byte = Some(started.elapsed());
@@ -195,8 +228,10 @@ impl Upstream {
             UpstreamError::Connect(_) => Failure::Connect,
             UpstreamError::ConnectTimeout => Failure::ConnectTimeout,
             UpstreamError::ResponseTimeout => Failure::ResponseTimeout,
-            UpstreamError::Reset(_) => Failure::Reset,
-            UpstreamError::Malformed(_) => Failure::Malformed,
+            UpstreamError::Tls(_) => Failure::Tls,
+            UpstreamError::Busy => Failure::Busy,
+            UpstreamError::Reset(_) | UpstreamError::StreamReset(_) => Failure::Reset,
+            UpstreamError::Malformed(_) | UpstreamError::StreamMalformed(_) => Failure::Malformed,
             UpstreamError::Client(_) => return,
         };
         self.counters.failed(failure);
@@ -208,7 +243,7 @@ impl Upstream {
         pick: Pick,
         prelude: &[u8],
         attempt: &mut Attempt,
-    ) -> Result<(Box<Connection>, Counted), UpstreamError> {
+    ) -> Result<(Link, Counted), UpstreamError> {
         // Connections from before a reload that asked for a prelude have had none.
         let fresh = pick.fresh || self.proxy_protocol.is_some();
         let turn = self.turn.replace(self.turn.get().wrapping_add(1));
@@ -232,7 +267,11 @@ impl Upstream {
             attempt.endpoint = Some(Rc::clone(&endpoint.label));
             if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout, pick.surely) {
                 self.counters.reuses.increment();
-                return Ok((connection, counted));
+                return Ok((Link::Http1(connection), counted));
+            }
+            if let Some(slot) = endpoint.http2().take() {
+                self.counters.reuses.increment();
+                return Ok((Link::Http2(slot), counted));
             }
             let connecting = Instant::now();
             // Rare, and many times as large as the rest of a request's future.
@@ -240,20 +279,17 @@ impl Upstream {
             let outcome = timer::timeout(self.connect_timeout, opening).await;
             attempt.connect = Some(connecting.elapsed());
             let error = match outcome {
-                Ok(Ok(connection)) => {
+                Ok(Ok(link)) => {
                     self.counters.connects.increment();
-                    return Ok((connection, counted));
+                    return Ok((link, counted));
                 }
-                Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => UpstreamError::ConnectTimeout,
-                Ok(Err(error))
-                    if error.kind() == io::ErrorKind::ConnectionRefused || error.raw_os_error().is_some() =>
-                {
-                    UpstreamError::Connect(error)
-                }
-                Ok(Err(error)) => UpstreamError::Resolve(error),
+                Ok(Err(error)) => UpstreamError::from(error),
+                Err(timer::Elapsed) if endpoint.http2().is_full() => UpstreamError::Busy,
                 Err(timer::Elapsed) => UpstreamError::ConnectTimeout,
             };
-            endpoint.avoid();
+            if !matches!(error, UpstreamError::Busy) {
+                endpoint.avoid();
+            }
             self.failed(&error);
             tracing::debug!(upstream = &*self.name, endpoint = &*endpoint.label, %error, "no connection");
             last = Some(error);

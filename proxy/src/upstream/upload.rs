@@ -94,6 +94,11 @@ impl Upload {
         }
     }
 
+    /// The body itself, when nothing of it has been taken yet.
+    pub(super) fn into_body(self) -> Option<Body> {
+        (self.taken_bytes == 0 && self.held.is_empty() && self.trailer.is_none()).then_some(self.body)
+    }
+
     /// Whether anything was taken from the client, its end included.
     pub(super) const fn has_begun(&self) -> bool {
         self.taken_bytes > 0 || self.ended

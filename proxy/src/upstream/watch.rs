@@ -1,6 +1,7 @@
 //! The limits of one request: whose turn it is while a response is awaited, and whether it takes too long.
 
 use super::error::UpstreamError;
+use super::http2;
 use serve::BodyError;
 use serve::timer::Deadline;
 use std::task::{Context, Poll};
@@ -17,6 +18,13 @@ pub struct SendLimits {
     pub response_timeout: Duration,
     /// Between two pieces, whichever way, after the protocol was switched.
     pub tunnel_idle_timeout: Duration,
+}
+
+impl From<SendLimits> for http2::Limits {
+    fn from(limits: SendLimits) -> Self {
+        let SendLimits { body_bytes_max, progress_timeout, response_timeout, tunnel_idle_timeout: _ } = limits;
+        Self { body_bytes_max, progress_timeout, response_timeout }
+    }
 }
 
 /// Who has to do something next.

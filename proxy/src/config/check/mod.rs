@@ -10,6 +10,7 @@ mod issuer;
 mod keys;
 mod listener;
 mod overlap;
+mod pem;
 mod route;
 mod rules;
 mod server;

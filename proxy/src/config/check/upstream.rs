@@ -1,13 +1,16 @@
 //! `[upstream.NAME]`.
 
+use super::pem::{self, Pair};
 use crate::config::disk::read_text;
 use crate::config::file::upstream as file;
+use crate::config::file::values::Text;
 use crate::config::print;
 use crate::config::read::{At, Context};
 use crate::config::source::Span;
-use crate::config::{EndpointAddress, KeyFile, Upstream};
+use crate::config::{Authorities, ClientIdentity, EndpointAddress, KeyFile, Upstream, UpstreamProtocol, UpstreamTls};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustls_pki_types::ServerName;
 use std::path::Path;
 
 pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut Context<'_>) -> Option<Upstream> {
@@ -15,6 +18,8 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         written: keys,
         endpoints,
         balance,
+        protocol,
+        tls,
         assertion_key,
         connect_timeout,
         idle_timeout,
@@ -30,6 +35,14 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
                 .help(format!("remove `{key}`"));
         }
     }
+    if let (Some(version), Some(protocol)) = (&proxy_protocol, &protocol)
+        && protocol.value != UpstreamProtocol::Http1
+    {
+        context
+            .problem(version.at, "the PROXY protocol tells of one client, and an HTTP/2 connection serves many")
+            .note_at(protocol.at, "the protocol")
+            .help("leave `proxy_protocol` out; `X-Forwarded-For` and `Forwarded` say who the client is");
+    }
     let assertion_key = match assertion_key {
         Some(written) => Some(key_file(written.value, context)?),
         None => None,
@@ -41,10 +54,25 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
             *path = context.problems.sources.resolve(endpoint.at, &path.to_string_lossy());
         }
     }
+    let tls = match (keys.at("tls"), tls) {
+        (None, _) => None,
+        (Some(_), None) => return None,
+        (Some(_), Some(written)) => client_tls(written, &endpoints, context)?,
+    };
+    if let (Some(UpstreamProtocol::Auto), None, Some(at)) =
+        (protocol.as_ref().map(|protocol| protocol.value), &tls, keys.at("protocol"))
+    {
+        context
+            .problem(at, "`auto` without TLS: there is no handshake in which the protocol could be agreed on")
+            .help("add `tls = true`, or write `protocol = \"h2\"` or `protocol = \"http/1.1\"`");
+        return None;
+    }
     Some(Upstream {
         name: name.value.clone(),
         endpoints: endpoints.into_iter().map(|endpoint| endpoint.value).collect(),
         balance: balance?.value,
+        protocol: protocol?.value,
+        tls,
         assertion_key,
         connect_timeout: connect_timeout?.value.0,
         idle_timeout: idle_timeout?.value.0,
@@ -52,6 +80,71 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         resolve_every: resolve_every?.value.0,
         proxy_protocol: proxy_protocol.map(|version| version.value),
     })
+}
+
+/// `None`: something is wrong. `Some(None)`: switched off.
+fn client_tls(
+    written: At<file::Tls>,
+    endpoints: &[At<EndpointAddress>],
+    context: &mut Context<'_>,
+) -> Option<Option<UpstreamTls>> {
+    let plain = UpstreamTls { ca: None, identity: None, server_name: None };
+    let tls = match written.value {
+        file::Tls::Switched(false) => return Some(None),
+        file::Tls::Switched(true) => plain,
+        file::Tls::With(table) => client_tls_with(*table, context)?,
+    };
+    if tls.server_name.is_none() {
+        let mut named = true;
+        for endpoint in endpoints {
+            let message = match &endpoint.value {
+                EndpointAddress::Unix(_) => "this endpoint has no host that its certificate could name".to_owned(),
+                EndpointAddress::Tcp { host, .. } if ServerName::try_from(host.as_str()).is_err() => {
+                    format!("{host:?} is no name that a certificate can have")
+                }
+                EndpointAddress::Tcp { .. } => continue,
+            };
+            context.problem(endpoint.at, message).help("write `tls = { server_name = \"NAME\" }`");
+            named = false;
+        }
+        named.then_some(())?;
+    }
+    Some(Some(tls))
+}
+
+fn client_tls_with(written: file::ClientTls, context: &mut Context<'_>) -> Option<UpstreamTls> {
+    let file::ClientTls { written: keys, ca, certificate, key, server_name } = written;
+    let ca = match (keys.at("ca"), ca) {
+        (None, _) => Some(None),
+        (Some(_), None) => None,
+        (Some(_), Some(path)) => {
+            pem::authorities(&path, context).map(|certificates| Some(Authorities { file: path.value.0, certificates }))
+        }
+    };
+    let identity = match keys.among(&["certificate", "key"]).as_slice() {
+        [] => Some(None),
+        [(one, at)] => {
+            let other = if *one == "key" { "certificate" } else { "key" };
+            context
+                .problem(*at, format!("`{one}` without `{other}`"))
+                .help(format!("add `{other}`, or remove `{one}`"));
+            None
+        }
+        _ => pem::pair(certificate, key, context)
+            .map(|Pair { file, certificate, key }| Some(ClientIdentity { certificate_file: file, certificate, key })),
+    };
+    let server_name = match (keys.at("server_name"), server_name) {
+        (None, _) => Some(None),
+        (Some(_), None) => None,
+        (Some(_), Some(At { value: Text(name), at })) => match ServerName::try_from(name.as_str()) {
+            Ok(_) => Some(Some(name)),
+            Err(_) => {
+                context.problem(at, format!("{name:?} is no name that a certificate can have"));
+                None
+            }
+        },
+    };
+    Some(UpstreamTls { ca: ca?, identity: identity?, server_name: server_name? })
 }
 
 fn key_file(written: file::AssertionKey, context: &mut Context<'_>) -> Option<KeyFile> {

@@ -1,9 +1,12 @@
 //! `[upstream.NAME]`: a named set of endpoints.
 
-use super::values::FilePath;
-use crate::config::read::List;
+use super::site::KeyText;
+use super::values::{FilePath, Text};
+use crate::config::node::{Kind, Node};
+use crate::config::read::{About, Context, List, Written};
 use crate::config::units::{Number, Timeout};
-use crate::config::{Balance, EndpointAddress, ProxyVersion};
+use crate::config::{Balance, EndpointAddress, ProxyVersion, UpstreamProtocol};
+use serde_json::{Value, json};
 
 table! {
     /// A named set of endpoints. Its name is also the audience of the assertions that it gets.
@@ -12,6 +15,12 @@ table! {
         required endpoints: List<EndpointAddress, 1>,
         /// How an endpoint is chosen: the one with the fewest requests in flight, or each in turn.
         default("least-requests") balance: Balance,
+        /// What is spoken to the endpoints. `h2` is HTTP/2: over TLS agreed by ALPN, without TLS known beforehand
+        /// (h2c, gRPC). `auto` lets ALPN decide and so needs `tls`. WebSocket needs `http/1.1`.
+        default("http/1.1") protocol: UpstreamProtocol,
+        /// TLS to the endpoints: `true`, or a table for an authority of one's own or a client certificate. The
+        /// certificate of an endpoint is always verified. Left out: in the clear.
+        optional tls: Tls,
         /// The key that signs who the user is, for the application. Left out: no `X-Auth-Assertion` is sent.
         optional assertion_key: AssertionKey,
         /// To connect.
@@ -42,3 +51,59 @@ table! {
         default(false) create: bool,
     }
 }
+
+table! {
+    /// TLS to the endpoints of an upstream. `tls = true` is the same as an empty table.
+    ClientTls as "upstream.tls" => {
+        /// The authorities that are believed, in PEM. Left out: Mozilla's list, as of this version.
+        optional ca: FilePath,
+        /// The certificate chain that the proxy shows when it is asked for one, leaf first.
+        optional certificate: FilePath,
+        /// Its private key: PEM from a reference, `"${file:/run/secrets/client_key}"`, or the path of its file.
+        optional key: KeyText,
+        /// The name that the certificate of every endpoint must have, also sent as SNI. Left out: the endpoint's own
+        /// host. A Unix socket has none and needs this.
+        optional server_name: Text,
+    }
+}
+
+/// TLS to an upstream, as written.
+#[derive(Debug)]
+pub(in crate::config) enum Tls {
+    /// `true` with the defaults, or `false`.
+    Switched(bool),
+    /// A table.
+    With(Box<ClientTls>),
+}
+
+impl Written for Tls {
+    fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Bool(on) => Some(Self::Switched(*on)),
+            Kind::Table(_) => ClientTls::read(node, context).map(|table| Self::With(Box::new(table))),
+            Kind::Broken => None,
+            _ => {
+                context.expected::<Self>(node);
+                None
+            }
+        }
+    }
+
+    fn kind() -> String {
+        "`true` or `{ ca = ..., certificate = ..., key = ..., server_name = ... }`".to_owned()
+    }
+
+    fn schema() -> Value {
+        json!({ "anyOf": [bool::schema(), ClientTls::schema()] })
+    }
+
+    fn about() -> Option<&'static About> {
+        ClientTls::about()
+    }
+}
+
+words!(UpstreamProtocol, "protocol of an upstream", {
+    "http/1.1" => UpstreamProtocol::Http1,
+    "h2" => UpstreamProtocol::Http2,
+    "auto" => UpstreamProtocol::Auto,
+});

@@ -140,7 +140,15 @@ fn endpoint(text: &str) -> Result<EndpointAddress, Refusal> {
         let port = if authority.contains(':') { "" } else { ":80" };
         return match scheme {
             "http" => refuse("an endpoint is a host and a port, not a URL", format!("write \"{authority}{port}\"")),
-            _ => refuse("an endpoint is a host and a port, not a URL", "endpoints speak HTTP/1.1 in the clear"),
+            "https" => {
+                let port = if port.is_empty() { "" } else { ":443" };
+                let help = format!("write \"{authority}{port}\", and `tls = true` beside `endpoints`");
+                refuse("an endpoint is a host and a port, not a URL", help)
+            }
+            _ => refuse(
+                "an endpoint is a host and a port, not a URL",
+                "`protocol` and `tls` beside `endpoints` say what is spoken",
+            ),
         };
     }
     let Some((host, port)) = text.rsplit_once(':') else {

@@ -67,7 +67,10 @@ impl Cause {
                     headers.insert(header::CONTENT_RANGE, value);
                 }
             }
-            Self::Upstream { error: UpstreamError::Resolve(_) | UpstreamError::Connect(_), .. }
+            Self::Upstream {
+                error: UpstreamError::Resolve(_) | UpstreamError::Connect(_) | UpstreamError::Busy,
+                ..
+            }
             | Self::File(FileError::Unavailable(_)) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }

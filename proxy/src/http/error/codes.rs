@@ -92,6 +92,12 @@ serve::error_codes! {
         UPSTREAM_CONNECT = "upstream_connect", BAD_GATEWAY, Later,
             "No endpoint of the upstream accepts connections.",
             "See whether the application runs and listens where `endpoints` says.";
+        UPSTREAM_TLS = "upstream_tls", BAD_GATEWAY, Later,
+            "TLS to an endpoint failed: its certificate can't be verified, or it does not accept the proxy's.",
+            "The `reason` in the log line says which check failed. Look at the upstream's `tls`.";
+        UPSTREAM_BUSY = "upstream_busy", SERVICE_UNAVAILABLE, Later,
+            "Every place on the HTTP/2 connections to the endpoint is taken, or it refuses requests.",
+            "Raise the endpoint's limit of concurrent streams, or add endpoints.";
         UPSTREAM_CONNECT_TIMEOUT = "upstream_connect_timeout", GATEWAY_TIMEOUT, Later,
             "No endpoint of the upstream answered a connect in `connect_timeout`.",
             "See whether the host is up and a firewall drops packets.";

@@ -1,7 +1,7 @@
 //! An upstream with one endpoint, and the endpoint's end of its connections.
 
-use crate::config::{self, Balance, EndpointAddress};
-use crate::upstream::{Attempt, Call, HostField, Pools, SendLimits, Upstream, UpstreamBody, UpstreamError};
+use crate::config::{self, Balance, EndpointAddress, UpstreamProtocol};
+use crate::upstream::{Attempt, Call, HostField, Pools, SendLimits, Transport, Upstream, UpstreamBody, UpstreamError};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame};
@@ -33,6 +33,8 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
             name: "app".to_owned(),
             endpoints: vec![EndpointAddress::Tcp { host: address.ip().to_string(), port: address.port() }],
             balance: Balance::LeastRequests,
+            protocol: UpstreamProtocol::Http1,
+            tls: None,
             assertion_key: None,
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(60),
@@ -40,7 +42,8 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
             resolve_every: Duration::from_secs(60),
             proxy_protocol: None,
         };
-        let upstream = pools.upstream(&config, Arc::default());
+        let upstream =
+            pools.upstream(&config, &Transport { protocol: UpstreamProtocol::Http1, tls: None }, Arc::default());
         tokio::time::timeout(Duration::from_secs(20), test(upstream, listener)).await.expect("in time");
     });
 }
