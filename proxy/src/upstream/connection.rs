@@ -134,10 +134,19 @@ impl Connection {
                 }
             }
             match ready!(poll_read_small(&mut self.stream, cx, &mut self.buffer)) {
-                Ok(0) => return Poll::Ready(Err(UpstreamError::Reset(io::ErrorKind::UnexpectedEof.into()))),
+                Ok(0) => return Poll::Ready(Err(self.ended_in_head())),
                 Ok(_) => self.received = true,
                 Err(error) => return Poll::Ready(Err(UpstreamError::Reset(error))),
             }
+        }
+    }
+
+    /// What to call the end of the stream where a head should end: lines that end in a bare CR have no end.
+    fn ended_in_head(&self) -> UpstreamError {
+        if self.buffer.windows(2).any(|pair| pair[0] == b'\r' && pair[1] != b'\n') {
+            UpstreamError::Malformed("a line does not end in CR LF")
+        } else {
+            UpstreamError::Reset(io::ErrorKind::UnexpectedEof.into())
         }
     }
 

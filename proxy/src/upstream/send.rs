@@ -18,7 +18,7 @@ use super::upload::Upload;
 use super::watch::SendLimits;
 use crate::config::{self, ProxyVersion};
 use crate::metrics::{Failure, UpstreamCounters};
-use http::{HeaderMap, Response, StatusCode, request};
+use http::{HeaderMap, HeaderName, Response, StatusCode, request};
 use serve::Body;
 use serve::http1::{Framing, ResponseHead};
 use serve::timer;
@@ -61,6 +61,8 @@ pub struct Call<'a> {
     pub host: &'a HostField,
     /// How much and how long.
     pub limits: SendLimits,
+    /// Fields that say who the client is, beside `X-Auth-*`: a trailer may not bring them either.
+    pub identity_headers: &'a Rc<[HeaderName]>,
     /// How a connection begins that is opened for it.
     pub prelude: &'a [u8],
     /// Where interim responses go as they come.
@@ -143,7 +145,7 @@ impl Upstream {
         let started = Instant::now();
         attempt.started = Some(started);
         let body = std::mem::replace(&mut call.body, Body::empty());
-        let mut upload = Upload::new(body, call.limits.body_bytes_max);
+        let mut upload = Upload::new(body, call.limits.body_bytes_max, Rc::clone(call.identity_headers));
         attempt.upload = upload.counter();
         let idempotent = call.head.method.is_idempotent();
         let mut pick = Pick { fresh: false, surely: !idempotent || upload.framing != Framing::Empty };

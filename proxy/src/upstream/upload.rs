@@ -1,8 +1,9 @@
 //! A request's body on its way to an upstream: counted, limited, and, while it may be needed once more, held.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use http_body::Body as _;
+use serve::contract::identity;
 use serve::http1::{Framing, Outgoing};
 use serve::{Body, BodyError};
 use smallvec::SmallVec;
@@ -14,12 +15,17 @@ use std::task::{Context, Poll, ready};
 /// Pieces that may be needed once more are held up to this many bytes. They are not copied.
 const HELD_BYTES_MAX: u64 = 64 * 1024;
 
+/// Fields beside `X-Forwarded-*` that tell the application about the client in the edge's own words.
+const OWNED_BY_THE_EDGE: [&str; 6] =
+    ["forwarded", "via", "x-real-ip", "x-request-id", "traceparent", "proxy-authorization"];
+
 /// The body that is sent.
 pub(super) struct Upload {
     body: Body,
     /// How the request says where it ends.
     pub(super) framing: Framing,
     limit_bytes: u64,
+    identity_headers: Rc<[HeaderName]>,
     /// Bytes taken from the client.
     pub(super) taken_bytes: u64,
     /// The same for whoever wants to know it later.
@@ -43,7 +49,7 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    pub(super) fn new(body: Body, limit_bytes: u64) -> Self {
+    pub(super) fn new(body: Body, limit_bytes: u64, identity_headers: Rc<[HeaderName]>) -> Self {
         let framing = match body.size_hint().exact() {
             _ if body.is_end_stream() => Framing::Empty,
             Some(0) => Framing::Empty,
@@ -54,6 +60,7 @@ impl Upload {
             body,
             framing,
             limit_bytes,
+            identity_headers,
             taken_bytes: 0,
             counter: None,
             held: SmallVec::new(),
@@ -128,10 +135,20 @@ impl Upload {
                 Poll::Ready(if self.body.is_end_stream() { self.end() } else { Ok(()) })
             }
             Err(frame) => {
-                self.trailer = frame.into_trailers().ok().map(Box::new);
+                self.trailer = frame.into_trailers().ok().map(|fields| self.believable(fields));
                 Poll::Ready(self.end())
             }
         }
+    }
+
+    /// What the edge says in fields of the head a client must not say behind them: who merges both would believe it.
+    fn believable(&self, mut trailer: HeaderMap) -> Box<HeaderMap> {
+        identity::strip(&mut trailer, &self.identity_headers);
+        let owned =
+            |name: &HeaderName| OWNED_BY_THE_EDGE.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-");
+        let claimed: Vec<_> = trailer.keys().filter(|name| owned(name)).cloned().collect();
+        claimed.iter().for_each(|name| drop(trailer.remove(name)));
+        Box::new(trailer)
     }
 
     /// A body that ends before its announced length would leave the upstream waiting, or reading the next request.
@@ -171,6 +188,10 @@ mod tests {
     use super::*;
     use std::task::Waker;
 
+    fn sending(body: Body, limit_bytes: u64) -> Upload {
+        Upload::new(body, limit_bytes, Rc::new([HeaderName::from_static("x-user")]))
+    }
+
     fn gather(upload: &mut Upload) -> Poll<Result<usize, BodyError>> {
         let mut out = Outgoing::default();
         let polled = upload.poll_gather(&mut Context::from_waker(Waker::noop()), &mut out);
@@ -179,11 +200,11 @@ mod tests {
 
     #[test]
     fn one_byte_over_the_limit_is_too_large() {
-        let mut upload = Upload::new(Body::full("12345"), 5);
+        let mut upload = sending(Body::full("12345"), 5);
         upload.begin(false);
         assert_eq!(gather(&mut upload), Poll::Ready(Ok(5)));
         assert!(upload.is_done());
-        let mut upload = Upload::new(Body::full("123456"), 5);
+        let mut upload = sending(Body::full("123456"), 5);
         upload.begin(false);
         assert_eq!(gather(&mut upload), Poll::Ready(Err(BodyError::TooLarge { limit_bytes: 5 })));
     }
@@ -193,7 +214,7 @@ mod tests {
         for (bytes, holds, whole) in
             [(5, true, true), (5, false, false), (64 * 1024, true, true), (64 * 1024 + 1, true, false)]
         {
-            let mut upload = Upload::new(Body::full(vec![b'x'; bytes]), u64::MAX);
+            let mut upload = sending(Body::full(vec![b'x'; bytes]), u64::MAX);
             upload.begin(holds);
             assert_eq!(gather(&mut upload), Poll::Ready(Ok(bytes)));
             assert_eq!(upload.is_whole(), whole, "{bytes} {holds}");
@@ -206,12 +227,22 @@ mod tests {
 
     #[test]
     fn what_was_not_gathered_is_not_lost() {
-        let mut upload = Upload::new(Body::full("12345"), 5);
+        let mut upload = sending(Body::full("12345"), 5);
         assert!(upload.poll_take(&mut Context::from_waker(Waker::noop())).is_ready());
         assert!(upload.is_whole());
         upload.begin(false);
         upload.let_go();
         assert!(upload.is_whole());
         assert_eq!(gather(&mut upload), Poll::Ready(Ok(5)));
+    }
+
+    #[test]
+    fn a_trailer_does_not_say_who_the_client_is() {
+        let mut trailer = HeaderMap::new();
+        for name in ["x-auth-subject", "x-user", "x-forwarded-for", "forwarded", "x-sum"] {
+            trailer.insert(name, http::HeaderValue::from_static("1"));
+        }
+        let believed = sending(Body::empty(), 0).believable(trailer);
+        assert_eq!(believed.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-sum"]);
     }
 }
