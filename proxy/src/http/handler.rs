@@ -15,7 +15,7 @@ use crate::rules::{Layers, PathRule};
 use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, Snapshot};
 use crate::spool::BodyLimits;
 use crate::upstream::{Call, SendLimits};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, header, request};
 use http_body::Body as _;
 use serve::Body;
 use serve::contract::identity::{self, X_AUTH_ASSERTION};
@@ -50,7 +50,7 @@ pub(super) async fn handle(
     if context.extended_connect {
         head.method = Method::GET;
     }
-    check_head(&head, entrance)?;
+    check_head(&head, entrance, context)?;
     let target = Target::read(&head)?;
     if let Some(port) = entrance.redirect_to_https {
         return redirect_to_https(&head, &target, port);
@@ -94,7 +94,7 @@ pub(super) async fn handle(
 }
 
 /// What can be said before the route is known.
-fn check_head(head: &request::Parts, entrance: &Entrance) -> Result<(), Cause> {
+fn check_head(head: &request::Parts, entrance: &Entrance, context: &RequestContext) -> Result<(), Cause> {
     if head.method == Method::CONNECT {
         return Err(Cause::Connect);
     }
@@ -102,6 +102,12 @@ fn check_head(head: &request::Parts, entrance: &Entrance) -> Result<(), Cause> {
     let is_path = head.uri.path().starts_with('/') || (head.method == Method::OPTIONS && head.uri.path() == "*");
     if !is_path {
         return Err(Cause::Target);
+    }
+    // A target with a scheme is for a listener of that scheme (RFC 9110 section 7.4). What HTTP/2 says of it is not
+    // compared: a TLS terminator before this server passes its client's word on.
+    let scheme = head.uri.scheme_str().filter(|_| head.version < Version::HTTP_2);
+    if scheme.is_some_and(|scheme| scheme != if context.origin.https { "https" } else { "http" }) {
+        return Err(Cause::Scheme);
     }
     let target_bytes = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if target_bytes > entrance.uri_bytes_max {

@@ -37,6 +37,9 @@ const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
 /// And for how long.
 const DISCARDED_FOR: Duration = Duration::from_secs(2);
 
+/// A client that has closed its side of a plain connection waits this long for something to read.
+const HALF_CLOSED_FOR: Duration = Duration::from_secs(2);
+
 /// Why a connection ended other than by its normal close.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Ended {
@@ -203,6 +206,8 @@ struct Wire<'a> {
     deadline: Deadline,
     /// The deadline is about the client's reading.
     waits_for_reader: bool,
+    /// The client has said all; until when it gets something to read, or is taken to have left.
+    half_closed: Option<Deadline>,
 }
 
 impl<'a> Wire<'a> {
@@ -218,6 +223,7 @@ impl<'a> Wire<'a> {
             deadline: Deadline::after(if early.is_empty() { limits.idle_timeout } else { limits.header_timeout }),
             buffer: early,
             waits_for_reader: false,
+            half_closed: None,
         }
     }
 
@@ -305,13 +311,32 @@ impl<'a> Wire<'a> {
             Demand::Piece => self.poll_piece(cx, turn),
             // Looks for the end of the stream: a client that leaves cancels its request.
             Demand::None | Demand::Abandoned if turn.incoming.has_ended() && self.buffer.is_empty() => {
-                match ready!(self.poll_fill(cx)) {
-                    Ok(0) => Poll::Ready(Err(Ended::ClientLeft)),
-                    Ok(_) => Poll::Pending,
-                    Err(error) => Poll::Ready(Err(error.into())),
-                }
+                self.poll_client_left(cx, turn)
             }
             Demand::None | Demand::Abandoned => Poll::Pending,
+        }
+    }
+
+    /// Notices that a client has left, while it is being answered.
+    ///
+    /// Under TLS the end of its stream says so. In the clear it may also mean that it has said all and still listens;
+    /// nobody can tell the two apart without sending something. So such a client gets some time for its answer.
+    fn poll_client_left(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ended>> {
+        if let Some(deadline) = &self.half_closed {
+            return deadline.poll(cx).map(|()| Err(Ended::ClientLeft));
+        }
+        match ready!(self.poll_fill(cx)) {
+            Ok(0) if self.io.is_tls() => Poll::Ready(Err(Ended::ClientLeft)),
+            Ok(0) => {
+                turn.keep_alive = false;
+                let deadline = Deadline::after(HALF_CLOSED_FOR);
+                let polled = deadline.poll(cx);
+                self.half_closed = Some(deadline);
+                polled.map(|()| Err(Ended::ClientLeft))
+            }
+            // The next request: it waits for its turn.
+            Ok(_) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error.into())),
         }
     }
 
@@ -484,6 +509,10 @@ impl<'a> Wire<'a> {
         let before = self.out.bytes();
         let mut sent = self.out.poll_write(cx, &mut self.io);
         self.counters.sent_bytes.add((before - self.out.bytes()) as u64);
+        if let Some(deadline) = self.half_closed.as_ref().filter(|_| self.out.bytes() < before) {
+            // Whoever has left answers bytes with a reset.
+            deadline.set(HALF_CLOSED_FOR);
+        }
         if sent.is_ready() && self.io.is_tls() {
             self.unflushed = true;
             sent = Pin::new(&mut self.io).poll_flush(cx);
