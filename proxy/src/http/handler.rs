@@ -253,6 +253,7 @@ async fn forward(
         tunnel,
         host: &to.host,
         limits: *limits,
+        identity_headers: &local.identity_headers,
         prelude: prelude.as_deref().unwrap_or_default(),
         interim: &mut interim,
     };

@@ -163,6 +163,19 @@ fn head_has_the_fields_of_get_and_no_body() {
     });
 }
 
+/// To its client every success is a tunnel (RFC 8441 section 5), and only an upstream can be the other end of one.
+#[test]
+fn an_extended_connect_to_no_upstream_is_no_success() {
+    with_front(async |front| {
+        let connect = Request::connect("https://example.test/hello").version(Version::HTTP_2);
+        let response = ask(&front, connect.extension(h2::ext::Protocol::from_static("websocket"))).await;
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+        let closed = Request::connect("https://example.test/closed/x").version(Version::HTTP_2);
+        let response = ask(&front, closed.extension(h2::ext::Protocol::from_static("websocket"))).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "it is routed and checked as the GET that it becomes");
+    });
+}
+
 #[test]
 fn http2_answers_never_close_the_connection_by_a_field() {
     with_front(async |front| {

@@ -8,6 +8,7 @@ use crate::metrics::WorkerMetrics;
 use crate::snapshot::Snapshot;
 use crate::upstream::{Pools, Upstream};
 use arc_swap::ArcSwap;
+use http::HeaderName;
 use serve::contract::forwarded;
 use serve::telemetry::{LineSender, RequestLines};
 use std::cell::RefCell;
@@ -37,6 +38,8 @@ pub struct WorkerState {
 
 /// A snapshot with the worker's own connections to its upstreams.
 pub(super) struct Local {
+    /// As in the snapshot, for bodies, which outlive it.
+    pub(super) identity_headers: Rc<[HeaderName]>,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) upstreams: Vec<Upstream>,
     /// By position. For the log; counted on this worker's core only.
@@ -92,6 +95,7 @@ impl Local {
             upstreams: upstreams.map(upstream).collect(),
             site_names: config.sites.iter().map(|site| site.name.as_str().into()).collect(),
             secret_parameters: SecretParameters::of(config),
+            identity_headers: config.server.identity_headers.as_slice().into(),
             snapshot: Arc::clone(snapshot),
         })
     }

@@ -118,7 +118,7 @@ impl Connection {
                 }
             }
             match ready!(poll_read_small(&mut self.stream, cx, &mut self.buffer)) {
-                Ok(0) => return Poll::Ready(Err(UpstreamError::Reset(io::ErrorKind::UnexpectedEof.into()))),
+                Ok(0) => return Poll::Ready(Err(self.ended_in_head())),
                 Ok(_) => self.received = true,
                 // A refusal of the proxy's certificate comes as the first thing that is read (RFC 8446 section 4.4.2.4).
                 Err(error) => {
@@ -126,6 +126,15 @@ impl Connection {
                     return Poll::Ready(Err(refusal.map_or(UpstreamError::Reset(error), UpstreamError::Tls)));
                 }
             }
+        }
+    }
+
+    /// What to call the end of the stream where a head should end: lines that end in a bare CR have no end.
+    fn ended_in_head(&self) -> UpstreamError {
+        if self.buffer.windows(2).any(|pair| pair[0] == b'\r' && pair[1] != b'\n') {
+            UpstreamError::Malformed("a line does not end in CR LF")
+        } else {
+            UpstreamError::Reset(io::ErrorKind::UnexpectedEof.into())
         }
     }
 

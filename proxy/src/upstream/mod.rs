@@ -25,6 +25,7 @@ mod send;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod trailer;
 mod tunnel;
 mod upload;
 mod watch;

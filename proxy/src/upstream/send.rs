@@ -19,7 +19,7 @@ use super::watch::SendLimits;
 use crate::config::{self, ProxyVersion};
 use crate::metrics::{Failure, UpstreamCounters};
 use http::header::TE;
-use http::{HeaderMap, Response, StatusCode, request};
+use http::{HeaderMap, HeaderName, Response, StatusCode, request};
 use serve::Body;
 use serve::http1::{Framing, ResponseHead};
 use serve::timer;
@@ -65,6 +65,8 @@ pub struct Call<'a> {
     pub host: &'a HostField,
     /// How much and how long.
     pub limits: SendLimits,
+    /// Fields that say who the client is, beside `X-Auth-*`: a trailer may not bring them either.
+    pub identity_headers: &'a Rc<[HeaderName]>,
     /// How a connection begins that is opened for it.
     pub prelude: &'a [u8],
     /// Where interim responses go as they come.
@@ -142,8 +144,8 @@ impl Upstream {
     pub async fn send(&self, call: Call<'_>, attempt: &mut Attempt) -> Result<Response<UpstreamBody>, UpstreamError> {
         let started = Instant::now();
         attempt.started = Some(started);
-        let Call { mut head, body, mut tunnel, host, limits, prelude, interim } = call;
-        let mut upload = Upload::new(body, limits.body_bytes_max);
+        let Call { mut head, body, mut tunnel, host, limits, identity_headers, prelude, interim } = call;
+        let mut upload = Upload::new(body, limits.body_bytes_max, Rc::clone(identity_headers));
         attempt.upload = upload.counter();
         let idempotent = head.method.is_idempotent();
         let mut pick = Pick { fresh: false, surely: !idempotent || upload.framing != Framing::Empty };
@@ -159,9 +161,12 @@ impl Upstream {
                         let (parts, ()) = response.into_parts();
                         interim(parts.status, parts.headers);
                     };
-                    let counter = attempt.upload.clone();
+                    let client = http2::Client {
+                        counter: attempt.upload.clone(),
+                        identity_headers: Rc::clone(identity_headers),
+                    };
                     // Several times as large as the rest of a request's future.
-                    let sending = Box::pin(http2::send(slot, head, body, limits.into(), counter, informational));
+                    let sending = Box::pin(http2::send(slot, head, body, limits.into(), client, informational));
                     let failed = match sending.await {
                         Ok(response) => {
                             attempt.first_byte = Some(started.elapsed());
@@ -178,7 +183,7 @@ impl Upstream {
                         }
                     };
                     head = again;
-                    upload = Upload::new(body, limits.body_bytes_max);
+                    upload = Upload::new(body, limits.body_bytes_max, Rc::clone(identity_headers));
                     continue;
                 }
             };

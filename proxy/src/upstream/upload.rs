@@ -1,7 +1,8 @@
 //! A request's body on its way to an upstream: counted, limited, and, while it may be needed once more, held.
 
+use super::trailer;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use http_body::Body as _;
 use serve::http1::{Framing, Outgoing};
 use serve::{Body, BodyError};
@@ -20,6 +21,7 @@ pub(super) struct Upload {
     /// How the request says where it ends.
     pub(super) framing: Framing,
     limit_bytes: u64,
+    identity_headers: Rc<[HeaderName]>,
     /// Bytes taken from the client.
     pub(super) taken_bytes: u64,
     /// The same for whoever wants to know it later.
@@ -43,7 +45,7 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    pub(super) fn new(body: Body, limit_bytes: u64) -> Self {
+    pub(super) fn new(body: Body, limit_bytes: u64, identity_headers: Rc<[HeaderName]>) -> Self {
         let framing = match body.size_hint().exact() {
             _ if body.is_end_stream() => Framing::Empty,
             Some(0) => Framing::Empty,
@@ -54,6 +56,7 @@ impl Upload {
             body,
             framing,
             limit_bytes,
+            identity_headers,
             taken_bytes: 0,
             counter: None,
             held: SmallVec::new(),
@@ -133,7 +136,10 @@ impl Upload {
                 Poll::Ready(if self.body.is_end_stream() { self.end() } else { Ok(()) })
             }
             Err(frame) => {
-                self.trailer = frame.into_trailers().ok().map(Box::new);
+                self.trailer = frame.into_trailers().ok().map(|mut fields| {
+                    trailer::cleanse(&mut fields, &self.identity_headers);
+                    Box::new(fields)
+                });
                 Poll::Ready(self.end())
             }
         }
@@ -176,6 +182,10 @@ mod tests {
     use super::*;
     use std::task::Waker;
 
+    fn sending(body: Body, limit_bytes: u64) -> Upload {
+        Upload::new(body, limit_bytes, Rc::new([HeaderName::from_static("x-user")]))
+    }
+
     fn gather(upload: &mut Upload) -> Poll<Result<usize, BodyError>> {
         let mut out = Outgoing::default();
         let polled = upload.poll_gather(&mut Context::from_waker(Waker::noop()), &mut out);
@@ -184,11 +194,11 @@ mod tests {
 
     #[test]
     fn one_byte_over_the_limit_is_too_large() {
-        let mut upload = Upload::new(Body::full("12345"), 5);
+        let mut upload = sending(Body::full("12345"), 5);
         upload.begin(false);
         assert_eq!(gather(&mut upload), Poll::Ready(Ok(5)));
         assert!(upload.is_done());
-        let mut upload = Upload::new(Body::full("123456"), 5);
+        let mut upload = sending(Body::full("123456"), 5);
         upload.begin(false);
         assert_eq!(gather(&mut upload), Poll::Ready(Err(BodyError::TooLarge { limit_bytes: 5 })));
     }
@@ -198,7 +208,7 @@ mod tests {
         for (bytes, holds, whole) in
             [(5, true, true), (5, false, false), (64 * 1024, true, true), (64 * 1024 + 1, true, false)]
         {
-            let mut upload = Upload::new(Body::full(vec![b'x'; bytes]), u64::MAX);
+            let mut upload = sending(Body::full(vec![b'x'; bytes]), u64::MAX);
             upload.begin(holds);
             assert_eq!(gather(&mut upload), Poll::Ready(Ok(bytes)));
             assert_eq!(upload.is_whole(), whole, "{bytes} {holds}");
@@ -211,7 +221,7 @@ mod tests {
 
     #[test]
     fn what_was_not_gathered_is_not_lost() {
-        let mut upload = Upload::new(Body::full("12345"), 5);
+        let mut upload = sending(Body::full("12345"), 5);
         assert!(upload.poll_take(&mut Context::from_waker(Waker::noop())).is_ready());
         assert!(upload.is_whole());
         upload.begin(false);

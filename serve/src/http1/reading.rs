@@ -17,8 +17,9 @@ const BODY_BLOCK_BYTES: usize = 64 * 1024;
 /// With less room than this left, a new block is begun for bodies.
 const BODY_ROOM_MIN: usize = 16 * 1024;
 
-/// Heads are many times smaller than this, and several of them share a block.
-const HEAD_BLOCK_BYTES: usize = 32 * 1024;
+/// Several heads share a block. A head with a body of 64 KiB behind it fits, so that such a message is one read and,
+/// at a proxy, one write.
+const HEAD_BLOCK_BYTES: usize = 72 * 1024;
 
 /// With less room than this left, a new block is begun for heads.
 const HEAD_ROOM_MIN: usize = 4 * 1024;

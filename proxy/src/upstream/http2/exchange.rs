@@ -4,7 +4,7 @@ use super::connection::Slot;
 use super::head;
 use super::incoming::Http2Body;
 use super::outgoing::Outgoing;
-use super::pump::{Pump, Stopped};
+use super::pump::{Client, Pump, Stopped};
 use crate::upstream::dial;
 use h2::Reason;
 use h2::client::ResponseFuture;
@@ -13,11 +13,9 @@ use http::{HeaderMap, Method, Response, StatusCode, request};
 use http_body::Body as _;
 use serve::timer::Deadline;
 use serve::{Body, BodyError};
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -57,13 +55,13 @@ pub(in crate::upstream) struct Failed {
 }
 
 /// Sends a request and waits for the head of the response. Dropped, it resets the stream. `informational` is called
-/// with each response before the final one (RFC 9110 section 15.2); `counter` is told the bytes of the body.
+/// with each response before the final one (RFC 9110 section 15.2).
 pub(in crate::upstream) async fn send(
     slot: Slot,
     head: request::Parts,
     body: Body,
     limits: Limits,
-    counter: Option<Rc<Cell<u64>>>,
+    client: Client,
     mut informational: impl FnMut(Response<()>),
 ) -> Result<Response<Http2Body>, Failed> {
     let connection = slot.connection();
@@ -75,7 +73,7 @@ pub(in crate::upstream) async fn send(
         Ok(sent) => sent,
         Err(error) => return Err(failed(error, &slot, received, head, outgoing)),
     };
-    let mut waiting = Waiting::new(response, Pump::new(outgoing, stream, bodiless, counter), limits);
+    let mut waiting = Waiting::new(response, Pump::new(outgoing, stream, bodiless, client), limits);
     let outcome = poll_fn(|cx| waiting.poll(cx, &mut informational)).await;
     let Waiting { mut pump, .. } = waiting;
     match outcome {

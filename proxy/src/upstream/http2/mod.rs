@@ -19,3 +19,4 @@ pub(super) use connection::{Connection, Slot};
 pub(super) use connections::Connections;
 pub(super) use exchange::{Http2Error, Limits, send};
 pub(super) use incoming::Http2Body;
+pub(super) use pump::Client;

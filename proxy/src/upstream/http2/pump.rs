@@ -1,9 +1,10 @@
 //! Moves a request's body into its stream, as fast as the endpoint's windows allow and no faster.
 
-use super::head::cleanse_trailers;
 use super::outgoing::Outgoing;
+use crate::upstream::trailer;
 use bytes::Bytes;
 use h2::{Reason, SendStream};
+use http::HeaderName;
 use http_body::{Body as HttpBody, Frame};
 use serve::BodyError;
 use std::cell::Cell;
@@ -19,8 +20,15 @@ pub(super) struct Pump {
     rest: Bytes,
     waits_for_client: bool,
     ended: bool,
-    /// Told the bytes taken from the client.
-    counter: Option<Rc<Cell<u64>>>,
+    client: Client,
+}
+
+/// What matters of whoever sends the body.
+pub(in crate::upstream) struct Client {
+    /// Told the bytes taken from it.
+    pub(in crate::upstream) counter: Option<Rc<Cell<u64>>>,
+    /// Fields that it must not send.
+    pub(in crate::upstream) identity_headers: Rc<[HeaderName]>,
 }
 
 /// Why a body does not reach its end.
@@ -33,14 +41,9 @@ pub(super) enum Stopped {
 }
 
 impl Pump {
-    /// `ended`: the head said already that there is no body. `counter` is told the bytes taken from the client.
-    pub(super) fn new(
-        outgoing: Outgoing,
-        stream: SendStream<Bytes>,
-        ended: bool,
-        counter: Option<Rc<Cell<u64>>>,
-    ) -> Self {
-        Self { outgoing, stream, rest: Bytes::new(), waits_for_client: false, ended, counter }
+    /// `ended`: the head said already that there is no body.
+    pub(super) fn new(outgoing: Outgoing, stream: SendStream<Bytes>, ended: bool, client: Client) -> Self {
+        Self { outgoing, stream, rest: Bytes::new(), waits_for_client: false, ended, client }
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -70,7 +73,7 @@ impl Pump {
     /// Sends what can be sent; ready when the whole body has been given to the stream.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Stopped>> {
         let polled = self.poll_to_end(cx);
-        if let Some(counter) = &self.counter {
+        if let Some(counter) = &self.client.counter {
             counter.set(self.outgoing.bytes());
         }
         match polled {
@@ -102,7 +105,7 @@ impl Pump {
                 Some(Ok(data)) => self.rest = data,
                 Some(Err(frame)) => {
                     let mut trailers = frame.into_trailers().unwrap_or_default();
-                    cleanse_trailers(&mut trailers);
+                    trailer::cleanse(&mut trailers, &self.client.identity_headers);
                     self.stream.send_trailers(trailers).map_err(|_| Stopped::Endpoint)?;
                     self.ended = true;
                 }

@@ -1,6 +1,7 @@
 //! HTTP/2 exchanges between this client and the library's server, over a pair of local sockets.
 
 use super::connection::Connection;
+use super::pump::Client;
 use super::{Connections, Http2Body, Http2Error, Limits, Slot, send};
 use crate::upstream::stream::{Plain, Stream};
 use bytes::Bytes;
@@ -47,13 +48,17 @@ fn place(connections: &Connections) -> Slot {
     connections.take().expect("a place")
 }
 
+fn client() -> Client {
+    Client { counter: None, identity_headers: Rc::new([]) }
+}
+
 fn head(method: Method) -> request::Parts {
     Request::builder().method(method).uri("/a").header("host", "app").body(()).expect("a request").into_parts().0
 }
 
 /// Sends a request and keeps going until its response begins.
 async fn exchange(connections: &Connections, method: Method, body: Body) -> Result<Response<Http2Body>, Http2Error> {
-    send(place(connections), head(method), body, LIMITS, None, drop).await.map_err(|failed| failed.error)
+    send(place(connections), head(method), body, LIMITS, client(), drop).await.map_err(|failed| failed.error)
 }
 
 /// The next request, while the server's connection keeps moving in a task of its own.
@@ -125,7 +130,7 @@ async fn responses_before_the_final_one_are_told() {
     with(|connections, server| async move {
         let mut requests = serving(server);
         let mut told = Vec::new();
-        let sending = send(place(&connections), head(Method::GET), Body::empty(), LIMITS, None, |response| {
+        let sending = send(place(&connections), head(Method::GET), Body::empty(), LIMITS, client(), |response| {
             told.push(response.status().as_u16());
         });
         let (response, ()) = tokio::join!(sending, async {
@@ -312,7 +317,7 @@ async fn a_refused_request_comes_back_whole_and_the_limit_is_learnt() {
     with(|connections, server| async move {
         let mut requests = serving(server);
         let _others = [place(&connections), place(&connections)];
-        let sending = send(place(&connections), head(Method::POST), Body::full("pay"), LIMITS, None, drop);
+        let sending = send(place(&connections), head(Method::POST), Body::full("pay"), LIMITS, client(), drop);
         let (outcome, ()) = tokio::join!(sending, async {
             let (_, mut respond) = requests.recv().await.expect("a request");
             respond.send_reset(Reason::REFUSED_STREAM);
@@ -330,7 +335,7 @@ async fn a_refused_request_comes_back_whole_and_the_limit_is_learnt() {
 async fn a_stream_that_was_reset_otherwise_is_lost() {
     with(|connections, server| async move {
         let mut requests = serving(server);
-        let sending = send(place(&connections), head(Method::GET), Body::empty(), LIMITS, None, drop);
+        let sending = send(place(&connections), head(Method::GET), Body::empty(), LIMITS, client(), drop);
         let (outcome, ()) = tokio::join!(sending, async {
             let (_, mut respond) = requests.recv().await.expect("a request");
             respond.send_reset(Reason::INTERNAL_ERROR);
@@ -368,7 +373,7 @@ async fn a_connection_that_was_used_before_may_turn_out_to_be_closed() {
                     tokio::join!(exchange(&connections, Method::GET, Body::empty()), next_request(&mut server, true));
                 assert!(answer.is_ok());
             }
-            let sending = send(place(&connections), head(method.clone()), Body::full(body), LIMITS, None, drop);
+            let sending = send(place(&connections), head(method.clone()), Body::full(body), LIMITS, client(), drop);
             let (outcome, ()) = tokio::join!(sending, async {
                 next_request(&mut server, false).await;
                 drop(server);
@@ -416,7 +421,7 @@ async fn too_large_a_body_is_the_clients_mistake() {
         let mut requests = serving(server);
         let limits = Limits { body_bytes_max: 100_000, ..LIMITS };
         let (body, _) = endless();
-        let sending = send(place(&connections), head(Method::POST), body, limits, None, drop);
+        let sending = send(place(&connections), head(Method::POST), body, limits, client(), drop);
         let (outcome, reason) = tokio::join!(sending, async {
             let (request, _respond) = requests.recv().await.expect("a request");
             let mut body = request.into_body();

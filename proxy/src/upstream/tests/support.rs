@@ -8,6 +8,7 @@ use http_body::{Body as HttpBody, Frame};
 use http_body_util::BodyExt;
 use serve::{Body, BodyError};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -111,7 +112,10 @@ pub(super) async fn send_noting(
     noted: &mut Vec<(StatusCode, HeaderMap)>,
 ) -> Outcome {
     let interim = &mut |status, fields| noted.push((status, fields));
-    let call = Call { head, body, tunnel: None, host: &HostField::Kept, limits: LIMITS, prelude: &[], interim };
+    let tunnel = None;
+    let identity_headers = &Rc::from([]);
+    let call =
+        Call { head, body, tunnel, host: &HostField::Kept, limits: LIMITS, identity_headers, prelude: &[], interim };
     upstream.send(call, &mut Attempt::default()).await
 }
 
@@ -124,7 +128,8 @@ pub(super) async fn send_within(
     limits: SendLimits,
 ) -> Outcome {
     let interim = &mut |_, _| ();
-    let call = Call { head, body, tunnel, host: &HostField::Kept, limits, prelude: &[], interim };
+    let identity_headers = &Rc::from([]);
+    let call = Call { head, body, tunnel, host: &HostField::Kept, limits, identity_headers, prelude: &[], interim };
     upstream.send(call, &mut Attempt::default()).await
 }
 
