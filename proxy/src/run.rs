@@ -235,10 +235,12 @@ impl Door {
                 idle_timeout: limits.idle_timeout,
                 send_timeout: limits.send_timeout,
                 streams_max: limits.streams_max,
+                h2c: limits.h2c,
             }),
             tls,
             slots,
             drain: Rc::clone(drain),
+            counters: Arc::default(),
             make_service: Front::maker(Rc::clone(state), limits, listener.redirect_to_https),
         };
         tokio::task::spawn_local(async move {
@@ -264,6 +266,7 @@ fn serve_admin(address: &Address, reloader: &Rc<Reloader>, drain: &Rc<Drain>) ->
             slots: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)),
             // Its own: it answers until the workers have drained.
             drain: Drain::new(),
+            counters: Arc::default(),
             make_service: {
                 let admin = admin.clone();
                 move |_: &serve::connection::ConnectionInfo| admin.clone()

@@ -91,6 +91,19 @@ impl Exchange {
         Poll::Pending
     }
 
+    /// Waits until the protocol is switched; false when it is not going to be. For bodies whose pieces come another way.
+    pub(crate) fn poll_switched(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut state = self.state();
+        if state.ended || !state.awaits_switch {
+            return Poll::Ready(!state.ended);
+        }
+        match &mut state.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
     /// Nothing is left to be read.
     pub(crate) fn is_at_end(&self) -> bool {
         let state = self.state();
@@ -141,6 +154,9 @@ impl Exchange {
         let mut state = self.state();
         state.awaits_switch = false;
         state.left = None;
+        let reader = state.reader.take();
+        drop(state);
+        reader.map(Waker::wake);
     }
 
     /// What the service wants; when that is nothing now, `cx` is woken once it changes.
@@ -170,6 +186,18 @@ impl Exchange {
         let reader = state.reader.take();
         drop(state);
         reader.map(Waker::wake);
+    }
+
+    /// The interim responses that wait to be written; when there are none, `cx` is woken for the next.
+    pub(crate) fn poll_interim(&self, cx: &mut Context<'_>) -> Vec<Interim> {
+        let mut state = self.state();
+        if state.interim.is_empty() {
+            match &mut state.connection {
+                Some(connection) => connection.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            }
+        }
+        std::mem::take(&mut state.interim)
     }
 
     /// The interim responses that wait to be written.

@@ -4,15 +4,17 @@
 //! request came from, how an error looks. The rest serves a [`tower::Service`] over sockets: bind, accept, limit,
 //! drain.
 
-mod activity;
 pub mod body;
 mod body_error;
 pub mod connection;
 pub mod contract;
+pub mod counters;
+mod date;
 pub mod drain;
 mod exchange;
 mod handler;
 pub mod http1;
+mod http2;
 mod limits;
 pub mod listener;
 pub mod probe;

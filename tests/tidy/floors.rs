@@ -19,14 +19,16 @@ const SERVE: &[Room] = &[
     room(
         1,
         &[
-            "activity",
             "body",
             "body_error",
             "connection",
+            "counters",
+            "date",
             "drain",
             "exchange",
             "handler",
             "http1",
+            "http2",
             "limits",
             "listener",
             "probe",

@@ -137,6 +137,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
         idle_timeout,
         send_timeout,
         streams_max,
+        h2c,
     } = limits;
     page.table(format_args!("[listener.{}]", toml_key(name)));
     page.key("address", text(address));
@@ -152,6 +153,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
     page.key("idle_timeout", time(idle_timeout));
     page.key("send_timeout", time(send_timeout));
     page.key("streams_max", streams_max);
+    page.key("h2c", h2c);
 }
 
 fn print_site(page: &mut Page, site: &Site) {

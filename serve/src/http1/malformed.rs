@@ -1,5 +1,6 @@
 //! Bytes that are no message, and what is said about them.
 
+use crate::counters::Protection;
 use http::StatusCode;
 
 /// Why the bytes on a connection are no request that can be served. The connection ends after the answer.
@@ -28,16 +29,16 @@ impl Malformed {
     pub(super) const LINE_END: Self = Self::bad("a line does not end in CR LF");
     pub(super) const START_LINE: Self = Self::bad("the first line is malformed");
     pub(super) const FIELD_NAME: Self = Self::bad("a field name is malformed");
-    pub(super) const FIELD_VALUE: Self = Self::bad("a field value is malformed");
-    pub(super) const TARGET: Self = Self::bad("the request target is malformed");
+    pub(crate) const FIELD_VALUE: Self = Self::bad("a field value is malformed");
+    pub(crate) const TARGET: Self = Self::bad("the request target is malformed");
     pub(super) const BOTH_FRAMINGS: Self = Self::bad("Content-Length and Transfer-Encoding exclude each other");
-    pub(super) const LENGTH: Self = Self::bad("Content-Length is not one number");
+    pub(crate) const LENGTH: Self = Self::bad("Content-Length is not one number");
     pub(super) const ENCODING: Self = Self::bad("Transfer-Encoding does not end in one chunked");
     pub(super) const ENCODING_BEFORE_1_1: Self = Self::bad("HTTP/1.0 has no Transfer-Encoding");
     pub(super) const CHUNK: Self = Self::bad("a chunk is malformed");
     pub(super) const TRAILER: Self = Self::bad("the trailer is malformed");
-    pub(super) const FIELDS_TOO_LARGE: Self = Self::too_large("the fields are too large");
-    pub(super) const FIELDS_TOO_MANY: Self = Self::too_large("there are too many fields");
+    pub(crate) const FIELDS_TOO_LARGE: Self = Self::too_large("the fields are too large");
+    pub(crate) const FIELDS_TOO_MANY: Self = Self::too_large("there are too many fields");
     pub(super) const EXTENSIONS_TOO_LARGE: Self = Self::bad("the chunk extensions are too large");
     pub(super) const TARGET_TOO_LONG: Self =
         Self { status: StatusCode::URI_TOO_LONG, code: "uri_too_long", reason: "the request line is too long" };
@@ -57,6 +58,15 @@ impl Malformed {
         code: "request_timeout",
         reason: "the request head did not end in time",
     };
+
+    /// What the server put an end to.
+    pub(crate) fn protection(self) -> Protection {
+        match self.status {
+            StatusCode::REQUEST_TIMEOUT => Protection::SlowHead,
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => Protection::HeaderList,
+            _ => Protection::Malformed,
+        }
+    }
 
     /// Every code, with its status, for documents and tests.
     pub const ALL_CODES: [(&'static str, StatusCode); 6] = [

@@ -12,6 +12,7 @@ use super::malformed::Malformed;
 use super::outgoing::Outgoing;
 use crate::body::Body;
 use crate::body_error::BodyError;
+use crate::counters::ConnectionCounters;
 use crate::drain::Drain;
 use crate::exchange::{Demand, Exchange};
 use crate::handler::Handler;
@@ -69,6 +70,7 @@ pub(crate) async fn serve<H>(
     mut handler: H,
     limits: &ConnectionLimits,
     drain: &Drain,
+    counters: &ConnectionCounters,
 ) -> Result<(), Ended>
 where
     H: Handler,
@@ -78,6 +80,7 @@ where
         match poll_fn(|cx| wire.poll_head(cx, drain)).await? {
             Arrival::Nothing => return wire.close(false).await,
             Arrival::Malformed(malformed) => {
+                counters.note(malformed.protection());
                 let mut turn = Turn::refused();
                 wire.reply(handler.refuse(malformed), &mut turn, drain).await?;
                 return wire.close(true).await;
