@@ -179,6 +179,7 @@ async fn serve<M, H>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body::Body;
     use crate::listener::Bound;
     use crate::worker::local_runtime;
     use bytes::Bytes;
@@ -277,5 +278,63 @@ mod tests {
             assert!(read_to_end(stream).await.ends_with("ok"));
             drain.all_closed().await;
         });
+    }
+
+    #[test]
+    fn http2_in_the_clear_is_told_by_its_preface() {
+        let limits = ConnectionLimits { h2c: true, ..ConnectionLimits::default() };
+        let status = with_server(limits, async |stream, _| {
+            let (mut sender, connection) = h2::client::handshake(stream).await.expect("a handshake");
+            tokio::task::spawn_local(connection);
+            let request = Request::builder().uri("http://a/").body(()).expect("a request");
+            sender.send_request(request, true).expect("sent").0.await.expect("an answer").status()
+        });
+        assert_eq!(status, http::StatusCode::OK);
+    }
+
+    #[test]
+    fn the_same_listener_speaks_http1() {
+        // Even with a method that begins like HTTP/2's preface, and cut anywhere.
+        for (head, rest) in [("G", "ET / HTTP/1.1\r\n"), ("PRI", "NT / HTTP/1.1\r\n"), ("PRI ", "/ HTTP/1.1\r\n")] {
+            let limits = ConnectionLimits { h2c: true, ..ConnectionLimits::default() };
+            let answer = with_server(limits, async |mut stream, _| {
+                stream.write_all(head.as_bytes()).await.expect("written");
+                tokio::task::yield_now().await;
+                stream.write_all(rest.as_bytes()).await.expect("written");
+                stream.write_all(b"host: a\r\nconnection: close\r\n\r\n").await.expect("written");
+                read_to_end(stream).await
+            });
+            assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        }
+    }
+
+    #[test]
+    fn half_a_preface_and_silence_are_not_waited_for() {
+        for timeouts in
+            [(Duration::from_millis(1), Duration::from_secs(60)), (Duration::from_secs(60), Duration::from_millis(1))]
+        {
+            let limits = ConnectionLimits {
+                h2c: true,
+                header_timeout: timeouts.0,
+                idle_timeout: timeouts.1,
+                ..ConnectionLimits::default()
+            };
+            let answer = with_server(limits, async |mut stream, _| {
+                if timeouts.0 < timeouts.1 {
+                    stream.write_all(b"PRI * HTTP/2.0\r\n").await.expect("written");
+                }
+                read_to_end(stream).await
+            });
+            assert_eq!(answer, "");
+        }
+    }
+
+    #[test]
+    fn where_it_is_not_allowed_http2_is_a_version_that_nobody_knows() {
+        let answer = with_server(ConnectionLimits::default(), async |mut stream, _| {
+            stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("written");
+            read_to_end(stream).await
+        });
+        assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
     }
 }

@@ -120,7 +120,8 @@ where
             let limits =
                 Rc::new(ConnectionLimits { header_count_max: HEADER_COUNT_MAX, ..ConnectionLimits::default() });
             let drain = worker.drain;
-            let acceptor = Acceptor { socket, local, limits, tls: None, slots, drain, counters: Arc::default(), make_service };
+            let acceptor =
+                Acceptor { socket, local, limits, tls: None, slots, drain, counters: Arc::default(), make_service };
             tokio::task::spawn_local(async move {
                 if let Err(error) = acceptor.run().await {
                     tracing::error!(%error, "a worker can't accept");

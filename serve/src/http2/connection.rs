@@ -94,23 +94,43 @@ where
 {
     let wire = Rc::new(RefCell::new(Wire::new(transport, early, limits.header_bytes_max)));
     let shared = Shared { limits, counters, wire: Rc::clone(&wire) };
-    let Some(connection) = begin(&shared, drain).await? else { return Ok(()) };
+    let ended = match begin(&shared, drain).await {
+        Ok(Some(connection)) => run(connection, handler, &shared, drain).await,
+        Ok(None) => return Ok(()),
+        Err(ended) => Err(ended),
+    };
+    if let Some(protection) = ended.as_ref().err().and_then(|ended| protection(ended, &wire.borrow())) {
+        counters.note(protection);
+    }
+    if !matches!(ended, Err(Ended::Lost(_) | Ended::ReaderStalled)) {
+        linger(&wire).await;
+    }
+    ended
+}
+
+/// Takes turns until the connection has ended.
+async fn run<H: Handler>(
+    connection: Connection<Handle, Bytes>,
+    handler: H,
+    shared: &Shared<'_>,
+    drain: &Drain,
+) -> Result<(), Ended> {
     let turns = Arc::new(Turns::default());
     let waker = Waker::from(Arc::clone(&turns));
     let mut driver = Driver {
         streams: FuturesUnordered::new(),
         connection,
         handler,
-        shared: &shared,
+        shared,
         drain,
         turns: &turns,
-        deadline: Deadline::after(limits.idle_timeout),
+        deadline: Deadline::after(shared.limits.idle_timeout),
         waiting: Waiting::Request,
         block_deadline: None,
         told: false,
         cut_for: None,
     };
-    let ended = poll_fn(|cx| {
+    poll_fn(|cx| {
         turns.begin(cx);
         let ended = driver.poll_turn(&mut Context::from_waker(&waker));
         if turns.end() {
@@ -118,15 +138,7 @@ where
         }
         ended
     })
-    .await;
-    if let Some(protection) = ended.as_ref().err().and_then(|ended| protection(ended, &wire.borrow())) {
-        counters.note(protection);
-    }
-    drop(driver);
-    if !matches!(ended, Err(Ended::Lost(_) | Ended::ReaderStalled)) {
-        linger(&wire).await;
-    }
-    ended
+    .await
 }
 
 /// What a client was cut for.
@@ -261,10 +273,7 @@ impl<H: Handler> Driver<'_, H> {
         }
         for round in 1.. {
             if let Poll::Ready(ended) = self.poll_round(cx) {
-                return Poll::Ready(match self.cut_for {
-                    Some(protection) => Err(Ended::Excess(protection)),
-                    None => ended,
-                });
+                return Poll::Ready(self.judge(ended));
             }
             if !self.turns.take_woken() {
                 break;
@@ -274,13 +283,28 @@ impl<H: Handler> Driver<'_, H> {
                 break;
             }
         }
-        if let Poll::Ready(Err(error)) = self.shared.wire.borrow_mut().poll_flush(cx) {
-            return Poll::Ready(Err(error.into()));
+        let flushed = self.shared.wire.borrow_mut().poll_flush(cx);
+        if let Poll::Ready(Err(error)) = flushed {
+            return Poll::Ready(self.judge(Err(error.into())));
         }
         if self.shared.wire.borrow().has_unread() {
             self.turns.mark();
         }
         self.poll_deadlines(cx)
+    }
+
+    /// Why the connection has ended, all things considered.
+    fn judge(&self, ended: Result<(), Ended>) -> Result<(), Ended> {
+        // `h2` has limits of its own, and may have come first.
+        if let Some(protection) = self.cut_for.or_else(|| self.shared.wire.borrow().meter.tripped()) {
+            return Err(Ended::Excess(protection));
+        }
+        match ended {
+            // Told to leave, and gone before it heard everything.
+            Err(Ended::Lost(_)) if self.told && self.streams.is_empty() => Ok(()),
+            Err(Ended::Broken(error)) if error.is_io() && self.told && self.streams.is_empty() => Ok(()),
+            ended => ended,
+        }
     }
 
     /// Ready when the connection has ended.

@@ -61,10 +61,12 @@ pub(super) fn check(head: &request::Parts, limits: &ConnectionLimits) -> Result<
 
 /// A path, `*` for OPTIONS, or nothing for CONNECT (RFC 9113 sections 8.3.1 and 8.5).
 fn has_target(head: &request::Parts) -> bool {
-    match head.uri.path_and_query() {
-        None => head.method == Method::CONNECT,
-        Some(path) => path.as_str().starts_with('/') || (path.as_str() == "*" && head.method == Method::OPTIONS),
+    // An absent path reads as "/" everywhere but here.
+    if head.uri.path().is_empty() {
+        return head.method == Method::CONNECT;
     }
+    let path = head.uri.path_and_query().map_or("", |path| path.as_str());
+    path.starts_with('/') || (path == "*" && head.method == Method::OPTIONS)
 }
 
 #[cfg(test)]

@@ -200,6 +200,7 @@ impl Meter {
         match self.kind {
             DATA => Protection::EmptyFrames,
             HEADERS | CONTINUATION => Protection::HeaderList,
+            RST_STREAM => Protection::RapidReset,
             _ => Protection::InducedReset,
         }
     }

@@ -145,14 +145,8 @@ static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Fields that HTTP/2 does not have in responses (RFC 9113 section 8.2.2).
-static CONNECTION_FIELDS: [&HeaderName; 6] = [
-    &header::CONNECTION,
-    &header::TRANSFER_ENCODING,
-    &header::UPGRADE,
-    &header::TE,
-    &KEEP_ALIVE,
-    &PROXY_CONNECTION,
-];
+static CONNECTION_FIELDS: [&HeaderName; 6] =
+    [&header::CONNECTION, &header::TRANSFER_ENCODING, &header::UPGRADE, &header::TE, &KEEP_ALIVE, &PROXY_CONNECTION];
 
 /// Removes what `h2` would refuse to send.
 pub(super) fn remove_connection_fields(fields: &mut HeaderMap) {
