@@ -87,7 +87,9 @@ impl Exchange {
         // On the connection's own task this is not needed: it looks after it has polled its service.
         let elsewhere = state.connection.take_if(|connection| !connection.will_wake(cx.waker()));
         drop(state);
-        elsewhere.map(Waker::wake);
+        if let Some(elsewhere) = elsewhere {
+            elsewhere.wake();
+        }
         Poll::Pending
     }
 
@@ -126,7 +128,9 @@ impl Exchange {
         state.piece = None;
         let connection = state.connection.take();
         drop(state);
-        connection.map(Waker::wake);
+        if let Some(connection) = connection {
+            connection.wake();
+        }
     }
 
     /// Sends an interim response; false when too many wait already.
@@ -138,7 +142,9 @@ impl Exchange {
         }
         let connection = state.connection.take();
         drop(state);
-        connection.map(Waker::wake);
+        if let Some(connection) = connection {
+            connection.wake();
+        }
         room
     }
 
@@ -156,7 +162,9 @@ impl Exchange {
         state.left = None;
         let reader = state.reader.take();
         drop(state);
-        reader.map(Waker::wake);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 
     /// What the service wants; when that is nothing now, `cx` is woken once it changes.
@@ -185,7 +193,9 @@ impl Exchange {
         }
         let reader = state.reader.take();
         drop(state);
-        reader.map(Waker::wake);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 
     /// The interim responses that wait to be written; when there are none, `cx` is woken for the next.
