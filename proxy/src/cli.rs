@@ -95,7 +95,7 @@ fn check(path: &Path) -> Result<(), Failure> {
 
 fn serve(path: &Path) -> Result<ExitCode, Failure> {
     let config = load(path)?;
-    serve::telemetry::init(run::telemetry_format(config.log.format), &config.log.level)
+    serve::telemetry::init(run::telemetry_format(&config.log.format), &config.log.level)
         .map_err(|error| (BAD_CONFIG, format!("log.level: {error}")))?;
     let failed = |error: std::io::Error| (FAILED, error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;

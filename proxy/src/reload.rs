@@ -1,6 +1,6 @@
 //! From a configuration file to the snapshot in force, while the proxy runs.
 
-use crate::config::{self, Config, Problems};
+use crate::config::{self, Config, Problems, Server};
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::tls::{Certificates, TlsError};
 use arc_swap::ArcSwap;
@@ -68,10 +68,25 @@ impl Reloader {
     }
 }
 
-/// The static half: what is bound or started once. Trusted proxies and stripped fields of `[server]` do reload.
+/// The static half: what is bound or started once. Trusted proxies, stripped fields and traces of `[server]` do reload.
 fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
-    let server = (old.server.threads, old.server.connections_max, old.server.drain_timeout, &old.server.state)
-        != (new.server.threads, new.server.connections_max, new.server.drain_timeout, &new.server.state);
+    let of_server = |config: &Config| {
+        // Without `..`: a new key does not compile until it is on one side or the other.
+        let Server {
+            threads,
+            connections_max,
+            connections_per_client_max,
+            drain_timeout,
+            state,
+            buffer_memory_bytes_max: _,
+            buffer_disk_bytes_max: _,
+            trusted_proxies: _,
+            identity_headers: _,
+            trace: _,
+        } = &config.server;
+        (*threads, *connections_max, *connections_per_client_max, *drain_timeout, state.clone())
+    };
+    let server = of_server(old) != of_server(new);
     let changes = [
         ("server", server),
         ("admin", old.admin != new.admin),

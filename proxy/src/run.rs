@@ -6,19 +6,25 @@
 use crate::admin::Admin;
 use crate::config::{Config, Listener, LogFormat};
 use crate::http::{Front, WorkerState, WorkerTools};
+use crate::metrics::Metrics;
 use crate::reload::{ConfigError, Reloaded, Reloader};
 use crate::tls;
+use serve::admission::Admission;
+use serve::clients::{ClientLimit, Clients};
 use serve::connection::{Acceptor, ConnectionLimits};
+use serve::counters::ConnectionCounters;
 use serve::drain::Drain;
 use serve::listener::{Address, Bound, Socket};
-use serve::telemetry::RequestLog;
+use serve::telemetry::{Drops, RequestLog};
 use serve::worker::{Drained, Worker, Workers, local_runtime};
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::SystemTime;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// The operator's listener takes this many connections at once.
@@ -168,7 +174,7 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
     let log = config.log.access.then(|| RequestLog::start(output())).transpose()?;
     let tools = WorkerTools {
         current: Arc::clone(&reloader.current),
-        log: log.as_ref().and_then(RequestLog::sender).map(|sender| (sender, config.log.format)),
+        log: log.as_ref().and_then(RequestLog::sender).map(|sender| (sender, config.log.format.clone())),
     };
 
     let threads = config.server.threads;
@@ -178,6 +184,9 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
     } else {
         None
     };
+    let dropped = log.as_ref().map(RequestLog::drops);
+    let metrics = Metrics::new(threads, SystemTime::now(), move || dropped.as_ref().map_or(0, Drops::blocks));
+    let clients = config.server.connections_per_client_max.map(Clients::new);
     let mut doors: Vec<Vec<Door>> = (0..threads.get()).map(|_| Vec::new()).collect();
     let mut listeners = Vec::new();
     for listener in &config.listeners {
@@ -192,22 +201,27 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
                 listener: listener.clone(),
                 tls: tls.clone().filter(|_| listener.tls),
                 slots: Arc::clone(&slots),
+                clients: clients.clone(),
             });
         }
     }
     let mut doors = doors.into_iter();
-    let workers = Workers::start(threads, "worker", |_| {
+    let workers = Workers::start(threads, "worker", |index| {
         let (tools, doors) = (tools.clone(), doors.next().unwrap_or_default());
+        let metrics = metrics.workers().get(index).map(Arc::clone).unwrap_or_default();
         async move |worker: Worker| {
-            let state = WorkerState::new(tools, Rc::clone(&worker.drain));
-            doors.into_iter().for_each(|door| door.open(&state, &worker.drain));
+            let counters = Arc::clone(&metrics.connections);
+            let state = WorkerState::new(tools, metrics, Rc::clone(&worker.drain));
+            doors.into_iter().for_each(|door| door.open(&state, &counters, &worker.drain));
             Ok(())
         }
     })
     .await?;
 
     let refresh = reloader.current.load().issuers.spawn_refresh();
-    let admin = config.admin.as_ref().map(|admin| serve_admin(&admin.address, &reloader, drain)).transpose()?;
+    let metrics = Rc::new(metrics);
+    let admin =
+        config.admin.as_ref().map(|admin| serve_admin(&admin.address, &reloader, &metrics, drain)).transpose()?;
     Ok((Parts { reloader, workers, log, refresh }, (listeners, admin)))
 }
 
@@ -218,11 +232,14 @@ struct Door {
     listener: Listener,
     tls: Option<Arc<rustls::ServerConfig>>,
     slots: Arc<Semaphore>,
+    clients: Option<Arc<Clients>>,
 }
 
 impl Door {
-    fn open(self, state: &Rc<WorkerState>, drain: &Rc<Drain>) {
-        let Self { socket, local, listener, tls, slots } = self;
+    fn open(self, state: &Rc<WorkerState>, counters: &Arc<ConnectionCounters>, drain: &Rc<Drain>) {
+        let Self { socket, local, listener, tls, slots, clients } = self;
+        let trusting = Rc::clone(state);
+        let is_proxy: Rc<dyn Fn(IpAddr) -> bool> = Rc::new(move |peer| trusting.trusts(peer));
         let limits = &listener.limits;
         let acceptor = Acceptor {
             socket,
@@ -236,11 +253,16 @@ impl Door {
                 send_timeout: limits.send_timeout,
                 streams_max: limits.streams_max,
                 h2c: limits.h2c,
+                requests_per_connection_max: limits.requests_per_connection_max,
             }),
             tls,
             slots,
             drain: Rc::clone(drain),
-            counters: Arc::default(),
+            admission: Admission {
+                proxy_protocol: listener.proxy_protocol.map(Arc::new),
+                clients: clients.map(|clients| ClientLimit { clients, is_proxy }),
+                counters: Arc::clone(counters),
+            },
             make_service: Front::maker(Rc::clone(state), limits, listener.redirect_to_https),
         };
         tokio::task::spawn_local(async move {
@@ -251,12 +273,17 @@ impl Door {
     }
 }
 
-fn serve_admin(address: &Address, reloader: &Rc<Reloader>, drain: &Rc<Drain>) -> Result<Address, StartError> {
+fn serve_admin(
+    address: &Address,
+    reloader: &Rc<Reloader>,
+    metrics: &Rc<Metrics>,
+    drain: &Rc<Drain>,
+) -> Result<Address, StartError> {
     let bound = Bound::bind(address, NonZeroUsize::MIN)?;
     let local = bound.local_address().clone();
     let (current, stopping) = (Arc::clone(&reloader.current), Rc::clone(drain));
-    let admin =
-        Admin::new(move || if stopping.has_begun() { Err("draining".into()) } else { current.load().issuers.ready() });
+    let ready = move || if stopping.has_begun() { Err("draining".into()) } else { current.load().issuers.ready() };
+    let admin = Admin::new(ready, Rc::clone(metrics));
     for socket in bound.into_sockets() {
         let acceptor = Acceptor {
             socket,
@@ -266,7 +293,7 @@ fn serve_admin(address: &Address, reloader: &Rc<Reloader>, drain: &Rc<Drain>) ->
             slots: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)),
             // Its own: it answers until the workers have drained.
             drain: Drain::new(),
-            counters: Arc::default(),
+            admission: Admission::default(),
             make_service: {
                 let admin = admin.clone();
                 move |_: &serve::connection::ConnectionInfo| admin.clone()
@@ -312,11 +339,11 @@ async fn obey(parts: Parts, mut orders: mpsc::UnboundedReceiver<Order>, drain: &
     }
 }
 
-/// How request lines look, for the telemetry of the process.
+/// How events look beside request lines of this format.
 #[must_use]
-pub const fn telemetry_format(format: LogFormat) -> serve::telemetry::Format {
+pub const fn telemetry_format(format: &LogFormat) -> serve::telemetry::Format {
     match format {
         LogFormat::Json => serve::telemetry::Format::Json,
-        LogFormat::Text => serve::telemetry::Format::Text,
+        LogFormat::Text | LogFormat::Combined | LogFormat::Template(_) => serve::telemetry::Format::Text,
     }
 }

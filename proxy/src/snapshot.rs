@@ -1,12 +1,14 @@
 //! One revision of the configuration with everything built from it: what a request reads and never changes.
 
 use crate::auth::{AssertionSigner, IssuerError, Issuers, RouteRule, RuleError};
-use crate::config::{self, Action, Config};
+use crate::config::{self, Action, Config, Template};
 use crate::files::{FileServer, FilesError};
 use crate::route::{RouteTable, SiteTable};
-use crate::upstream::SendLimits;
+use crate::rules::{Facts, HeaderRules, PathRule, fill};
+use crate::spool::{HoldLimits, Spool};
+use crate::upstream::{HostField, SendLimits};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use serve::shared_key::SharedKeyError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +19,16 @@ pub struct Snapshot {
     pub config: Arc<Config>,
     /// Sites by host name.
     pub(crate) sites: SiteTable,
+    /// Sites by number; at least one.
+    site_rules: Vec<SiteRules>,
     /// Routes by path.
     pub(crate) table: RouteTable,
     /// Routes by number.
     pub(crate) routes: Vec<PreparedRoute>,
     /// Keys, by issuer.
     pub issuers: Issuers,
+    /// Where request bodies are held.
+    pub(crate) spool: Arc<Spool>,
 }
 
 /// Why a checked configuration can't be served: something outside of it is missing.
@@ -65,6 +71,14 @@ pub enum SnapshotError {
     },
 }
 
+/// What a site has to say about the fields of messages.
+#[derive(Default)]
+pub(crate) struct SiteRules {
+    pub(crate) name: String,
+    pub(crate) request_headers: HeaderRules,
+    pub(crate) response_headers: HeaderRules,
+}
+
 pub(crate) struct PreparedRoute {
     pub(crate) name: Arc<str>,
     pub(crate) policy: PreparedPolicy,
@@ -75,7 +89,8 @@ pub(crate) struct PreparedPolicy {
     pub(crate) auth: RouteRule,
     pub(crate) send: SendLimits,
     pub(crate) total_timeout: Option<Duration>,
-    pub(crate) response_headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) request_headers: HeaderRules,
+    pub(crate) response_headers: HeaderRules,
 }
 
 pub(crate) enum PreparedAction {
@@ -90,18 +105,16 @@ pub(crate) struct ForwardTo {
     pub(crate) upstream: usize,
     pub(crate) assertions: Option<Arc<AssertionSigner>>,
     pub(crate) internal: Option<Box<FileServer>>,
+    /// What is held of a request body before the upstream is asked.
+    pub(crate) hold: Option<HoldLimits>,
+    /// `None`: the path goes on byte for byte.
+    pub(crate) path: Option<PathRule>,
+    pub(crate) host: HostField,
 }
 
 pub(crate) struct RedirectTo {
     pub(crate) status: StatusCode,
-    to: Vec<Piece>,
-}
-
-enum Piece {
-    Text(String),
-    Host,
-    Path,
-    Query,
+    to: Template,
 }
 
 pub(crate) struct Fixed {
@@ -133,8 +146,39 @@ impl Snapshot {
             .map(|route| PreparedRoute::build(route, &config, &issuers, &assertions))
             .collect::<Result<_, _>>()?;
         let sites = SiteTable::new(&config.sites);
+        let mut site_rules: Vec<_> = config.sites.iter().map(SiteRules::new).collect();
+        if site_rules.is_empty() {
+            // Without any site every host is the first one's.
+            site_rules.push(SiteRules::default());
+        }
         let table = RouteTable::new(&config.sites, &config.routes);
-        Ok(Self { config, sites, table, routes, issuers })
+        let spool = spool(&config.server, previous);
+        Ok(Self { config, sites, site_rules, table, routes, issuers, spool })
+    }
+
+    /// What the site of this number says about fields.
+    pub(crate) fn site(&self, index: usize) -> &SiteRules {
+        &self.site_rules[index]
+    }
+}
+
+impl SiteRules {
+    fn new(site: &config::Site) -> Self {
+        Self {
+            name: site.name.clone(),
+            request_headers: HeaderRules::new(&site.request_headers),
+            response_headers: HeaderRules::new(&site.response_headers),
+        }
+    }
+}
+
+/// Bodies that are held under one revision count under the next.
+fn spool(server: &config::Server, previous: Option<&Snapshot>) -> Arc<Spool> {
+    let settings =
+        |server: &config::Server| (server.state.clone(), server.buffer_memory_bytes_max, server.buffer_disk_bytes_max);
+    match previous {
+        Some(previous) if settings(&previous.config.server) == settings(server) => Arc::clone(&previous.spool),
+        _ => Spool::new(server.state.join("bodies"), server.buffer_memory_bytes_max, server.buffer_disk_bytes_max),
     }
 }
 
@@ -150,9 +194,11 @@ impl PreparedRoute {
         let config::RoutePolicy {
             auth,
             body_bytes_max,
+            buffer,
             progress_timeout,
             response_timeout,
             total_timeout,
+            request_headers,
             response_headers,
         } = &route.policy;
         let policy = PreparedPolicy {
@@ -164,7 +210,8 @@ impl PreparedRoute {
                 response_timeout: *response_timeout,
             },
             total_timeout: *total_timeout,
-            response_headers: response_headers.clone(),
+            request_headers: HeaderRules::new(request_headers),
+            response_headers: HeaderRules::new(response_headers),
         };
         let action = match &route.action {
             Action::Files(files) => {
@@ -181,12 +228,18 @@ impl PreparedRoute {
                 let internal = forward.internal_root.as_deref().map(FileServer::internal).transpose();
                 PreparedAction::Forward(ForwardTo {
                     upstream,
+                    hold: buffer.map(|buffer| HoldLimits {
+                        memory_bytes_max: buffer.memory_bytes_max,
+                        disk_bytes_max: buffer.disk_bytes_max,
+                    }),
                     assertions: assertions[upstream].clone(),
                     internal: internal.map_err(files_error)?.map(Box::new),
+                    path: PathRule::new(&forward.path),
+                    host: HostField::new(&forward.host),
                 })
             }
             Action::Redirect(redirect) => {
-                PreparedAction::Redirect(RedirectTo { status: redirect.status, to: pieces(&redirect.to) })
+                PreparedAction::Redirect(RedirectTo { status: redirect.status, to: redirect.to.clone() })
             }
             Action::Respond(respond) => PreparedAction::Respond(Fixed {
                 status: respond.status,
@@ -199,55 +252,40 @@ impl PreparedRoute {
 }
 
 impl RedirectTo {
-    /// The target with the request's own parts filled in; `query` includes its `?`.
-    pub(crate) fn fill(&self, host: &str, path: &str, query: &str) -> String {
-        let piece = |piece: &'_ Piece| match piece {
-            Piece::Text(text) => text.clone(),
-            Piece::Host => host.to_owned(),
-            Piece::Path => path.to_owned(),
-            Piece::Query => query.to_owned(),
-        };
-        let target: String = self.to.iter().map(piece).collect();
+    /// The target with the request's own parts filled in.
+    pub(crate) fn fill(&self, facts: &Facts<'_>) -> String {
+        let target = fill(&self.to, facts);
         // A path that begins with two slashes would name another host (RFC 3986 section 4.2).
         if target.starts_with("//") { format!("/{}", target.trim_start_matches('/')) } else { target }
     }
 }
 
-fn pieces(text: &str) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut left = text;
-    while let Some(start) = left.find('{') {
-        let variables = [("{host}", Piece::Host), ("{path}", Piece::Path), ("{query}", Piece::Query)];
-        let found = variables.into_iter().find(|(name, _)| left[start..].starts_with(name));
-        let (end, piece) = match found {
-            Some((name, piece)) => (start + name.len(), piece),
-            None => (start + 1, Piece::Text("{".to_owned())),
-        };
-        pieces.push(Piece::Text(left[..start].to_owned()));
-        pieces.push(piece);
-        left = &left[end..];
-    }
-    pieces.push(Piece::Text(left.to_owned()));
-    pieces
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
+    fn redirect(to: &str, path: &str) -> String {
+        let text = format!(
+            "[listener.a]\naddress = \"127.0.0.1:0\"\n[[route]]\nmatch = \"/**\"\nauth = \"public\"\nredirect = {{ to = {to:?} }}"
+        );
+        let config = config::load_str("test.toml", &text, &|_| None, Path::new("")).expect("a sound redirect");
+        let snapshot = Snapshot::build(Arc::new(config), None).expect("a snapshot");
+        let PreparedAction::Redirect(redirect) = &snapshot.routes[0].action else { panic!("a redirect") };
+        redirect.fill(&Facts { host: "a.example:1", path, query: Some("x=1"), ..Facts::default() })
+    }
 
     #[test]
     fn redirects_fill_in_the_request() {
         for (to, wanted) in [
             ("https://{host}{path}{query}", "https://a.example:1/p/q?x=1"),
             ("/new{query}", "/new?x=1"),
-            ("/{other}/{path}", "/{other}//p/q"),
+            ("/{{other}/{path}", "/{other}//p/q"),
             ("/plain", "/plain"),
             ("{path}", "/p/q"),
         ] {
-            let redirect = RedirectTo { status: StatusCode::FOUND, to: pieces(to) };
-            assert_eq!(redirect.fill("a.example:1", "/p/q", "?x=1"), wanted);
+            assert_eq!(redirect(to, "/p/q"), wanted);
         }
-        let redirect = RedirectTo { status: StatusCode::FOUND, to: pieces("{path}") };
-        assert_eq!(redirect.fill("a.example", "//evil.example/", ""), "/evil.example/");
+        assert_eq!(redirect("{path}", "//evil.example/"), "/evil.example/");
     }
 }

@@ -81,7 +81,8 @@ fn the_printed_configuration_means_the_same() {
         // Each file has at most one kind of secret in each place.
         let restored = printed
             .replace("key = \"[redacted]\"", "key = \"../tests/config/fixtures/key.pem\"")
-            .replace("secret = \"[redacted]\"", "secret = \"${env:SECRET}\"");
+            .replace("secret = \"[redacted]\"", "secret = \"${env:SECRET}\"")
+            .replace("authorization = \"[redacted]\"", "authorization = \"Bearer ${env:SECRET}\"");
         let again = config::load_str("printed.toml", &restored, &environment, Path::new(""))
             .unwrap_or_else(|problems| panic!("{}\n{problems}\n{restored}", file.display()));
         assert_eq!(again, config, "{}", file.display());

@@ -85,6 +85,19 @@ impl Body {
         self.tunnel.take().map(Self::of)
     }
 
+    /// Another body in the place of this one, with the same way back to the client.
+    #[must_use]
+    pub fn replaced_by(self, body: impl HttpBody<Data = Bytes, Error = BodyError> + Send + 'static) -> Self {
+        let Self { kind: _, exchange, tunnel } = self;
+        Self { kind: Kind::Stream(Box::pin(body)), exchange, tunnel }
+    }
+
+    /// What is still to come of this body; this one is empty afterwards and keeps the way back to the client.
+    #[must_use]
+    pub fn take_stream(&mut self) -> Self {
+        Self::of(std::mem::replace(&mut self.kind, Kind::Full(None)))
+    }
+
     /// The way back for interim responses; `None` for a body that no connection received.
     #[must_use]
     pub fn interim(&self) -> Option<InterimSender> {

@@ -1,12 +1,14 @@
 //! From a listening socket to calls of a service: accept, connection slot, TLS, HTTP/1 or HTTP/2.
 
-use crate::counters::{ConnectionCounters, Protection};
+use crate::admission::{Admission, Admitted};
+use crate::counters::{ConnectionCounters, Refusal};
 use crate::drain::Drain;
 use crate::handler::Handler;
+use crate::held::{Accepted, Held};
 use crate::http1;
 use crate::http2::{self, preface};
 pub use crate::limits::ConnectionLimits;
-use crate::listener::{Accepting, Address, Peer, Socket};
+use crate::listener::{Accepting, Address, Peer, Socket, canonical};
 use crate::timer;
 use crate::transport::Transport;
 use bytes::BytesMut;
@@ -14,7 +16,8 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls;
 
@@ -24,9 +27,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What is known of a connection before its first request.
 #[derive(Debug, Clone)]
 pub struct ConnectionInfo {
-    /// Who is at the other end.
+    /// Who is the client, as far as connections tell: the other end, or whom that one announced by the PROXY protocol.
     pub peer: Peer,
-    /// The listener's address.
+    /// Who is at the other end of the transport.
+    pub transport_peer: Peer,
+    /// What the client connected to: the listener's address, or the one that the PROXY protocol told.
     pub local: Arc<Address>,
     /// The TLS session, if there is one.
     pub tls: Option<TlsInfo>,
@@ -57,8 +62,8 @@ pub struct Acceptor<M> {
     pub slots: Arc<Semaphore>,
     /// When to stop, and who is still open.
     pub drain: Rc<Drain>,
-    /// What the connections of this worker count.
-    pub counters: Arc<ConnectionCounters>,
+    /// Who is let in.
+    pub admission: Admission,
     /// Makes the service of a connection.
     pub make_service: M,
 }
@@ -73,10 +78,11 @@ where
     /// # Errors
     /// Only when the socket can't be registered with the runtime; failures of single accepts are logged.
     pub async fn run(self) -> io::Result<()> {
-        let Self { socket, local, limits, tls, slots, drain, counters, make_service } = self;
+        let Self { socket, local, limits, tls, slots, drain, admission, make_service } = self;
         let listener = Accepting::register(socket)?;
-        let make_service = Rc::new(make_service);
+        let (make_service, admission) = (Rc::new(make_service), Rc::new(admission));
         let acceptor = tls.map(TlsAcceptor::from);
+        let many_addresses = matches!(*local, Address::Tcp(address) if address.ip().is_unspecified());
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -92,42 +98,95 @@ where
                     continue;
                 }
             };
-            let slot = tokio::select! {
-                biased;
-                () = drain.begun() => return Ok(()),
-                slot = Arc::clone(&slots).acquire_owned() => slot,
+            let accepted = Accepted::count(&admission.counters);
+            // Who is the client itself is refused before it takes a slot.
+            let admitted = match (!admission.expects_header(peer)).then(|| admission.admit(peer)).transpose() {
+                Ok(admitted) => admitted,
+                Err(reason) => {
+                    refused(peer, reason, &admission.counters);
+                    continue;
+                }
             };
-            // Nobody closes the semaphore; if somebody did, it would be to stop.
-            let Ok(slot) = slot else { return Ok(()) };
-            let info = ConnectionInfo { peer, local: Arc::clone(&local), tls: None, http2: false };
+            let slot = match Arc::clone(&slots).try_acquire_owned() {
+                Ok(slot) => slot,
+                Err(_) => {
+                    admission.counters.waited.increment();
+                    let slot = tokio::select! {
+                        biased;
+                        () = drain.begun() => return Ok(()),
+                        slot = Arc::clone(&slots).acquire_owned() => slot,
+                    };
+                    // Nobody closes the semaphore; if somebody did, it would be to stop.
+                    let Ok(slot) = slot else { return Ok(()) };
+                    slot
+                }
+            };
+            // A listener on all addresses has none of its own to tell.
+            let own = many_addresses.then(|| transport.local_address()).flatten();
+            let local = own.map_or_else(|| Arc::clone(&local), |own| Arc::new(Address::Tcp(canonical(own))));
             let (acceptor, limits, make_service) = (acceptor.clone(), Rc::clone(&limits), Rc::clone(&make_service));
-            let (open, counters) = (drain.open(), Arc::clone(&counters));
+            let (admission, open) = (Rc::clone(&admission), drain.open());
             tokio::task::spawn_local(async move {
-                match acceptor {
-                    None => serve(transport, slot, info, &limits, &*make_service, open.drain(), &counters).await,
-                    Some(acceptor) => {
-                        // Boxed: it is many times as large as what follows, and short.
-                        let handshake = Box::pin(acceptor.accept(transport));
-                        let Ok(Ok(stream)) = timer::timeout(limits.handshake_timeout, handshake).await else {
-                            tracing::debug!(peer = %info.peer, "no TLS handshake");
-                            return;
-                        };
-                        let (_, session) = stream.get_ref();
-                        let info = ConnectionInfo {
-                            tls: Some(TlsInfo {
-                                version: session.protocol_version(),
-                                server_name: session.server_name().map(|name| name.to_ascii_lowercase().into()),
-                            }),
-                            http2: session.alpn_protocol() == Some(b"h2"),
-                            ..info
-                        };
-                        let transport = Transport::Tls(Box::new(stream));
-                        serve(transport, slot, info, &limits, &*make_service, open.drain(), &counters).await;
+                let opening = open_up(transport, peer, admitted, acceptor, limits.handshake_timeout, &admission);
+                match opening.await {
+                    Ok(Opened { transport, admitted, tls, http2 }) => {
+                        let Admitted { client, server, place } = admitted;
+                        let local = server.unwrap_or(local);
+                        let info = ConnectionInfo { peer: client, transport_peer: peer, local, tls, http2 };
+                        let held = Held { _slot: slot, _place: place, accepted };
+                        serve(transport, held, info, &limits, &*make_service, open.drain()).await;
                     }
+                    Err(reason) => refused(peer, reason, &admission.counters),
                 }
             });
         }
     }
+}
+
+/// A connection on which HTTP may begin.
+struct Opened {
+    transport: Transport,
+    admitted: Admitted,
+    tls: Option<TlsInfo>,
+    http2: bool,
+}
+
+/// What comes before HTTP, within `limit` altogether: the header that names the client, if it is not known yet, and the
+/// TLS handshake, if the listener has an acceptor.
+async fn open_up(
+    transport: Transport,
+    peer: Peer,
+    admitted: Option<Admitted>,
+    acceptor: Option<TlsAcceptor>,
+    mut limit: Duration,
+    admission: &Admission,
+) -> Result<Opened, Refusal> {
+    let admitted = match admitted {
+        Some(admitted) => admitted,
+        None => {
+            let began = Instant::now();
+            let announced = timer::timeout(limit, admission.admit_announced(&transport, peer)).await;
+            limit = limit.saturating_sub(began.elapsed());
+            announced.map_err(|_| Refusal::ProxyTimeout)??
+        }
+    };
+    let Some(acceptor) = acceptor else {
+        return Ok(Opened { transport, admitted, tls: None, http2: false });
+    };
+    let handshake = timer::timeout(limit, acceptor.accept(transport)).await;
+    let stream = handshake.map_err(|_| Refusal::HandshakeTimeout)?.map_err(|_| Refusal::Handshake)?;
+    let (_, session) = stream.get_ref();
+    let tls = TlsInfo {
+        version: session.protocol_version(),
+        server_name: session.server_name().map(|name| name.to_ascii_lowercase().into()),
+    };
+    let http2 = session.alpn_protocol() == Some(b"h2");
+    Ok(Opened { transport: Transport::Tls(Box::new(stream)), admitted, tls: Some(tls), http2 })
+}
+
+fn refused(peer: Peer, reason: Refusal, counters: &ConnectionCounters) {
+    counters.refuse(reason);
+    tracing::debug!(%peer, reason = reason.label(), "connection refused");
 }
 
 /// Errors that concern the connection being accepted and not the socket (accept(2), "Error handling").
@@ -143,22 +202,24 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 async fn serve<M, H>(
     mut transport: Transport,
-    slot: OwnedSemaphorePermit,
+    held: Held,
     mut info: ConnectionInfo,
     limits: &ConnectionLimits,
     make_service: &M,
     drain: &Drain,
-    counters: &ConnectionCounters,
 ) where
     M: Fn(&ConnectionInfo) -> H,
     H: Handler,
 {
-    let _slot = slot;
+    let counters = held.counters();
     let mut early = BytesMut::new();
     if limits.h2c && info.tls.is_none() {
         let Some(beginning) = preface::beginning(&mut transport, limits, drain).await else { return };
         info.http2 = beginning.http2;
         early = beginning.early;
+        if !info.http2 {
+            counters.received_bytes.add(early.len() as u64);
+        }
     }
     let handler = make_service(&info);
     let ConnectionInfo { peer, http2, .. } = info;
@@ -169,8 +230,8 @@ async fn serve<M, H>(
             tracing::debug!(%peer, %error, "connection ended early");
         }
     } else if let Err(error) = http1::serve(transport, early, handler, limits, drain, counters).await {
-        if matches!(error, http1::Ended::ReaderStalled) {
-            counters.note(Protection::SlowReader);
+        if let Some(reason) = error.protection() {
+            counters.note(reason);
         }
         tracing::debug!(%peer, %error, "connection ended early");
     }
@@ -235,8 +296,8 @@ mod tests {
                     tls: None,
                     slots: Arc::new(Semaphore::new(1)),
                     drain: Rc::clone(&drain),
-                    counters: Arc::default(),
                     make_service: |_: &ConnectionInfo| Fixed,
+                    admission: Admission::default(),
                 };
                 tokio::task::spawn_local(acceptor.run());
             }
@@ -264,6 +325,18 @@ mod tests {
     fn an_idle_connection_is_closed_without_a_word() {
         let limits = ConnectionLimits { idle_timeout: Duration::from_millis(1), ..ConnectionLimits::default() };
         assert_eq!(with_server(limits, async |stream, _| read_to_end(stream).await), "");
+    }
+
+    #[test]
+    fn the_last_request_of_a_connection_is_answered_and_said_to_be_the_last() {
+        let limits = ConnectionLimits { requests_per_connection_max: 2, ..ConnectionLimits::default() };
+        let answers = with_server(limits, async |mut stream, _| {
+            stream.write_all(&b"GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(3)).await.expect("written");
+            read_to_end(stream).await
+        });
+        let answers: Vec<_> = answers.split("HTTP/1.1 200 OK").skip(1).collect();
+        assert_eq!(answers.len(), 2, "{answers:?}");
+        assert!(!answers[0].contains("connection: close") && answers[1].contains("connection: close"), "{answers:?}");
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! request came from, how an error looks. The rest serves a [`tower::Service`] over sockets: bind, accept, limit,
 //! drain.
 
+pub mod admission;
 pub mod body;
 mod body_error;
+pub mod clients;
 pub mod connection;
 pub mod contract;
 pub mod counters;
@@ -13,11 +15,13 @@ mod date;
 pub mod drain;
 mod exchange;
 mod handler;
+mod held;
 pub mod http1;
 mod http2;
 mod limits;
 pub mod listener;
 pub mod probe;
+pub mod proxy_protocol;
 pub mod shared_key;
 pub mod telemetry;
 pub mod timer;

@@ -9,7 +9,7 @@ pub struct ConnectionLimits {
     pub header_bytes_max: usize,
     /// Fields of a request; more is 431.
     pub header_count_max: usize,
-    /// From accept to the end of the TLS handshake.
+    /// From accept to the end of the TLS handshake, the header of the PROXY protocol included.
     pub handshake_timeout: Duration,
     /// From the first byte of a request to the end of its head; then 408.
     pub header_timeout: Duration,
@@ -21,6 +21,8 @@ pub struct ConnectionLimits {
     pub streams_max: u32,
     /// Whether connections in the clear may speak HTTP/2 by prior knowledge (RFC 9113 section 3.3).
     pub h2c: bool,
+    /// Requests on one HTTP/1.1 connection; the last is answered with `Connection: close`.
+    pub requests_per_connection_max: u32,
 }
 
 impl Default for ConnectionLimits {
@@ -34,6 +36,7 @@ impl Default for ConnectionLimits {
             send_timeout: Duration::from_secs(30),
             streams_max: 128,
             h2c: false,
+            requests_per_connection_max: 10_000,
         }
     }
 }

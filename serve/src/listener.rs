@@ -181,7 +181,7 @@ impl Accepting {
 }
 
 /// An IPv4 client of an IPv6 socket is an IPv4 client: limits, logs and allow lists mean the same address.
-fn canonical(peer: SocketAddr) -> SocketAddr {
+pub(crate) fn canonical(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 

@@ -81,10 +81,22 @@ impl RequestLog {
         Some(LineSender { blocks, dropped: Arc::clone(&self.dropped) })
     }
 
+    /// Counts what was dropped, also after the log has ended.
+    #[must_use]
+    pub fn drops(&self) -> Drops {
+        Drops(Arc::clone(&self.dropped))
+    }
+}
+
+/// What a request log could not write.
+#[derive(Debug, Clone)]
+pub struct Drops(Arc<AtomicU64>);
+
+impl Drops {
     /// Blocks of lines that were dropped because the output was too slow.
     #[must_use]
-    pub fn dropped_blocks(&self) -> u64 {
-        self.dropped.load(Relaxed)
+    pub fn blocks(&self) -> u64 {
+        self.0.load(Relaxed)
     }
 }
 

@@ -117,3 +117,109 @@ async fn a_long_upload_may_take_longer_than_any_single_limit() {
     });
     assert_eq!(answer.expect_status(200).text(), "all of it");
 }
+
+/// One request on a new connection from this address, and the connection, which stays open. `None`: it was closed.
+async fn visit(edge: &Edge, from: &str) -> Option<Raw> {
+    let mut client = Raw::connect_from(from.parse().expect("an address"), edge.address("http")).await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let head = client.try_read_until(b"\r\n\r\nok").await?;
+    assert!(head.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&head));
+    Some(client)
+}
+
+#[tokio::test]
+async fn a_client_has_so_many_connections_and_others_have_their_own() {
+    let origin = Origin::start().await.always(ok("ok"));
+    let server = "[server]\nconnections_per_client_max = 2\ntrusted_proxies = [\"127.0.0.9\"]\n";
+    let edge = Edge::start(&format!("{server}{}", forwarding_to(&origin.endpoint()))).await;
+    let first = visit(&edge, "127.0.0.1").await.expect("the first");
+    let _second = visit(&edge, "127.0.0.1").await.expect("the second");
+    assert!(visit(&edge, "127.0.0.1").await.is_none(), "one too many");
+    edge.counted("portcullis_connections_refused_total{reason=\"per_client\"}", 1).await;
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        others.push(visit(&edge, "127.0.0.2").await.expect("another client"));
+    }
+    // A proxy's connections carry many clients.
+    for _ in 0..4 {
+        others.push(visit(&edge, "127.0.0.9").await.expect("a trusted proxy"));
+    }
+    drop(first);
+    edge.counted("portcullis_connections_open", 7).await;
+    assert!(visit(&edge, "127.0.0.1").await.is_some(), "there is room again");
+}
+
+#[tokio::test]
+async fn clients_behind_a_load_balancer_are_counted_each() {
+    let origin = Origin::start().await.always(ok("ok"));
+    let listener = "proxy_protocol = \"required\"\nproxy_protocol_from = [\"127.0.0.1\"]";
+    let config = limited(&origin.endpoint(), listener, "");
+    let edge = Edge::start(&format!("[server]\nconnections_per_client_max = 1\n{config}")).await;
+    let mut open = Vec::new();
+    for (told, answered) in [
+        ("PROXY TCP4 192.0.2.1 192.0.2.9 1 80\r\n", true),
+        ("PROXY TCP4 192.0.2.1 192.0.2.9 2 80\r\n", false),
+        ("PROXY TCP4 192.0.2.2 192.0.2.9 1 80\r\n", true),
+        // One network of 64 bits is one client.
+        ("PROXY TCP6 2001:db8::1 2001:db8:1::1 1 80\r\n", true),
+        ("PROXY TCP6 2001:db8::2 2001:db8:1::1 1 80\r\n", false),
+        ("PROXY TCP6 2001:db8:0:1::1 2001:db8:1::1 1 80\r\n", true),
+        // The load balancer's own.
+        ("PROXY UNKNOWN\r\n", true),
+        ("PROXY UNKNOWN\r\n", true),
+    ] {
+        let mut client = Raw::connect(edge.address("http")).await;
+        client.send(format!("{told}GET / HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        assert_eq!(client.try_read_until(b"\r\n\r\nok").await.is_some(), answered, "{told}");
+        open.push(client);
+    }
+    edge.counted("portcullis_connections_refused_total{reason=\"per_client\"}", 2).await;
+}
+
+#[tokio::test]
+async fn a_connection_beyond_all_slots_waits_for_one() {
+    let origin = Origin::start().await.always(ok("ok"));
+    let edge = Edge::start(&format!("[server]\nconnections_max = 1\n{}", forwarding_to(&origin.endpoint()))).await;
+    let first = visit(&edge, "127.0.0.1").await.expect("the first");
+    let (second, ()) = tokio::join!(visit(&edge, "127.0.0.1"), async {
+        edge.counted("portcullis_connections_waited_total", 1).await;
+        drop(first);
+    });
+    assert!(second.is_some());
+}
+
+#[tokio::test]
+async fn a_connection_has_so_many_requests_and_the_last_is_said_to_be_it() {
+    let origin = Origin::start().await.always(ok("ok"));
+    let edge = Edge::start(&limited(&origin.endpoint(), "requests_per_connection_max = 2", "")).await;
+    let mut client = Raw::connect(edge.address("http")).await;
+    for last in [false, true] {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let head = client.read_head().await;
+        assert_eq!(head.field("connection") == Some("close"), last, "{}", head.raw);
+        let _ = client.read_body(&head).await;
+    }
+    assert_eq!(client.read_to_close().await, "");
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_end_is_given_up() {
+    let edge = Edge::start(
+        r#"
+        [listener.https]
+        address = "127.0.0.1:0"
+        handshake_timeout = "300ms"
+
+        [site.main]
+        tls = "self-signed"
+
+        [[route]]
+        match = "/**"
+        auth = "public"
+        respond = { body = "hello" }
+        "#,
+    )
+    .await;
+    assert_eq!(talk(edge.address("https"), b"\x16\x03\x01").await, "");
+    edge.counted("portcullis_connections_refused_total{reason=\"tls_handshake_timeout\"}", 1).await;
+}

@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::deadline::within;
 use crate::log::Log;
+use crate::metrics::Metrics;
 use portcullis::config::{self, Config};
 use portcullis::run::{self, Running, StartOptions};
 use serve::listener::Address;
@@ -131,6 +132,24 @@ impl Edge {
     pub async fn ready(&self) {
         let ready = async { while self.admin().get("/readyz").send().await.status != 200 {} };
         within("the front server to be ready", ready).await;
+    }
+
+    /// What it has counted, in the format of metrics, which is checked to the letter.
+    ///
+    /// # Panics
+    ///
+    /// When the page is not as the format says.
+    pub async fn metrics(&self) -> Metrics {
+        let answer = self.admin().get("/metrics").send().await.expect_status(200);
+        assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+        Metrics::parse(answer.text())
+    }
+
+    /// Waits until a sample, such as `portcullis_connections_open`, has this value: the end of a connection is counted
+    /// by another thread than the one that sees it.
+    pub async fn counted(&self, sample: &str, value: u64) {
+        let counted = async { while self.metrics().await.get(sample) != value {} };
+        within(format!("{sample} to be {value}"), counted).await;
     }
 
     /// Replaces the configuration, as SIGHUP does.

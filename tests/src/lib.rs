@@ -16,6 +16,7 @@ pub mod exchange;
 pub mod guarded;
 pub mod head;
 pub mod log;
+pub mod metrics;
 pub mod origin;
 pub mod raw;
 pub mod socket;

@@ -26,6 +26,15 @@ impl Log {
     ///
     /// When it does not come in time or is no JSON.
     pub async fn line_with(&self, part: &str) -> Value {
+        serde_json::from_str(&self.text_with(part).await).expect("a line of JSON")
+    }
+
+    /// Waits for the line that holds `part`, whatever its format.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come in time.
+    pub async fn text_with(&self, part: &str) -> String {
         let found = async {
             loop {
                 let written = self.written.notified();
@@ -38,8 +47,7 @@ impl Log {
                 written.await;
             }
         };
-        let line = within(format!("a log line with {part:?}"), found).await;
-        serde_json::from_str(&line).expect("a line of JSON")
+        within(format!("a log line with {part:?}"), found).await
     }
 }
 

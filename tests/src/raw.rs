@@ -4,8 +4,9 @@ use crate::deadline::within;
 use crate::head::Head;
 use crate::socket::{Socket, connect};
 use serve::listener::Address;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
 
 /// A connection that is read and written by hand, on either side of a server.
 pub struct Raw {
@@ -39,6 +40,19 @@ impl Raw {
     /// When nobody listens.
     pub async fn connect_to(address: &Address) -> Self {
         Self::over(connect(address).await.expect("a listener accepts"))
+    }
+
+    /// Opens a TCP connection from another address of this machine, such as 127.0.0.2.
+    ///
+    /// # Panics
+    ///
+    /// When nobody listens, or the machine does not have that address.
+    pub async fn connect_from(source: IpAddr, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(source, 0)).expect("an address of this machine");
+        let stream = socket.connect(address).await.expect("a listener accepts");
+        stream.set_nodelay(true).expect("a TCP socket takes TCP_NODELAY");
+        Self::over(Box::new(stream))
     }
 
     /// Takes over a socket.

@@ -32,7 +32,7 @@ struct Line<'entry> {
     method: &'entry str,
     path: &'entry str,
     status: u16,
-    bytes: u64,
+    bytes_sent: u64,
     /// As in the edge's line, to a microsecond.
     duration_ms: f64,
     /// Whether the whole body left; false when the client went away or the callable broke off.
@@ -55,7 +55,7 @@ impl Entry {
             method: self.method.as_str(),
             path: &self.path,
             status,
-            bytes,
+            bytes_sent: bytes,
             duration_ms: (self.began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
             complete,
         };
@@ -70,7 +70,7 @@ impl Entry {
                 line.method,
                 line.path.escape_debug(),
                 line.status,
-                line.bytes,
+                line.bytes_sent,
                 line.duration_ms,
                 if complete { "" } else { " incomplete" }
             )),

@@ -18,6 +18,7 @@ use http::{Request, Response};
 use http_body::Body as HttpBody;
 use ring::Ring;
 use serve::Body;
+use serve::admission::Admission;
 use serve::connection::{Acceptor, ConnectionInfo, ConnectionLimits};
 use serve::listener::{Address, Bound};
 use serve::telemetry::{Format, RequestLines, RequestLog};
@@ -120,8 +121,8 @@ where
             let limits =
                 Rc::new(ConnectionLimits { header_count_max: HEADER_COUNT_MAX, ..ConnectionLimits::default() });
             let drain = worker.drain;
-            let acceptor =
-                Acceptor { socket, local, limits, tls: None, slots, drain, counters: Arc::default(), make_service };
+            let admission = Admission::default();
+            let acceptor = Acceptor { socket, local, limits, tls: None, slots, drain, admission, make_service };
             tokio::task::spawn_local(async move {
                 if let Err(error) = acceptor.run().await {
                     tracing::error!(%error, "a worker can't accept");

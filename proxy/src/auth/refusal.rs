@@ -1,9 +1,11 @@
 //! A refusal as the client may see it: status, stable code, challenge, and the exact reason for the log.
 
+use super::codes;
 use super::reject::{Reason, Reject};
 use crate::config::ErrorShape;
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
+use serve::contract::error_code::ErrorCode;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -39,8 +41,7 @@ pub struct Refusal {
 
 /// How a cause is worded.
 struct Wording {
-    status: StatusCode,
-    code: &'static str,
+    code: &'static ErrorCode,
     /// RFC 6750 section 3.1; absent when no credentials were sent.
     error: Option<&'static str>,
     description: &'static str,
@@ -52,49 +53,49 @@ impl Refusal {
     }
 
     fn wording(&self) -> Wording {
-        let word = |status, code, error, description| Wording { status, code, error, description };
-        let unauthorized = |code, description| word(StatusCode::UNAUTHORIZED, code, Some("invalid_token"), description);
+        let word = |code, error, description| Wording { code, error, description };
+        let invalid = |code, description| word(code, Some("invalid_token"), description);
         match &self.cause {
-            Cause::Missing => word(StatusCode::UNAUTHORIZED, "token_missing", None, "A token is needed"),
-            Cause::Several => word(
-                StatusCode::BAD_REQUEST,
-                "invalid_request",
-                Some("invalid_request"),
-                "More than one credential in one request",
-            ),
-            Cause::Insufficient { .. } => word(
-                StatusCode::FORBIDDEN,
-                "insufficient_scope",
-                Some("insufficient_scope"),
-                "The token does not allow this",
-            ),
-            Cause::Audience => unauthorized("token_audience", "The token is for another audience"),
+            Cause::Missing => word(&codes::TOKEN_MISSING, None, "A token is needed"),
+            Cause::Several => {
+                word(&codes::INVALID_REQUEST, Some("invalid_request"), "More than one credential in one request")
+            }
+            Cause::Insufficient { .. } => {
+                word(&codes::INSUFFICIENT_SCOPE, Some("insufficient_scope"), "The token does not allow this")
+            }
+            Cause::Audience => invalid(&codes::TOKEN_AUDIENCE, "The token is for another audience"),
             Cause::Token(Reject { reason: Reason::KeysUnavailable, .. }) => {
-                word(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable", None, "Tokens can not be checked now")
+                word(&codes::KEYS_UNAVAILABLE, None, "Tokens can not be checked now")
             }
             Cause::Token(Reject { reason: Reason::Expired, genuine: true }) => {
-                unauthorized("token_expired", "The token has expired")
+                invalid(&codes::TOKEN_EXPIRED, "The token has expired")
             }
             Cause::Token(Reject { reason: Reason::NotYetValid, genuine: true }) => {
-                unauthorized("token_not_yet_valid", "The token is not valid yet")
+                invalid(&codes::TOKEN_NOT_YET_VALID, "The token is not valid yet")
             }
             Cause::Token(Reject { reason: Reason::WrongKind, genuine: true }) => {
-                unauthorized("token_wrong_kind", "The token is of another kind")
+                invalid(&codes::TOKEN_WRONG_KIND, "The token is of another kind")
             }
-            Cause::Token(_) => unauthorized("token_invalid", "The token is not valid"),
+            Cause::Token(_) => invalid(&codes::TOKEN_INVALID, "The token is not valid"),
         }
     }
 
     /// 400, 401, 403 or 503.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.wording().status
+        self.entry().status
+    }
+
+    /// Its entry in the documented list.
+    #[must_use]
+    pub fn entry(&self) -> &'static ErrorCode {
+        self.wording().code
     }
 
     /// A stable, documented code for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.wording().code
+        self.entry().code
     }
 
     /// One sentence for people.
@@ -112,8 +113,8 @@ impl Refusal {
     /// `WWW-Authenticate` (RFC 6750 section 3), except with 503.
     #[must_use]
     pub fn challenge(&self) -> Option<HeaderValue> {
-        let Wording { status, error, description, .. } = self.wording();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        let Wording { code, error, description } = self.wording();
+        if code.status == StatusCode::SERVICE_UNAVAILABLE {
             return None;
         }
         let mut challenge = String::from("Bearer realm=");
@@ -234,6 +235,7 @@ mod tests {
             let refusal = Refusal { realm: "a \"b\"".into(), ..refusal };
             assert_eq!(refusal.status().as_u16(), status, "{refusal:?}");
             assert_eq!(refusal.code(), code);
+            assert!(codes::CODES.contains(&refusal.entry()), "{code} is in the documented list");
             assert_eq!(refusal.challenge(), challenge.map(HeaderValue::from_static));
             assert_eq!(refusal.retry_after().is_some(), status == 503);
         }

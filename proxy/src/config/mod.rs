@@ -10,6 +10,7 @@ mod context;
 mod disk;
 mod file;
 mod include;
+mod line;
 mod load;
 mod node;
 mod pattern;
@@ -17,23 +18,30 @@ mod print;
 mod problem;
 mod read;
 mod reference;
+mod rules;
 mod secret;
 mod source;
+mod template;
 mod units;
 mod whole;
 
+pub use line::{BadTemplate, LineField, LinePiece, LineTemplate};
 pub use load::{load, load_str};
 pub use pattern::BadPattern;
 pub use print::print;
 pub use problem::Problems;
 pub use reference::{reference, schema};
+pub use rules::{HeaderRule, HostPolicy, PathPrefix, PathRule};
+pub use template::{Piece, Template, Variable};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
 pub use serve::listener::Address;
+pub use serve::proxy_protocol::{Mode as ProxyMode, Senders, Version as ProxyVersion};
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One revision of the configuration, checked.
@@ -64,17 +72,25 @@ pub struct Server {
     pub threads: NonZeroUsize,
     /// Connections accepted at once over all listeners; further ones wait in the kernel's queue. Default 10,000.
     pub connections_max: usize,
+    /// Connections of one client at once over all listeners; `None`: no limit. Default 512.
+    pub connections_per_client_max: Option<NonZeroU32>,
     /// How long a stop waits for work in flight. Default 30 s.
     pub drain_timeout: Duration,
     /// Where the proxy keeps what it makes itself (development certificates). Default `./var/portcullis`.
     pub state: PathBuf,
+    /// Bytes of memory that held request bodies may take together. Default 256 MiB.
+    pub buffer_memory_bytes_max: u64,
+    /// Bytes of disk that they may take together. Default 8 GiB.
+    pub buffer_disk_bytes_max: u64,
     /// Peers whose `Forwarded` and `X-Forwarded-*` are believed. Default: none.
     pub trusted_proxies: Vec<IpNet>,
     /// Further field names that are stripped from every request, beside `X-Auth-*`. Default: none.
     pub identity_headers: Vec<HeaderName>,
+    /// Whether forwarded requests carry a W3C trace context. Default true.
+    pub trace: bool,
 }
 
-/// `[admin]`: `/livez` and `/readyz`. Default `127.0.0.1:9901`.
+/// `[admin]`: `/livez`, `/readyz` and `/metrics`. Default `127.0.0.1:9901`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Admin {
     /// Where it listens.
@@ -84,7 +100,7 @@ pub struct Admin {
 /// `[log]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Log {
-    /// One JSON object or one line of text per event. Default text.
+    /// How a request's line looks. Default text.
     pub format: LogFormat,
     /// A tracing filter, for example `info` or `portcullis=debug`. Default `info`.
     pub level: String,
@@ -92,13 +108,17 @@ pub struct Log {
     pub access: bool,
 }
 
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a request's line looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogFormat {
     /// One JSON object a line.
     Json,
     /// For people.
     Text,
+    /// The combined format of Apache and nginx.
+    Combined,
+    /// As the operator writes it. Shared, because every worker has it.
+    Template(Arc<LineTemplate>),
 }
 
 /// `[listener.NAME]`: a bound address with its protocol settings. Static.
@@ -113,6 +133,8 @@ pub struct Listener {
     pub tls: bool,
     /// Every request is answered with 308 to `https://` on this port.
     pub redirect_to_https: Option<u16>,
+    /// Who says by the PROXY protocol who the client is. Default: nobody.
+    pub proxy_protocol: Option<Senders>,
     /// Limits of the protocol.
     pub limits: ListenerLimits,
 }
@@ -139,10 +161,12 @@ pub struct ListenerLimits {
     pub streams_max: u32,
     /// Whether connections in the clear may speak HTTP/2 by prior knowledge. Default no.
     pub h2c: bool,
+    /// Requests on one HTTP/1.1 connection. Default 10,000.
+    pub requests_per_connection_max: u32,
 }
 
 /// `[site.NAME]`: what one or several host names share.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Site {
     /// Its name in the configuration.
     pub name: String,
@@ -150,6 +174,10 @@ pub struct Site {
     pub hosts: Vec<String>,
     /// The certificate; `None` for a site that is served in the clear only.
     pub tls: Option<Tls>,
+    /// What happens to fields of forwarded requests; rules of the route come after them.
+    pub request_headers: Vec<(HeaderName, HeaderRule)>,
+    /// What happens to fields of responses; rules of the route come after them.
+    pub response_headers: Vec<(HeaderName, HeaderRule)>,
 }
 
 /// Where a site's certificate comes from.
@@ -197,6 +225,8 @@ pub struct Upstream {
     pub idle_max: usize,
     /// How long a resolved name is used before it is asked again. Default 5 s.
     pub resolve_every: Duration,
+    /// Says who the client is, first thing on each connection. Default: it does not.
+    pub proxy_protocol: Option<ProxyVersion>,
 }
 
 /// One member of an upstream.
@@ -382,14 +412,27 @@ pub struct RoutePolicy {
     pub auth: RouteAuth,
     /// Bytes of a request body. Default 10 MiB: more is 413.
     pub body_bytes_max: u64,
+    /// How much of a request body is held before the upstream is asked. `None`, the default: bodies stream.
+    pub buffer: Option<Buffer>,
     /// Between two pieces of a request body. Default 30 s: then 408.
     pub progress_timeout: Duration,
     /// From the end of the request to the head of the upstream's response. Default 60 s: then 504.
     pub response_timeout: Duration,
     /// From the head of the request to the end of the response. `None`, the default: unlimited, progress is what counts.
     pub total_timeout: Option<Duration>,
-    /// Fields set on every response of this route.
-    pub response_headers: Vec<(HeaderName, HeaderValue)>,
+    /// What happens to fields of a forwarded request. At most one rule a name.
+    pub request_headers: Vec<(HeaderName, HeaderRule)>,
+    /// What happens to fields of every response. At most one rule a name.
+    pub response_headers: Vec<(HeaderName, HeaderRule)>,
+}
+
+/// How much of one request body is held; what does not fit streams on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Buffer {
+    /// Bytes in memory. Default 64 KiB.
+    pub memory_bytes_max: u64,
+    /// Bytes on disk, behind those in memory. Default none.
+    pub disk_bytes_max: u64,
 }
 
 /// Who may use a route.
@@ -494,13 +537,17 @@ pub struct Forward {
     /// Where an `X-Accel-Redirect` answer of this upstream is looked up; `None`: the field is dropped and the answer
     /// passed on as it is.
     pub internal_root: Option<PathBuf>,
+    /// How the path changes on its way.
+    pub path: PathRule,
+    /// The `Host` of the forwarded request. Default preserve.
+    pub host: HostPolicy,
 }
 
 /// `redirect = { to = "https://{host}{path}{query}", status = 308 }`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
     /// The target, with `{host}`, `{path}` and `{query}` filled in (`{query}` includes its `?`).
-    pub to: String,
+    pub to: Template,
     /// 301, 302, 303, 307 or 308. Default 308.
     pub status: StatusCode,
 }

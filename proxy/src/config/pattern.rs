@@ -1,6 +1,6 @@
 //! The language of path patterns: `/about`, `/users/*/avatar`, `/api/**`.
 
-use super::{PathPattern, PatternSegment};
+use super::{PathPattern, PathPrefix, PatternSegment};
 use percent_encoding::percent_decode_str;
 
 /// Segments of a pattern: a route table walks no deeper.
@@ -35,6 +35,12 @@ pub enum BadPattern {
     /// `?` or `#`.
     #[error("a pattern matches the path only, without `?` and `#`")]
     Query,
+    /// A `*` in a [`PathPrefix`].
+    #[error("a prefix is literal, without `*`")]
+    Star,
+    /// A [`PathPrefix`] that is, or ends with, a slash.
+    #[error("a prefix names at least one segment and does not end with `/`")]
+    FinalSlash,
     /// More than it may have.
     #[error("a pattern has at most 64 segments and 8 KiB")]
     TooLong,
@@ -76,6 +82,25 @@ impl PathPattern {
         });
         let prefix: String = literals.flat_map(|text| ["/", text]).collect();
         if prefix.is_empty() { "/".to_owned() } else { prefix }
+    }
+}
+
+impl PathPrefix {
+    /// Reads a prefix.
+    ///
+    /// # Errors
+    /// See [`BadPattern`]: what is no pattern is no prefix either.
+    pub fn parse(text: &str) -> Result<Self, BadPattern> {
+        let PathPattern { text, segments, rest } = PathPattern::parse(text)?;
+        if rest {
+            return Err(BadPattern::Star);
+        }
+        let literal = |segment| match segment {
+            PatternSegment::Literal(literal) if literal.is_empty() => Err(BadPattern::FinalSlash),
+            PatternSegment::Literal(literal) => Ok(literal),
+            PatternSegment::Any => Err(BadPattern::Star),
+        };
+        Ok(Self { text, segments: segments.into_iter().map(literal).collect::<Result<_, _>>()? })
     }
 }
 
@@ -152,5 +177,24 @@ mod tests {
             assert_eq!(PathPattern::parse(text), Err(reason), "{text}");
         }
         assert_eq!(PathPattern::parse(&"/a".repeat(65)), Err(BadPattern::TooLong));
+    }
+
+    #[test]
+    fn a_prefix_is_literal() {
+        let prefix = PathPrefix::parse("/api/caf%C3%A9").expect("a prefix");
+        assert_eq!(prefix.segments, ["api", "caf\u{e9}"]);
+        for (text, reason) in [
+            ("/", BadPattern::FinalSlash),
+            ("/api/", BadPattern::FinalSlash),
+            ("/**", BadPattern::Star),
+            ("/api/**", BadPattern::Star),
+            ("/*/a", BadPattern::Star),
+            ("api", BadPattern::NoSlash),
+            ("/a//b", BadPattern::EmptySegment),
+            ("/a/../b", BadPattern::DotSegment),
+            ("/a%2fb", BadPattern::Ambiguous),
+        ] {
+            assert_eq!(PathPrefix::parse(text), Err(reason), "{text}");
+        }
     }
 }

@@ -3,16 +3,18 @@
 //! What is printed is itself a configuration: put the secrets back and it means the same. Each type is taken apart
 //! without `..`, so that a new part does not compile until it is printed.
 
+use super::file::{FormatName, ProxyProtocol};
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, ClaimRule, ClaimTest, Config, EndpointAddress, Files, Forward, Issuer, KeyFile, Keys, Listener,
-    ListenerLimits, Log, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Server, Site, Tls, TokenSource,
-    Upstream,
+    Action, Admin, Buffer, ClaimRule, ClaimTest, Config, EndpointAddress, Files, Forward, HeaderRule, HostPolicy,
+    Issuer, KeyFile, Keys, Listener, ListenerLimits, Log, LogFormat, PathRule, ProxyMode, Redirect, Respond, Route,
+    RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls, TokenSource, Upstream,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use std::fmt::Display;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
@@ -29,7 +31,10 @@ pub fn print(config: &Config) -> String {
     }
     let Log { format, level, access } = log;
     page.table("[log]");
-    page.key("format", text(format.spelled()));
+    page.key("format", text(FormatName::from(format).spelled()));
+    if let LogFormat::Template(template) = format {
+        page.key("template", text(template.as_str()));
+    }
     page.key("level", text(level));
     page.key("access", access);
     listeners.iter().for_each(|listener| print_listener(&mut page, listener));
@@ -116,18 +121,33 @@ fn header_value(value: &HeaderValue) -> String {
 }
 
 fn print_server(page: &mut Page, server: &Server) {
-    let Server { threads, connections_max, drain_timeout, state, trusted_proxies, identity_headers } = server;
+    let Server {
+        threads,
+        connections_max,
+        connections_per_client_max,
+        drain_timeout,
+        state,
+        buffer_memory_bytes_max,
+        buffer_disk_bytes_max,
+        trusted_proxies,
+        identity_headers,
+        trace,
+    } = server;
     page.table("[server]");
     page.key("threads", threads);
     page.key("connections_max", connections_max);
+    page.key("connections_per_client_max", connections_per_client_max.map_or(0, NonZeroU32::get));
     page.key("drain_timeout", time(drain_timeout));
     page.key("state", path(state));
+    page.key("buffer_memory_max", text(size(*buffer_memory_bytes_max)));
+    page.key("buffer_disk_max", text(size(*buffer_disk_bytes_max)));
     page.key("trusted_proxies", texts(trusted_proxies));
     page.key("identity_headers", texts(identity_headers));
+    page.key("trace", trace);
 }
 
 fn print_listener(page: &mut Page, listener: &Listener) {
-    let Listener { name, address, tls, redirect_to_https, limits } = listener;
+    let Listener { name, address, tls, redirect_to_https, proxy_protocol, limits } = listener;
     let ListenerLimits {
         header_bytes_max,
         header_count_max,
@@ -138,6 +158,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
         send_timeout,
         streams_max,
         h2c,
+        requests_per_connection_max,
     } = limits;
     page.table(format_args!("[listener.{}]", toml_key(name)));
     page.key("address", text(address));
@@ -154,10 +175,20 @@ fn print_listener(page: &mut Page, listener: &Listener) {
     page.key("send_timeout", time(send_timeout));
     page.key("streams_max", streams_max);
     page.key("h2c", h2c);
+    page.key("requests_per_connection_max", requests_per_connection_max);
+    let spelled = match proxy_protocol.as_ref().map(|senders| senders.mode) {
+        None => ProxyProtocol::Off,
+        Some(ProxyMode::Required) => ProxyProtocol::Required,
+        Some(ProxyMode::Mixed) => ProxyProtocol::Mixed,
+    };
+    page.key("proxy_protocol", text(spelled.spelled()));
+    if let Some(Senders { from, mode: _ }) = proxy_protocol.as_ref().filter(|senders| !senders.from.is_empty()) {
+        page.key("proxy_protocol_from", texts(from));
+    }
 }
 
 fn print_site(page: &mut Page, site: &Site) {
-    let Site { name, hosts, tls } = site;
+    let Site { name, hosts, tls, request_headers, response_headers } = site;
     page.table(format_args!("[site.{}]", toml_key(name)));
     page.key("hosts", texts(hosts));
     match tls {
@@ -167,11 +198,21 @@ fn print_site(page: &mut Page, site: &Site) {
             page.key("tls", inline([("certificate", path(certificate_file)), ("key", REDACTED.to_owned())]));
         }
     }
+    print_header_rules(page, request_headers, response_headers);
 }
 
 fn print_upstream(page: &mut Page, upstream: &Upstream) {
-    let Upstream { name, endpoints, balance, assertion_key, connect_timeout, idle_timeout, idle_max, resolve_every } =
-        upstream;
+    let Upstream {
+        name,
+        endpoints,
+        balance,
+        assertion_key,
+        connect_timeout,
+        idle_timeout,
+        idle_max,
+        resolve_every,
+        proxy_protocol,
+    } = upstream;
     page.table(format_args!("[upstream.{}]", toml_key(name)));
     page.key("endpoints", list(endpoints, |one| text(endpoint(one))));
     page.key("balance", text(balance.spelled()));
@@ -179,9 +220,15 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
         page.key("assertion_key", inline([("file", path(file)), ("create", create.to_string())]));
     }
     page.key("connect_timeout", time(connect_timeout));
-    page.key("idle_timeout", time(idle_timeout));
-    page.key("idle_max", idle_max);
+    // An upstream that is told who the client is keeps no connections.
+    if proxy_protocol.is_none() {
+        page.key("idle_timeout", time(idle_timeout));
+        page.key("idle_max", idle_max);
+    }
     page.key("resolve_every", time(resolve_every));
+    if let Some(version) = proxy_protocol {
+        page.key("proxy_protocol", text(version.spelled()));
+    }
 }
 
 fn print_issuer(page: &mut Page, issuer: &Issuer) {
@@ -247,8 +294,16 @@ fn print_route(page: &mut Page, route: &Route) {
 }
 
 fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
-    let RoutePolicy { auth, body_bytes_max, progress_timeout, response_timeout, total_timeout, response_headers } =
-        policy;
+    let RoutePolicy {
+        auth,
+        body_bytes_max,
+        buffer,
+        progress_timeout,
+        response_timeout,
+        total_timeout,
+        request_headers,
+        response_headers,
+    } = policy;
     let RouteAuth { mode, issuers, audiences, claims, token_from, forward_token } = auth;
     page.key("auth", text(mode.spelled()));
     if !issuers.is_empty() {
@@ -264,14 +319,35 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         page.key("response_timeout", time(response_timeout));
     }
     page.key("body_bytes_max", text(size(*body_bytes_max)));
+    if let Some(Buffer { memory_bytes_max, disk_bytes_max }) = buffer {
+        let sizes = [("memory", text(size(*memory_bytes_max))), ("disk", text(size(*disk_bytes_max)))];
+        page.key("buffer", inline(sizes));
+    }
     page.key("progress_timeout", time(progress_timeout));
     if let Some(total_timeout) = total_timeout {
         page.key("total_timeout", time(total_timeout));
     }
-    if !response_headers.is_empty() {
-        let set = |(name, value): &(HeaderName, HeaderValue)| (toml_key(name.as_str()), header_value(value));
-        page.key("response_headers", inline(response_headers.iter().map(set)));
+    print_header_rules(page, request_headers, response_headers);
+}
+
+fn print_header_rules(page: &mut Page, requests: &[(HeaderName, HeaderRule)], responses: &[(HeaderName, HeaderRule)]) {
+    for (key, rules) in [("request_headers", requests), ("response_headers", responses)] {
+        if !rules.is_empty() {
+            page.key(key, inline(rules.iter().map(|(name, rule)| (toml_key(name.as_str()), header_rule(rule)))));
+        }
     }
+}
+
+fn header_rule(rule: &HeaderRule) -> String {
+    match rule {
+        HeaderRule::Set(value) => template(value),
+        HeaderRule::Add(value) => inline([("add", template(value))]),
+        HeaderRule::Remove => false.to_string(),
+    }
+}
+
+fn template(template: &Template) -> String {
+    template.shown().map_or_else(|| REDACTED.to_owned(), text)
 }
 
 fn claim(rule: &ClaimRule) -> String {
@@ -304,13 +380,22 @@ fn print_action(page: &mut Page, action: &Action) {
             keys.push(("cached_bytes_max", text(size(*cached_bytes_max))));
             page.key("files", inline(keys));
         }
-        Action::Forward(Forward { upstream, internal_root }) => {
+        Action::Forward(Forward { upstream, internal_root, path: path_rule, host }) => {
+            let PathRule { strip_prefix, add_prefix } = path_rule;
             let mut keys = vec![("upstream", text(upstream))];
             keys.extend(internal_root.as_ref().map(|root| ("internal_root", path(root))));
+            keys.extend(strip_prefix.as_ref().map(|prefix| ("strip_prefix", text(&prefix.text))));
+            keys.extend(add_prefix.as_ref().map(|prefix| ("add_prefix", text(&prefix.text))));
+            let host = match host {
+                HostPolicy::Preserve => text("preserve"),
+                HostPolicy::Upstream => text("upstream"),
+                HostPolicy::Fixed(name) => header_value(name),
+            };
+            keys.push(("host", host));
             page.key("forward", inline(keys));
         }
         Action::Redirect(Redirect { to, status }) => {
-            page.key("redirect", inline([("to", text(to)), ("status", status.as_u16().to_string())]));
+            page.key("redirect", inline([("to", template(to)), ("status", status.as_u16().to_string())]));
         }
         Action::Respond(Respond { status, body, content_type }) => {
             let keys = [

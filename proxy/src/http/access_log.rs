@@ -1,7 +1,19 @@
 //! One line a request, written when its answer has ended. Never a token, never a cookie.
+//!
+//! `field.rs` knows what each field of a line is worth, the formats only how it is written. Lines are formed for every
+//! request, so all of it works without `fmt` and without memory of its own: bytes go straight into the worker's block.
 
+mod combined;
+mod escape;
+mod field;
+mod json;
+mod number;
+mod redact;
+mod template;
 mod text;
 mod time;
+
+pub(super) use redact::SecretParameters;
 
 use self::time::LogTime;
 use super::context::RequestContext;
@@ -10,25 +22,27 @@ use http::{HeaderValue, Method, StatusCode, Uri, Version, header, request};
 use serve::BodyError;
 use serve::telemetry::RequestLines;
 use std::rc::Rc;
-use std::time::SystemTime;
-
-/// Query parameters whose values are secrets by their names; a route's token parameter is added to them.
-const SECRET_PARAMETERS: [&str; 10] =
-    ["access_token", "refresh_token", "id_token", "token", "code", "password", "secret", "signature", "key", "api_key"];
+use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
 
 /// Where lines go and how they look.
 #[derive(Clone)]
 pub(super) struct Access {
     /// The worker's end of the log.
     lines: Rc<RequestLines>,
+    shape: Rc<Shape>,
+}
+
+/// How lines look.
+struct Shape {
     format: LogFormat,
-    time: Rc<LogTime>,
+    time: LogTime,
 }
 
 impl Access {
     /// A worker's end of the log.
     pub(super) fn new(lines: Rc<RequestLines>, format: LogFormat) -> Self {
-        Self { lines, format, time: Rc::default() }
+        Self { lines, shape: Rc::new(Shape { format, time: LogTime::default() }) }
     }
 }
 
@@ -36,14 +50,14 @@ impl Access {
 pub(super) struct Line {
     access: Access,
     context: RequestContext,
-    method: Method,
-    uri: Uri,
-    version: Version,
-    host: Option<HeaderValue>,
-    agent: Option<HeaderValue>,
-    secret_parameter: Option<String>,
+    head: Head,
+    secrets: SecretParameters,
     status: StatusCode,
-    bytes: u64,
+    bytes_sent: u64,
+    /// Through a tunnel; a body is counted on its way upstream.
+    bytes_received: u64,
+    /// From the request's head to the end of the answer.
+    duration: Duration,
     error: Option<BodyError>,
 }
 
@@ -54,16 +68,19 @@ pub(super) struct Head {
     version: Version,
     host: Option<HeaderValue>,
     agent: Option<HeaderValue>,
+    referer: Option<HeaderValue>,
 }
 
 impl Head {
     pub(super) fn of(head: &request::Parts) -> Self {
+        let field = |name| head.headers.get(name).cloned();
         Self {
             method: head.method.clone(),
             uri: head.uri.clone(),
             version: head.version,
-            host: head.headers.get(header::HOST).cloned(),
-            agent: head.headers.get(header::USER_AGENT).cloned(),
+            host: field(header::HOST),
+            agent: field(header::USER_AGENT),
+            referer: field(header::REFERER),
         }
     }
 }
@@ -74,147 +91,47 @@ impl Line {
         context: RequestContext,
         head: Head,
         status: StatusCode,
-        secret_parameter: Option<&str>,
+        secrets: &SecretParameters,
     ) -> Box<Self> {
-        let Head { method, uri, version, host, agent } = head;
         Box::new(Self {
             access: access.clone(),
             context,
-            method,
-            uri,
-            version,
-            host,
-            agent,
-            secret_parameter: secret_parameter.map(str::to_owned),
+            head,
+            secrets: secrets.clone(),
             status,
-            bytes: 0,
+            bytes_sent: 0,
+            bytes_received: 0,
+            duration: Duration::ZERO,
             error: None,
         })
     }
 
     /// Counts bytes of the answer's body.
     pub(super) fn sent(&mut self, bytes: usize) {
-        self.bytes += bytes as u64;
+        self.bytes_sent += bytes as u64;
+    }
+
+    /// Counts bytes that came from the client after a 101.
+    pub(super) fn received(&mut self, bytes: u64) {
+        self.bytes_received += bytes;
     }
 
     /// Writes the line.
     pub(super) fn ended(&mut self, error: Option<BodyError>) {
         // A HEAD answer or a 304 has no body to reach the end of.
-        self.error = error.filter(|_| self.method != Method::HEAD);
-        self.access.lines.line(|out| match self.access.format {
-            LogFormat::Json => self.json(out, SystemTime::now()),
-            LogFormat::Text => self.text(out, SystemTime::now()),
-        });
+        self.error = error.filter(|_| self.head.method != Method::HEAD);
+        let ended = Instant::now();
+        self.duration = ended.saturating_duration_since(self.context.started);
+        self.context.attempt.ended(ended);
+        self.access.lines.line(|out| self.write(out, SystemTime::now()));
     }
 
-    fn json(&self, out: &mut Vec<u8>, now: SystemTime) {
-        let context = &self.context;
-        let text = |value: &Option<HeaderValue>| {
-            value.as_ref().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        };
-        let time = self.access.time.text(now);
-        let line = JsonLine {
-            time: std::str::from_utf8(&time).unwrap_or_default(),
-            kind: "request",
-            request_id: context.request_id.as_str(),
-            client: context.origin.client.map(|client| client.to_string()),
-            method: self.method.as_str(),
-            host: self.host(),
-            path: self.uri.path(),
-            query: self.uri.query().map(|query| self.redacted(query)),
-            protocol: protocol(self.version),
-            tls: context.info.tls.as_ref().and_then(|tls| tls.version).and_then(|version| version.as_str()),
-            status: self.status.as_u16(),
-            bytes: self.bytes,
-            duration_ms: milliseconds(context.started.elapsed()),
-            route: context.route.as_deref(),
-            upstream: context.upstream.as_deref(),
-            endpoint: context.attempt.endpoint.as_deref(),
-            attempts: (context.attempt.attempts > 0).then_some(context.attempt.attempts),
-            connect_ms: context.attempt.connect.map(milliseconds),
-            first_byte_ms: context.attempt.first_byte.map(milliseconds),
-            subject: context.subject.as_ref().map(|identity| identity.subject.as_str()),
-            agent: text(&self.agent),
-            code: context.cause.as_ref().map(|(code, _)| *code),
-            reason: context.cause.as_ref().map(|(_, reason)| reason.as_str()),
-            broke_off: self.error.map(|error| error.to_string()),
-        };
-        // Writing to memory fails only for maps with odd keys, and there are none.
-        let _ = serde_json::to_writer(out, &line);
-    }
-
-    fn host(&self) -> Option<&str> {
-        self.uri.authority().map(without_user).or_else(|| self.host.as_ref()?.to_str().ok())
-    }
-
-    fn redacted(&self, query: &str) -> String {
-        let is_secret = |name: &str| {
-            SECRET_PARAMETERS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
-                || self.secret_parameter.as_deref() == Some(name)
-        };
-        let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
-            Some((name, _)) if is_secret(name) => format!("{name}=redacted"),
-            _ => parameter.to_owned(),
-        });
-        parameters.collect::<Vec<_>>().join("&")
-    }
-}
-
-#[derive(serde::Serialize)]
-struct JsonLine<'a> {
-    time: &'a str,
-    kind: &'a str,
-    request_id: &'a str,
-    client: Option<String>,
-    method: &'a str,
-    host: Option<&'a str>,
-    path: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    query: Option<String>,
-    protocol: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tls: Option<&'a str>,
-    status: u16,
-    bytes: u64,
-    duration_ms: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    route: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    endpoint: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempts: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connect_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_byte_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    broke_off: Option<String>,
-}
-
-/// A password that a client put before the host is nobody's business.
-fn without_user(authority: &http::uri::Authority) -> &str {
-    authority.as_str().rsplit('@').next().unwrap_or_default()
-}
-
-/// To a microsecond: more digits are noise.
-fn milliseconds(duration: std::time::Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
-fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_10 => "HTTP/1.0",
-        Version::HTTP_2 => "HTTP/2",
-        _ => "HTTP/1.1",
+    fn write(&self, out: &mut Vec<u8>, now: SystemTime) {
+        match &self.access.shape.format {
+            LogFormat::Json => self.json(out, now),
+            LogFormat::Text => self.text(out, now),
+            LogFormat::Combined => self.combined(out, now),
+            LogFormat::Template(template) => self.template(out, template, now),
+        }
     }
 }

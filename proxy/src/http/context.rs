@@ -1,13 +1,16 @@
 //! What is known of one request while it is served.
 
+use crate::config::Server;
+use crate::rules::Facts;
+use crate::snapshot::Snapshot;
 use crate::upstream::Attempt;
-use http::{HeaderMap, request};
-use ipnet::IpNet;
+use http::{HeaderMap, Method, Uri, request};
 use serve::connection::ConnectionInfo;
 use serve::contract::forwarded::{self, Origin};
 use serve::contract::request_id::{RequestId, X_REQUEST_ID};
-use serve::listener::Address;
-use std::net::IpAddr;
+use serve::contract::trace::TraceParent;
+use serve::listener::{Address, Peer};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -18,53 +21,136 @@ pub(super) struct RequestContext {
     pub(super) started: Instant,
     pub(super) info: Rc<ConnectionInfo>,
     pub(super) peer_ip: Option<IpAddr>,
+    /// Whether the peer's word about the request counts.
+    pub(super) peer_trusted: bool,
     pub(super) local_port: Option<u16>,
     /// The client as trusted hops tell: the one truth for logs, limits and the application.
     pub(super) origin: Origin,
+    pub(super) site: Option<Rc<str>>,
+    /// The trace that the request belongs to; made when it is forwarded, unless the client sent a sound one.
+    pub(super) trace: Option<TraceParent>,
+    pub(super) site_index: Option<usize>,
     pub(super) route: Option<Arc<str>>,
     pub(super) route_index: Option<usize>,
     pub(super) upstream: Option<Rc<str>>,
     pub(super) attempt: Attempt,
     pub(super) subject: Option<Arc<serve::contract::identity::Identity>>,
+    /// Kept where the rules about the response are made of the request.
+    pub(super) asked: Option<Box<Asked>>,
     /// The code and the exact reason of an error.
     pub(super) cause: Option<(&'static str, String)>,
 }
 
+/// What a request asked for.
+pub(super) struct Asked {
+    pub(super) method: Method,
+    /// Without a token in its query.
+    pub(super) uri: Uri,
+    /// The host, with its port if the client wrote one.
+    pub(super) authority: http::HeaderValue,
+}
+
 impl RequestContext {
-    pub(super) fn begin(head: &request::Parts, info: &Rc<ConnectionInfo>, trusted: &[IpNet]) -> Self {
+    pub(super) fn begin(head: &request::Parts, info: &Rc<ConnectionInfo>, server: &Server) -> Self {
+        let trusted = &server.trusted_proxies;
         let peer_ip = info.peer.ip();
+        let peer_trusted = peer_ip.is_none_or(|peer| forwarded::is_trusted(peer, trusted));
         let https = info.tls.is_some();
         let local_port = match *info.local {
             Address::Tcp(address) => Some(address.port()),
             Address::Unix(_) => None,
         };
         Self {
-            request_id: request_id(&head.headers, peer_ip, trusted),
+            request_id: request_id(&head.headers, peer_trusted),
             started: Instant::now(),
             origin: forwarded::read(&head.headers, peer_ip, https, trusted),
             info: Rc::clone(info),
+            trace: server.trace.then(|| TraceParent::read(&head.headers)).flatten(),
             peer_ip,
+            peer_trusted,
             local_port,
-            route: None,
+            site: None,
+            site_index: None,
             route_index: None,
+            route: None,
             upstream: None,
             attempt: Attempt::default(),
             subject: None,
+            asked: None,
             cause: None,
+        }
+    }
+
+    /// The client's end of the connection. Its port is 0 when a trusted hop told of the client, which tells no port.
+    pub(super) fn client_end(&self) -> Option<SocketAddr> {
+        let client = self.origin.client?;
+        let port = match self.info.peer {
+            Peer::Tcp(peer) if peer.ip() == client => peer.port(),
+            _ => 0,
+        };
+        Some(SocketAddr::new(client, port))
+    }
+
+    /// What the client connected to.
+    pub(super) fn server_end(&self) -> Option<SocketAddr> {
+        match *self.info.local {
+            Address::Tcp(address) => Some(address),
+            Address::Unix(_) => None,
+        }
+    }
+
+    /// Begins a trace where none came. It has the request's id where that has the form of one, so that what is found
+    /// by the one id is found by the other too.
+    pub(super) fn trace(&mut self) -> &TraceParent {
+        let id = self.request_id.as_str();
+        self.trace.get_or_insert_with(|| {
+            let own = (id.len() == 32).then(|| u128::from_str_radix(id, 16).ok()).flatten();
+            TraceParent::begin(own.unwrap_or_else(random), low_half(random()))
+        })
+    }
+
+    /// What rules may tell of the request.
+    pub(super) fn facts<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
+        method: &'a Method,
+        uri: &'a Uri,
+        authority: &'a http::HeaderValue,
+    ) -> Facts<'a> {
+        Facts {
+            host: authority.to_str().unwrap_or_default(),
+            path: uri.path(),
+            query: uri.query(),
+            client: self.origin.client,
+            scheme: if self.origin.https { "https" } else { "http" },
+            method: method.as_str(),
+            request_id: self.request_id.as_str(),
+            route: self.route.as_deref().unwrap_or_default(),
+            site: self.site_index.map_or("", |site| &snapshot.site(site).name),
+            subject: self.subject.as_ref().map_or("", |identity| &identity.subject),
+            tls_version: self.info.tls.as_ref().and_then(|tls| tls.version).map_or("", version_of_tls),
         }
     }
 }
 
+/// As other servers call it.
+fn version_of_tls(version: rustls::ProtocolVersion) -> &'static str {
+    match version {
+        rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2",
+        rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3",
+        other => other.as_str().unwrap_or_default(),
+    }
+}
+
 /// Takes over the id of a trusted peer; from others it could be used to mix up the logs.
-fn request_id(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &[IpNet]) -> RequestId {
-    let believed = peer.is_none_or(|peer| forwarded::is_trusted(peer, trusted));
+fn request_id(headers: &HeaderMap, believed: bool) -> RequestId {
     let given = headers.get(&X_REQUEST_ID).filter(|_| believed).and_then(RequestId::accept);
     given.unwrap_or_else(|| RequestId::from_random(random()))
 }
 
 thread_local! {
-    /// 64 ids' worth of random bytes, so that not every request asks the kernel.
-    static RANDOM: std::cell::RefCell<([u8; 1024], usize)> = const { std::cell::RefCell::new(([0; 1024], 1024)) };
+    /// 128 ids' worth of random bytes, so that not every request asks the kernel.
+    static RANDOM: std::cell::RefCell<([u8; 2048], usize)> = const { std::cell::RefCell::new(([0; 2048], 2048)) };
 }
 
 fn random() -> u128 {
@@ -79,4 +165,9 @@ fn random() -> u128 {
         *used += 16;
         u128::from_ne_bytes(id)
     })
+}
+
+fn low_half(random: u128) -> u64 {
+    let [_, _, _, _, _, _, _, _, low @ ..] = random.to_be_bytes();
+    u64::from_be_bytes(low)
 }

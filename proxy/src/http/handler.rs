@@ -4,18 +4,22 @@ use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
 use super::headers;
-use super::target::Target;
+use super::response_rules;
+use super::target::{self, Target};
 use super::upgrade::PendingTunnel;
 use super::worker::{Local, WorkerState};
 use crate::auth::{Permit, RequestFacts};
 use crate::files::{FileError, FileRequest, FileServer, SmallFiles};
 use crate::route::{Found, NormalPath};
-use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, RedirectTo, Snapshot};
+use crate::rules::{Layers, PathRule};
+use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, Snapshot};
+use crate::spool::BodyLimits;
 use crate::upstream::SendLimits;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header, request};
 use http_body::Body as _;
 use serve::Body;
 use serve::contract::identity::{self, X_AUTH_ASSERTION};
+use serve::proxy_protocol;
 use serve::timer::{self, Deadline};
 use std::pin::pin;
 use std::rc::Rc;
@@ -50,12 +54,18 @@ pub(super) async fn handle(
         return redirect_to_https(&head, &target, port);
     }
     let snapshot = &*local.snapshot;
-    let (index, route) = find_route(snapshot, &head, &target)?;
+    let site = snapshot.sites.find(target.host()).ok_or(Cause::UnknownHost)?;
+    context.site = local.site_names.get(site).cloned();
+    context.site_index = Some(site);
+    response_rules::keep(snapshot, &head, &target, context);
+    let (index, route) = find_route(snapshot, site, &head)?;
     context.route = Some(Arc::clone(&route.name));
     context.route_index = Some(index);
+    response_rules::keep(snapshot, &head, &target, context);
 
-    // Without `..`: a new policy does not compile until it has its place in the order.
-    let PreparedPolicy { auth, send, total_timeout, response_headers } = &route.policy;
+    // Without `..`: a new policy does not compile until it has its place in the order. The rules about the response
+    // come when there is one, an error too: `response_rules::apply`, in the ring.
+    let PreparedPolicy { auth, send, total_timeout, request_headers, response_headers: _ } = &route.policy;
     check_length(body, send.body_bytes_max)?;
     let permit = auth
         .authorize(&head.headers, head.uri.query(), &worker.tokens, SystemTime::now())
@@ -65,23 +75,20 @@ pub(super) async fn handle(
     identity::strip(&mut head.headers, &snapshot.config.server.identity_headers);
     auth.cleanse(&mut head.headers);
     if auth.query_token_param().is_some() {
-        remove_query_token(&mut head, auth.query_token_param());
+        target::remove_query_token(&mut head.uri, auth.query_token_param());
     }
 
-    let acting = pin!(act(&permit, worker, local, &route.action, send, context, tunnel, head, body, &target));
-    let mut response = match total_timeout {
-        None => acting.await?,
+    let rules = Layers { site: &snapshot.site(site).request_headers, route: request_headers };
+    let acting = pin!(act(&permit, worker, local, &route.action, rules, send, context, tunnel, head, body, &target));
+    match total_timeout {
+        None => acting.await,
         Some(limit) => {
             let started = Instant::now();
             let mut response = timer::timeout(*limit, acting).await.map_err(|_| Cause::TotalTimeout)??;
             response.body_mut().set_deadline(Deadline::after(limit.saturating_sub(started.elapsed())));
-            response
+            Ok(response)
         }
-    };
-    for (name, value) in response_headers {
-        response.headers_mut().insert(name.clone(), value.clone());
     }
-    Ok(response)
 }
 
 /// What can be said before the route is known.
@@ -108,10 +115,9 @@ fn check_head(head: &request::Parts, entrance: &Entrance) -> Result<(), Cause> {
 
 fn find_route<'a>(
     snapshot: &'a Snapshot,
+    site: usize,
     head: &request::Parts,
-    target: &Target,
 ) -> Result<(usize, &'a PreparedRoute), Cause> {
-    let site = snapshot.sites.find(target.host()).ok_or(Cause::UnknownHost)?;
     let path = NormalPath::read(head.uri.path()).map_err(Cause::Path)?;
     let found = snapshot.table.find(site, &path, &head.method, &head.headers).map_err(Cause::Path)?;
     match found {
@@ -135,6 +141,7 @@ async fn act(
     worker: &WorkerState,
     local: &Rc<Local>,
     action: &PreparedAction,
+    rules: Layers<'_>,
     limits: &SendLimits,
     context: &mut RequestContext,
     tunnel: &mut Option<PendingTunnel>,
@@ -159,9 +166,12 @@ async fn act(
             Ok(served.map_err(Cause::File)?.map(ProxyBody::from))
         }
         PreparedAction::Forward(to) => {
-            forward(permit, worker, local, to, limits, context, tunnel, head, body, target).await
+            forward(permit, worker, local, to, rules, limits, context, tunnel, head, body, target).await
         }
-        PreparedAction::Redirect(to) => redirect(&head, target, to),
+        PreparedAction::Redirect(to) => {
+            let facts = context.facts(&local.snapshot, &head.method, &head.uri, &target.authority);
+            location(to.status, &to.fill(&facts))
+        }
         PreparedAction::Respond(fixed) => {
             let mut response = Response::new(ProxyBody::bytes(fixed.body.clone()));
             *response.status_mut() = fixed.status;
@@ -177,6 +187,7 @@ async fn forward(
     worker: &WorkerState,
     local: &Rc<Local>,
     to: &ForwardTo,
+    rules: Layers<'_>,
     limits: &SendLimits,
     context: &mut RequestContext,
     tunnel: &mut Option<PendingTunnel>,
@@ -188,21 +199,33 @@ async fn forward(
     let client_upgrade = headers::wants_websocket(&head).then(|| take_upgrade(&mut head));
     // The answer may name a file, whose conditions and ranges are then the client's.
     let for_internal_file = to.internal.as_ref().map(|_| (head.method.clone(), head.headers.clone()));
-    headers::towards_upstream(&mut head, context, target);
+    headers::towards_upstream(&mut head, context, target, to.path.as_ref().and_then(PathRule::stripped));
+    if local.snapshot.config.server.trace {
+        context.trace().write(&mut head.headers);
+    }
+    // Rules tell of the request as it came, so they come before the path changes.
+    rules.apply(&mut head.headers, || context.facts(&local.snapshot, &head.method, &head.uri, &target.authority));
     permit.write_fields(&mut head.headers);
+    head.uri = towards(&head.uri, to.path.as_ref())?;
     if let Some(assertions) = &to.assertions {
         let facts =
             RequestFacts { request_id: context.request_id.as_str(), method: &head.method, path: head.uri.path() };
         head.headers.insert(X_AUTH_ASSERTION.clone(), assertions.mint(facts, permit, SystemTime::now()));
     }
-    if let Some(target) = head.uri.path_and_query() {
-        head.uri = Uri::from(target.clone());
-    }
     head.extensions.clear();
 
     context.upstream = Some(Rc::clone(upstream.name()));
+    let mut content = std::mem::replace(body, Body::empty());
+    if let Some(hold) = to.hold.filter(|_| !content.is_end_stream()) {
+        let limits = BodyLimits { bytes_max: limits.body_bytes_max, progress_timeout: limits.progress_timeout };
+        // Rare, and large beside the rest of a request's future.
+        content = Box::pin(local.snapshot.spool.hold(content, hold, limits)).await.map_err(Cause::Body)?;
+    }
+    let told = upstream.proxy_protocol();
+    let prelude = told.map(|version| proxy_protocol::prelude(version, context.client_end(), context.server_end()));
+    let prelude = prelude.as_deref().unwrap_or_default();
     let sent = upstream
-        .send(head, std::mem::replace(body, Body::empty()), *limits, &mut context.attempt)
+        .send(head, content, &to.host, *limits, prelude, &mut context.attempt)
         .await
         .map_err(|error| Cause::Upstream { name: upstream.name().to_string(), error })?;
     let mut response = sent.response.map(ProxyBody::from);
@@ -219,6 +242,7 @@ async fn forward(
     let Some(path) = response.headers_mut().remove(&X_ACCEL_REDIRECT) else { return Ok(response) };
     match (&to.internal, for_internal_file) {
         (Some(files), Some((method, asked))) => {
+            context.attempt.ended(Instant::now());
             Box::pin(internal_file(files, &path, &method, &asked, response.headers(), &worker.files)).await
         }
         _ => Ok(response),
@@ -246,6 +270,16 @@ async fn internal_file(
     }
 }
 
+/// The target in origin form, with the path as the route changes it.
+fn towards(uri: &Uri, rule: Option<&PathRule>) -> Result<Uri, Cause> {
+    let Some(target) = uri.path_and_query() else { return Ok(uri.clone()) };
+    let changed = match rule {
+        None => target.clone(),
+        Some(rule) => rule.apply(target).map_err(Cause::PathRule)?,
+    };
+    Ok(Uri::from(changed))
+}
+
 fn take_upgrade(head: &mut request::Parts) -> hyper::upgrade::OnUpgrade {
     // hyper hands the stream over through the request's extensions.
     let mut carrier = http::Request::new(());
@@ -259,29 +293,10 @@ fn redirect_to_https(head: &request::Parts, target: &Target, port: u16) -> Resul
     location(StatusCode::PERMANENT_REDIRECT, &format!("https://{}{port}{rest}", target.host()))
 }
 
-fn redirect(head: &request::Parts, target: &Target, to: &RedirectTo) -> Result<Response<ProxyBody>, Cause> {
-    let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let authority = target.authority.to_str().unwrap_or_default();
-    location(to.status, &to.fill(authority, head.uri.path(), &query))
-}
-
 fn location(status: StatusCode, to: &str) -> Result<Response<ProxyBody>, Cause> {
     let value = HeaderValue::try_from(to).map_err(|_| Cause::Host("no address can be made of the request"))?;
     let mut response = Response::new(ProxyBody::bytes(bytes::Bytes::new()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::LOCATION, value);
     Ok(response)
-}
-
-/// A token in the query must not reach the application's log (RFC 6750 section 5.3).
-fn remove_query_token(head: &mut request::Parts, parameter: Option<&str>) {
-    let (Some(parameter), Some(query)) = (parameter, head.uri.query()) else { return };
-    let kept: Vec<_> = query.split('&').filter(|pair| pair.split('=').next() != Some(parameter)).collect();
-    let path = head.uri.path();
-    let rebuilt = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
-    if let Ok(target) = rebuilt.parse() {
-        let mut parts = std::mem::take(&mut head.uri).into_parts();
-        parts.path_and_query = Some(target);
-        head.uri = Uri::from_parts(parts).unwrap_or_default();
-    }
 }

@@ -7,6 +7,7 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, request};
+use serve::contract::forwarded_prefix::{self, X_FORWARDED_PREFIX};
 use serve::contract::{forwarded, request_id::X_REQUEST_ID};
 use smallvec::SmallVec;
 
@@ -67,7 +68,13 @@ pub(super) fn names_websocket(headers: &HeaderMap) -> bool {
 }
 
 /// Makes the fields of a request ready for an upstream: what the edge knows replaces what the client claims.
-pub(super) fn towards_upstream(head: &mut request::Parts, context: &RequestContext, target: &Target) {
+/// `stripped` is what the route cuts off the path.
+pub(super) fn towards_upstream(
+    head: &mut request::Parts,
+    context: &RequestContext,
+    target: &Target,
+    stripped: Option<&HeaderValue>,
+) {
     let websocket = wants_websocket(head);
     let received = head.version;
     let headers = &mut head.headers;
@@ -80,7 +87,12 @@ pub(super) fn towards_upstream(head: &mut request::Parts, context: &RequestConte
     // The edge itself answers 100 when it starts to read the body (RFC 9110 section 10.1.1).
     headers.remove(EXPECT);
     headers.insert(HOST, target.authority.clone());
+    let prefix = context.peer_trusted.then(|| forwarded_prefix::read(headers)).flatten();
     forwarded::write(headers, &context.origin, context.peer_ip, Some(&target.authority), context.local_port);
+    // Where nothing was cut off, `forwarded::write` has removed the client's own.
+    if let Some(prefix) = forwarded_prefix::joined(prefix, stripped) {
+        headers.insert(&X_FORWARDED_PREFIX, prefix);
+    }
     headers.insert(X_REQUEST_ID.clone(), context.request_id.header_value());
     append_via(headers, received);
     head.version = Version::HTTP_11;
@@ -97,18 +109,15 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// RFC 9110 section 7.6.3.
+/// One more hop behind those that are there, in however many fields they stand (RFC 9110 section 7.6.3).
 fn append_via(headers: &mut HeaderMap, received: Version) {
-    let ours = match received {
+    let ours = HeaderValue::from_static(match received {
         Version::HTTP_2 => "2 portcullis",
         Version::HTTP_10 => "1.0 portcullis",
         _ => "1.1 portcullis",
-    };
-    let value = match headers.get(VIA).and_then(|value| value.to_str().ok()) {
-        Some(before) => HeaderValue::try_from(format!("{before}, {ours}")).unwrap_or(HeaderValue::from_static(ours)),
-        None => HeaderValue::from_static(ours),
-    };
-    headers.insert(VIA, value);
+    });
+    // A map that is full takes no more.
+    let _ = headers.try_append(VIA, ours);
 }
 
 /// Makes the head of an upstream's response ready for the client. A 101 keeps what it switches to.
@@ -176,5 +185,14 @@ mod tests {
         headers.append(COOKIE, HeaderValue::from_static("b=2"));
         join_cookies(&mut headers);
         assert_eq!(headers.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2"]);
+    }
+
+    #[test]
+    fn no_hop_is_lost_in_via() {
+        let mut headers = HeaderMap::new();
+        headers.append(VIA, HeaderValue::from_static("1.0 a, 1.1 b"));
+        headers.append(VIA, HeaderValue::from_static("2 c"));
+        append_via(&mut headers, Version::HTTP_2);
+        assert_eq!(headers.get_all(VIA).iter().collect::<Vec<_>>(), ["1.0 a, 1.1 b", "2 c", "2 portcullis"]);
     }
 }

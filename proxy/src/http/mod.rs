@@ -9,6 +9,7 @@ mod context;
 mod error;
 mod handler;
 mod headers;
+mod response_rules;
 mod stack;
 mod target;
 #[cfg(test)]
@@ -17,5 +18,6 @@ mod upgrade;
 mod worker;
 
 pub use body::ProxyBody;
+pub use error::error_reference;
 pub use stack::Front;
 pub use worker::{WorkerState, WorkerTools};

@@ -5,6 +5,7 @@ use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
 use super::handler::{self, Entrance};
+use super::response_rules;
 use super::worker::WorkerState;
 use crate::config::ListenerLimits;
 use futures_util::FutureExt;
@@ -19,6 +20,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use tokio::time::Instant;
 use tower::Service;
 
 /// The front server as a service: one for each connection, all of a worker sharing its state.
@@ -69,11 +71,11 @@ impl Handler for Front {
         let (mut head, ()) = Request::new(()).into_parts();
         head.method = Method::from_bytes(b"-").unwrap_or_default();
         head.uri = Uri::from_static("*");
-        let mut context = RequestContext::begin(&head, &self.info, &local.snapshot.config.server.trusted_proxies);
-        let mut response = refuse(Cause::Malformed(malformed), &mut context, head.version);
+        let mut context = RequestContext::begin(&head, &self.info, &local.snapshot.config.server);
+        let mut response = refuse(&self.worker, Cause::Malformed(malformed), &mut context, head.version);
         response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
         if let Some(access) = &self.worker.access {
-            let line = Line::new(access, context, Head::of(&head), response.status(), None);
+            let line = Line::new(access, context, Head::of(&head), response.status(), &local.secret_parameters);
             response.body_mut().set_line(line);
         }
         response
@@ -86,7 +88,7 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     let Front { worker, info, entrance } = &front;
     let local = worker.local();
     let (head, mut body) = request.into_parts();
-    let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server.trusted_proxies);
+    let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server);
     let noted = worker.access.as_ref().map(|_| Head::of(&head));
     let (version, is_head) = (head.version, head.method == Method::HEAD);
     let mut tunnel = None;
@@ -97,21 +99,24 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     };
     let mut response = match handled {
         Ok(Ok(response)) => response,
-        Ok(Err(cause)) => refuse(cause, &mut context, version),
+        Ok(Err(cause)) => refuse(worker, cause, &mut context, version),
         Err(_) => {
             tracing::error!(request_id = %context.request_id, "a request made the proxy panic");
-            refuse(Cause::Panic, &mut context, version)
+            refuse(worker, Cause::Panic, &mut context, version)
         }
     };
 
+    worker.metrics.requests.answered(version, response.status());
+    response_rules::apply(&local.snapshot, &context, response.headers_mut());
     response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
     if is_head {
         strip_body(&mut response);
     }
-    let line = worker.access.as_ref().zip(noted).map(|(access, head)| {
-        let secret = secret_parameter(&context, &local);
-        Line::new(access, context, head, response.status(), secret)
-    });
+    let line = worker
+        .access
+        .as_ref()
+        .zip(noted)
+        .map(|(access, head)| Line::new(access, context, head, response.status(), &local.secret_parameters));
     match (tunnel, line) {
         // The line of a tunnel is written at its end.
         (Some(tunnel), line) => tunnel.start(worker.drain.open(), line),
@@ -121,10 +126,13 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     Ok(response)
 }
 
-fn refuse(cause: Cause, context: &mut RequestContext, version: Version) -> Response<ProxyBody> {
-    context.cause = Some((cause.code(), cause.to_string()));
+fn refuse(worker: &WorkerState, cause: Cause, context: &mut RequestContext, version: Version) -> Response<ProxyBody> {
+    let code = cause.code();
+    worker.metrics.errors.made(code);
+    context.cause = Some((code, cause.to_string()));
     let closes = cause.closes() && version < Version::HTTP_2;
-    let mut response = cause.into_response(context.request_id.as_str());
+    context.attempt.ended(Instant::now());
+    let mut response = cause.into_response(context);
     if closes {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -137,12 +145,6 @@ fn strip_body(response: &mut Response<ProxyBody>) {
         response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
     }
     *response.body_mut() = ProxyBody::bytes(bytes::Bytes::new());
-}
-
-/// The query parameter in which the request's route takes a token: its value is not logged.
-fn secret_parameter<'a>(context: &RequestContext, local: &'a super::worker::Local) -> Option<&'a str> {
-    let route = context.route_index?;
-    local.snapshot.routes.get(route)?.policy.auth.query_token_param()
 }
 
 #[cfg(test)]

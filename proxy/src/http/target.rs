@@ -1,8 +1,8 @@
-//! Which host and path a request is for (RFC 9110 section 7.1, RFC 9112 section 3.2).
+//! Which host and path a request is for (RFC 9110 section 7.1, RFC 9112 section 3.2), and its query without a token.
 
 use super::error::Cause;
 use http::uri::Authority;
-use http::{HeaderValue, Version, header, request};
+use http::{HeaderValue, Uri, Version, header, request};
 
 /// The host that a request is for, as the client wrote it.
 #[derive(Debug, Clone)]
@@ -57,6 +57,19 @@ fn host_end(text: &[u8]) -> Option<usize> {
     let literal = authority.host();
     literal.trim_matches(['[', ']']).parse::<std::net::Ipv6Addr>().ok()?;
     (!text.contains(&b'@')).then_some(literal.len())
+}
+
+/// A token in the query must not reach the application's log (RFC 6750 section 5.3).
+pub(super) fn remove_query_token(uri: &mut Uri, parameter: Option<&str>) {
+    let (Some(parameter), Some(query)) = (parameter, uri.query()) else { return };
+    let kept: Vec<_> = query.split('&').filter(|pair| pair.split('=').next() != Some(parameter)).collect();
+    let path = uri.path();
+    let rebuilt = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
+    if let Ok(target) = rebuilt.parse() {
+        let mut parts = std::mem::take(uri).into_parts();
+        parts.path_and_query = Some(target);
+        *uri = Uri::from_parts(parts).unwrap_or_default();
+    }
 }
 
 #[cfg(test)]

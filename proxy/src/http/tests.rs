@@ -1,5 +1,7 @@
 //! The request path as a value: no socket, no thread, one request in and one answer out.
 
+mod lines;
+
 use super::{Front, ProxyBody, WorkerState, WorkerTools};
 use crate::config::{self, LogFormat};
 use crate::snapshot::Snapshot;
@@ -43,6 +45,10 @@ respond = { status = 200, body = "other" }
 match = "/closed/**"
 respond = { status = 200, body = "secret" }
 [[route]]
+match = "/jwt/**"
+token_from = ["header", "cookie:session", "query:jwt"]
+respond = { status = 200, body = "secret" }
+[[route]]
 match = "/old/**"
 auth = "public"
 redirect = { to = "https://{host}/new{query}", status = 301 }
@@ -64,6 +70,10 @@ impl Write for Shared {
 
 /// Runs `test` with a front server of [`CONFIG`]; returns what it logged.
 fn with_front(test: impl AsyncFnOnce(Front)) -> String {
+    with_front_logging(LogFormat::Json, test)
+}
+
+fn with_front_logging(format: LogFormat, test: impl AsyncFnOnce(Front)) -> String {
     let config = config::load_str("test.toml", CONFIG, &|_| None, std::path::Path::new(".")).expect("a sound config");
     let snapshot = Snapshot::build(Arc::new(config), None).expect("a snapshot");
     let limits = snapshot.config.listeners[0].limits.clone();
@@ -71,14 +81,15 @@ fn with_front(test: impl AsyncFnOnce(Front)) -> String {
     let log = RequestLog::start(written.clone()).expect("a thread");
     let tools = WorkerTools {
         current: Arc::new(ArcSwap::from_pointee(snapshot)),
-        log: log.sender().map(|sender| (sender, LogFormat::Json)),
+        log: log.sender().map(|sender| (sender, format)),
     };
     let runtime = serve::worker::local_runtime().expect("a runtime");
     runtime.block_on(async {
-        let worker = WorkerState::new(tools, Drain::new());
+        let worker = WorkerState::new(tools, Arc::default(), Drain::new());
         let local = Arc::new(Address::Tcp("127.0.0.1:80".parse().expect("an address")));
         let peer = Peer::Tcp("192.0.2.7:4711".parse().expect("an address"));
-        let front = Front::maker(worker, &limits, None)(&ConnectionInfo { peer, local, tls: None, http2: false });
+        let info = ConnectionInfo { peer, transport_peer: peer, local, tls: None, http2: false };
+        let front = Front::maker(worker, &limits, None)(&info);
         test(front).await;
     });
     drop(runtime);

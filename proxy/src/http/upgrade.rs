@@ -34,7 +34,9 @@ impl PendingTunnel {
                 Err(_) => None,
             };
             if let Some(line) = &mut line {
-                line.sent(copied.map_or(0, |(_, to_client)| usize::try_from(to_client).unwrap_or(usize::MAX)));
+                let (to_server, to_client) = copied.unwrap_or_default();
+                line.received(to_server);
+                line.sent(usize::try_from(to_client).unwrap_or(usize::MAX));
                 line.ended(copied.is_none().then_some(BodyError::Disconnected));
             }
         });

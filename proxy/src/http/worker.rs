@@ -1,15 +1,18 @@
 //! What one worker owns: the snapshot as it uses it, connections, caches, its end of the log. Nothing here is shared.
 
-use super::access_log::Access;
+use super::access_log::{Access, SecretParameters};
 use crate::auth::{CACHE_BYTES_MAX, TokenCache};
 use crate::config::LogFormat;
 use crate::files::{SMALL_FILES_BYTES_MAX, SmallFiles};
+use crate::metrics::WorkerMetrics;
 use crate::snapshot::Snapshot;
 use crate::upstream::{Pools, Upstream};
 use arc_swap::ArcSwap;
+use serve::contract::forwarded;
 use serve::drain::Drain;
 use serve::telemetry::{LineSender, RequestLines};
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -30,6 +33,7 @@ pub struct WorkerState {
     pub(super) files: SmallFiles,
     pub(super) tokens: TokenCache,
     pub(super) access: Option<Access>,
+    pub(super) metrics: Arc<WorkerMetrics>,
     pub(super) drain: Rc<Drain>,
 }
 
@@ -37,16 +41,20 @@ pub struct WorkerState {
 pub(super) struct Local {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) upstreams: Vec<Upstream>,
+    /// By position. For the log; counted on this worker's core only.
+    pub(super) site_names: Vec<Rc<str>>,
+    /// What the log must not show.
+    pub(super) secret_parameters: SecretParameters,
 }
 
 impl WorkerState {
     /// Must be called on the worker's local runtime.
     #[must_use]
-    pub fn new(tools: WorkerTools, drain: Rc<Drain>) -> Rc<Self> {
+    pub fn new(tools: WorkerTools, metrics: Arc<WorkerMetrics>, drain: Rc<Drain>) -> Rc<Self> {
         let pools = Pools::new();
         let access = tools.log.map(|(sender, format)| Access::new(RequestLines::new(sender), format));
         let mut current = arc_swap::Cache::new(tools.current);
-        let local = RefCell::new(Local::new(current.load(), &pools));
+        let local = RefCell::new(Local::new(current.load(), &pools, &metrics));
         Rc::new(Self {
             current: RefCell::new(current),
             local,
@@ -54,8 +62,14 @@ impl WorkerState {
             files: SmallFiles::new(SMALL_FILES_BYTES_MAX),
             tokens: TokenCache::new(CACHE_BYTES_MAX),
             access,
+            metrics,
             drain,
         })
+    }
+
+    /// Whether the current snapshot trusts what this peer says of its clients.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        forwarded::is_trusted(peer, &self.local().snapshot.config.server.trusted_proxies)
     }
 
     /// The current snapshot; a request takes it once and keeps it. Costs one relaxed load unless it has changed, and
@@ -65,15 +79,22 @@ impl WorkerState {
         let snapshot = current.load();
         let mut local = self.local.borrow_mut();
         if !Arc::ptr_eq(snapshot, &local.snapshot) {
-            *local = Local::new(snapshot, &self.pools);
+            *local = Local::new(snapshot, &self.pools, &self.metrics);
         }
         Rc::clone(&local)
     }
 }
 
 impl Local {
-    fn new(snapshot: &Arc<Snapshot>, pools: &Pools) -> Rc<Self> {
-        let upstreams = snapshot.config.upstreams.iter().map(|upstream| pools.upstream(upstream)).collect();
-        Rc::new(Self { snapshot: Arc::clone(snapshot), upstreams })
+    fn new(snapshot: &Arc<Snapshot>, pools: &Pools, metrics: &WorkerMetrics) -> Rc<Self> {
+        let config = &snapshot.config;
+        let counters = metrics.upstreams.of(config.upstreams.iter().map(|upstream| upstream.name.as_str()));
+        let upstreams = config.upstreams.iter().zip(counters);
+        Rc::new(Self {
+            upstreams: upstreams.map(|(upstream, counters)| pools.upstream(upstream, counters)).collect(),
+            site_names: config.sites.iter().map(|site| site.name.as_str().into()).collect(),
+            secret_parameters: SecretParameters::of(config),
+            snapshot: Arc::clone(snapshot),
+        })
     }
 }

@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn site(name: &str, hosts: &[&str]) -> Site {
-        Site { name: name.into(), hosts: hosts.iter().map(|&host| host.into()).collect(), tls: None }
+        Site { name: name.into(), hosts: hosts.iter().map(|&host| host.into()).collect(), ..Site::default() }
     }
 
     fn route(path: &str, site: Option<&str>, methods: &[Method]) -> Route {
@@ -195,9 +195,11 @@ mod tests {
                     forward_token: false,
                 },
                 body_bytes_max: 0,
+                buffer: None,
                 progress_timeout: std::time::Duration::ZERO,
                 response_timeout: std::time::Duration::ZERO,
                 total_timeout: None,
+                request_headers: vec![],
                 response_headers: vec![],
             },
             action: config::Action::Respond(config::Respond {

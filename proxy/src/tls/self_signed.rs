@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn a_certificate_is_kept_until_the_hosts_change() {
         let state = tempfile::tempdir().expect("a directory");
-        let mut site = Site { name: "main".into(), hosts: vec![], tls: None };
+        let mut site = Site { name: "main".into(), ..Site::default() };
         let first = load_or_make(&site, state.path()).expect("made");
         assert_eq!(load_or_make(&site, state.path()).expect("kept").certificate, first.certificate);
         let mode = fs::metadata(state.path().join("self-signed-main.key")).expect("the key").permissions().mode();

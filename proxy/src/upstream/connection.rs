@@ -14,7 +14,7 @@ use std::path::Path;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 /// Reads are at most this large: more does not fit a core's cache well.
@@ -56,15 +56,18 @@ pub(super) struct NoResponse {
 }
 
 impl Connection {
-    pub(super) async fn connect_tcp(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
+    pub(super) async fn connect_tcp(address: SocketAddr, prelude: &[u8]) -> io::Result<Self> {
+        let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         socket2::SockRef::from(&stream).set_tcp_keepalive(&serve::listener::keepalive())?;
+        stream.write_all(prelude).await?;
         Self::handshake(Kind::Tcp(stream)).await
     }
 
-    pub(super) async fn connect_unix(path: &Path) -> io::Result<Self> {
-        Self::handshake(Kind::Unix(UnixStream::connect(path).await?)).await
+    pub(super) async fn connect_unix(path: &Path, prelude: &[u8]) -> io::Result<Self> {
+        let mut stream = UnixStream::connect(path).await?;
+        stream.write_all(prelude).await?;
+        Self::handshake(Kind::Unix(stream)).await
     }
 
     async fn handshake(kind: Kind) -> io::Result<Self> {

@@ -1,8 +1,10 @@
 //! One endpoint as a worker knows it: its address, requests in flight, idle connections.
 
 use super::connection::Connection;
+use super::host;
 use super::resolve::{self, Resolved};
 use crate::config::EndpointAddress;
+use http::HeaderValue;
 use serve::timer;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -18,6 +20,8 @@ pub(super) struct Endpoint {
     address: EndpointAddress,
     /// For logs.
     pub(super) label: Rc<str>,
+    /// Its own name, for `Host`.
+    pub(super) host: HeaderValue,
     resolved: Resolved,
     /// The address that answered last.
     good: Cell<Option<SocketAddr>>,
@@ -35,9 +39,11 @@ struct Idle {
 impl Endpoint {
     pub(super) fn new(address: EndpointAddress) -> Self {
         let label = resolve::display(&address).into();
+        let host = host::of_endpoint(&address);
         Self {
             address,
             label,
+            host,
             resolved: Resolved::default(),
             good: Cell::new(None),
             in_flight: Cell::new(0),
@@ -72,25 +78,31 @@ impl Endpoint {
 
     /// Opens a connection to the first address that answers, beginning with the one that did so last. Each address has
     /// its share of `limit`, so that one behind a silent firewall doesn't use up the time of the others.
-    pub(super) async fn connect(&self, resolve_every: Duration, limit: Duration) -> io::Result<Connection> {
+    /// A connection begins with `prelude`.
+    pub(super) async fn connect(
+        &self,
+        resolve_every: Duration,
+        limit: Duration,
+        prelude: &[u8],
+    ) -> io::Result<Connection> {
         let connected = match &self.address {
-            EndpointAddress::Unix(path) => Connection::connect_unix(path).await,
+            EndpointAddress::Unix(path) => Connection::connect_unix(path, prelude).await,
             EndpointAddress::Tcp { host, port } => {
                 let mut addresses = self.resolved.addresses(host, *port, resolve_every).await?;
                 let good = self.good.get();
                 addresses.sort_by_key(|address| Some(*address) != good);
-                self.connect_first(&addresses, limit).await
+                self.connect_first(&addresses, limit, prelude).await
             }
         }?;
         self.avoided_until.set(None);
         Ok(connected)
     }
 
-    async fn connect_first(&self, addresses: &[SocketAddr], limit: Duration) -> io::Result<Connection> {
+    async fn connect_first(&self, addresses: &[SocketAddr], limit: Duration, prelude: &[u8]) -> io::Result<Connection> {
         let share = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for &address in addresses {
-            last = match timer::timeout(share, Connection::connect_tcp(address)).await {
+            last = match timer::timeout(share, Connection::connect_tcp(address, prelude)).await {
                 Ok(Ok(connection)) => {
                     self.good.set(Some(address));
                     return Ok(connection);

@@ -8,6 +8,7 @@ mod balance;
 mod body;
 mod connection;
 mod endpoint;
+mod host;
 mod pool;
 mod resolve;
 mod send;
@@ -15,6 +16,7 @@ mod tunnel;
 mod upload;
 
 pub use body::UpstreamBody;
+pub use host::HostField;
 pub use pool::Pools;
 pub use send::{Attempt, SendLimits, Sent, Upstream, UpstreamError};
 pub use tunnel::Tunnel;

@@ -3,9 +3,11 @@
 use super::endpoint::Endpoint;
 use super::send::Upstream;
 use crate::config::{self, EndpointAddress};
+use crate::metrics::UpstreamCounters;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often idle connections are looked through.
@@ -37,7 +39,7 @@ impl Pools {
 
     /// The upstream as configured now; endpoints that were known before keep their connections.
     #[must_use]
-    pub fn upstream(&self, upstream: &config::Upstream) -> Upstream {
+    pub fn upstream(&self, upstream: &config::Upstream, counters: Arc<UpstreamCounters>) -> Upstream {
         let mut known = self.endpoints.borrow_mut();
         known.retain(|_, endpoint| endpoint.strong_count() > 0);
         let endpoints: Vec<_> = upstream
@@ -56,7 +58,7 @@ impl Pools {
             endpoint.strong_count() > 0 && !endpoints.iter().any(|known| endpoint.as_ptr() == Rc::as_ptr(known))
         });
         swept.extend(endpoints.iter().map(|endpoint| (Rc::downgrade(endpoint), upstream.idle_timeout)));
-        Upstream::new(upstream, endpoints)
+        Upstream::new(upstream, endpoints, counters)
     }
 
     fn sweep(&self) {

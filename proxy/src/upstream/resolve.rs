@@ -51,7 +51,7 @@ impl Resolved {
     }
 }
 
-/// The text of an endpoint, for logs and for `Host` when nothing better is known.
+/// The text of an endpoint, for logs.
 pub(super) fn display(address: &EndpointAddress) -> String {
     match address {
         EndpointAddress::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),

@@ -8,9 +8,11 @@ use super::balance;
 use super::body::{Lease, UpstreamBody};
 use super::connection::{Connection, NoResponse};
 use super::endpoint::{Counted, Endpoint};
+use super::host::HostField;
 use super::tunnel::Tunnel;
 use super::upload::{Progress, Upload};
-use crate::config;
+use crate::config::{self, ProxyVersion};
+use crate::metrics::{Failure, UpstreamCounters};
 use http::{Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 use serve::timer::{self, Deadline};
@@ -19,6 +21,7 @@ use smallvec::{SmallVec, smallvec};
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -36,6 +39,8 @@ pub struct Upstream {
     idle_timeout: Duration,
     idle_max: usize,
     resolve_every: Duration,
+    proxy_protocol: Option<ProxyVersion>,
+    counters: Arc<UpstreamCounters>,
 }
 
 /// The limits of one request.
@@ -68,6 +73,23 @@ pub struct Attempt {
     pub connect: Option<Duration>,
     /// From the start to the head of the response.
     pub first_byte: Option<Duration>,
+    /// From the start to the end of the response, or to the failure.
+    pub total: Option<Duration>,
+    started: Option<Instant>,
+    upload: Option<Rc<Progress>>,
+}
+
+impl Attempt {
+    /// Notes the end of the response, or the failure; only the first one counts.
+    pub fn ended(&mut self, now: Instant) {
+        self.total = self.total.or_else(|| Some(now.saturating_duration_since(self.started?)));
+    }
+
+    /// Bytes of the request's body up to now.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.upload.as_ref().map_or(0, |progress| progress.bytes.get())
+    }
 }
 
 /// Why there is no response.
@@ -97,7 +119,11 @@ pub enum UpstreamError {
 }
 
 impl Upstream {
-    pub(super) fn new(config: &config::Upstream, endpoints: Vec<Rc<Endpoint>>) -> Self {
+    pub(super) fn new(
+        config: &config::Upstream,
+        endpoints: Vec<Rc<Endpoint>>,
+        counters: Arc<UpstreamCounters>,
+    ) -> Self {
         Self {
             name: config.name.as_str().into(),
             balance: config.balance,
@@ -105,8 +131,11 @@ impl Upstream {
             turn: Cell::new(0),
             connect_timeout: config.connect_timeout,
             idle_timeout: config.idle_timeout,
-            idle_max: config.idle_max,
+            // A connection whose first bytes say who the client is serves no other client.
+            idle_max: if config.proxy_protocol.is_some() { 0 } else { config.idle_max },
             resolve_every: config.resolve_every,
+            proxy_protocol: config.proxy_protocol,
+            counters,
         }
     }
 
@@ -116,7 +145,14 @@ impl Upstream {
         &self.name
     }
 
-    /// Sends a request and waits for the head of the response.
+    /// How it is told who the client is, at the start of each connection.
+    #[must_use]
+    pub const fn proxy_protocol(&self) -> Option<ProxyVersion> {
+        self.proxy_protocol
+    }
+
+    /// Sends a request and waits for the head of the response. A connection that is opened for it begins with
+    /// `prelude`.
     ///
     /// # Errors
     /// [`UpstreamError`] names the cause; `attempt` says how far it came.
@@ -124,17 +160,21 @@ impl Upstream {
         &self,
         head: request::Parts,
         body: Body,
+        host: &HostField,
         limits: SendLimits,
+        prelude: &[u8],
         attempt: &mut Attempt,
     ) -> Result<Sent, UpstreamError> {
         let started = Instant::now();
+        attempt.started = Some(started);
         let (upload, progress) = Upload::new(body, limits.body_bytes_max);
+        attempt.upload = Some(Rc::clone(&progress));
         let bodiless = progress.ended.get();
         let mut request = Request::from_parts(head, upload);
         let mut must_be_fresh = false;
         loop {
-            attempt.attempts += 1;
-            let (mut connection, counted) = self.connection(must_be_fresh, attempt).await?;
+            let (mut connection, counted) = self.connection(must_be_fresh, prelude, attempt).await?;
+            host.write(request.headers_mut(), &counted.endpoint().host);
             let reused = connection.used > 0;
             // Kept only where it may be needed: methods that may be sent twice (RFC 9110 section 9.2.2).
             let spare = (reused && bodiless && request.method().is_idempotent()).then(|| spare(&request));
@@ -146,7 +186,8 @@ impl Upstream {
                 seen: Cell::new(0),
                 phase: Cell::new(None),
             };
-            match connection.send(request, |cx| watch.poll(cx)).await? {
+            let outcome = connection.send(request, |cx| watch.poll(cx)).await;
+            match outcome.inspect_err(|error| self.failed(error))? {
                 Ok(response) => {
                     attempt.first_byte = Some(started.elapsed());
                     return Ok(self.sent(response, connection, counted, progress).await);
@@ -158,8 +199,13 @@ impl Upstream {
                     request = match (failed.unsent, spare) {
                         (Some(unsent), _) if reused => *unsent,
                         (_, Some(spare)) if !failed.received => spare.map(|()| Upload::new(Body::empty(), 0).0),
-                        (unsent, _) => return Err(lost(NoResponse { unsent, ..failed })),
+                        (unsent, _) => {
+                            let error = lost(NoResponse { unsent, ..failed });
+                            self.failed(&error);
+                            return Err(error);
+                        }
                     };
+                    self.counters.failed(Failure::Reset);
                     // Other idle connections to a restarted application are as dead as this one.
                     must_be_fresh = true;
                 }
@@ -167,8 +213,29 @@ impl Upstream {
         }
     }
 
+    /// Counts a failed attempt by its cause.
+    fn failed(&self, error: &UpstreamError) {
+        let failure = match error {
+            UpstreamError::Resolve(_) => Failure::Resolve,
+            UpstreamError::Connect(_) => Failure::Connect,
+            UpstreamError::ConnectTimeout => Failure::ConnectTimeout,
+            UpstreamError::ResponseTimeout => Failure::ResponseTimeout,
+            UpstreamError::Reset(_) => Failure::Reset,
+            UpstreamError::Malformed(_) => Failure::Malformed,
+            UpstreamError::Client(_) => return,
+        };
+        self.counters.failed(failure);
+    }
+
     /// A connection to the best endpoint that can be reached; each is tried at most once.
-    async fn connection(&self, fresh: bool, attempt: &mut Attempt) -> Result<(Connection, Counted), UpstreamError> {
+    async fn connection(
+        &self,
+        fresh: bool,
+        prelude: &[u8],
+        attempt: &mut Attempt,
+    ) -> Result<(Connection, Counted), UpstreamError> {
+        // Connections from before a reload that asked for a prelude have had none.
+        let fresh = fresh || self.proxy_protocol.is_some();
         let turn = self.turn.replace(self.turn.get().wrapping_add(1));
         let loads: SmallVec<[_; ENDPOINTS_INLINE]> =
             self.endpoints.iter().map(|endpoint| endpoint.in_flight()).collect();
@@ -185,18 +252,23 @@ impl Upstream {
             };
             tried[chosen] = true;
             let endpoint = &self.endpoints[chosen];
+            attempt.attempts += 1;
             let counted = endpoint.count();
             attempt.endpoint = Some(Rc::clone(&endpoint.label));
             if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout).await {
+                self.counters.reuses.increment();
                 return Ok((connection, counted));
             }
             let connecting = Instant::now();
             // Rare, and many times as large as the rest of a request's future.
-            let opening = Box::pin(endpoint.connect(self.resolve_every, self.connect_timeout));
+            let opening = Box::pin(endpoint.connect(self.resolve_every, self.connect_timeout, prelude));
             let outcome = timer::timeout(self.connect_timeout, opening).await;
             attempt.connect = Some(connecting.elapsed());
             let error = match outcome {
-                Ok(Ok(connection)) => return Ok((connection, counted)),
+                Ok(Ok(connection)) => {
+                    self.counters.connects.increment();
+                    return Ok((connection, counted));
+                }
                 Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => UpstreamError::ConnectTimeout,
                 Ok(Err(error))
                     if error.kind() == io::ErrorKind::ConnectionRefused || error.raw_os_error().is_some() =>
@@ -207,6 +279,7 @@ impl Upstream {
                 Err(timer::Elapsed) => UpstreamError::ConnectTimeout,
             };
             endpoint.avoid();
+            self.failed(&error);
             tracing::debug!(upstream = &*self.name, endpoint = &*endpoint.label, %error, "no connection");
             last = Some(error);
         }

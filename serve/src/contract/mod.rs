@@ -1,7 +1,10 @@
 //! Pure facts that the edge and the application agree on. No runtime, no socket: `http` and `serde` only.
 
+pub mod error_code;
 pub mod forwarded;
+pub mod forwarded_prefix;
 pub mod identity;
 pub mod link;
 pub mod problem;
 pub mod request_id;
+pub mod trace;

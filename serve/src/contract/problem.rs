@@ -34,6 +34,12 @@ pub struct Problem {
     pub source: Source,
     /// The id that joins this answer with both logs.
     pub request_id: String,
+    /// From the edge, when an upstream failed: its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// And how many endpoints or connections were tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
     /// For validation: the fields at fault and what is wrong with each.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub errors: serde_json::Map<String, serde_json::Value>,
@@ -51,6 +57,8 @@ impl Problem {
             detail: None,
             source,
             request_id: request_id.to_owned(),
+            upstream: None,
+            attempts: None,
             errors: serde_json::Map::new(),
         }
     }

@@ -59,12 +59,13 @@ impl Malformed {
         reason: "the request head did not end in time",
     };
 
-    /// What the server put an end to.
-    pub(crate) fn protection(self) -> Protection {
-        match self.status {
-            StatusCode::REQUEST_TIMEOUT => Protection::SlowHead,
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => Protection::HeaderList,
-            _ => Protection::Malformed,
+    /// The protection that this is, for those that are one.
+    pub(crate) fn protection(self) -> Option<Protection> {
+        match self.code {
+            code if code == Self::TOO_SLOW.code => Some(Protection::SlowHead),
+            code if code == Self::FIELDS_TOO_LARGE.code => Some(Protection::HeaderList),
+            code if code == Self::START.code => Some(Protection::Malformed),
+            _ => None,
         }
     }
 

@@ -20,4 +20,4 @@ pub use head::{Framing, HeadLimits, HeadReader, RequestHead, ResponseHead};
 pub use incoming::{Incoming, Piece};
 pub use malformed::Malformed;
 pub use outgoing::Outgoing;
-pub(crate) use server::{Ended, serve};
+pub(crate) use server::serve;

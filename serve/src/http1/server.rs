@@ -12,7 +12,7 @@ use super::malformed::Malformed;
 use super::outgoing::Outgoing;
 use crate::body::Body;
 use crate::body_error::BodyError;
-use crate::counters::ConnectionCounters;
+use crate::counters::{ConnectionCounters, Protection};
 use crate::drain::Drain;
 use crate::exchange::{Demand, Exchange};
 use crate::handler::Handler;
@@ -75,18 +75,23 @@ pub(crate) async fn serve<H>(
 where
     H: Handler,
 {
-    let mut wire = Wire::new(transport, early, limits);
+    let mut wire = Wire::new(transport, early, limits, counters);
+    let mut requests_left = limits.requests_per_connection_max;
     loop {
         match poll_fn(|cx| wire.poll_head(cx, drain)).await? {
             Arrival::Nothing => return wire.close(false).await,
             Arrival::Malformed(malformed) => {
-                counters.note(malformed.protection());
+                if let Some(reason) = malformed.protection() {
+                    counters.note(reason);
+                }
                 let mut turn = Turn::refused();
                 wire.reply(handler.refuse(malformed), &mut turn, drain).await?;
                 return wire.close(true).await;
             }
             Arrival::Request(head) => {
                 let (mut turn, request) = Turn::begin(*head);
+                requests_left = requests_left.saturating_sub(1);
+                turn.keep_alive &= requests_left > 0;
                 // Nobody here has anything to wait for before a call.
                 let answer = handler.call(request);
                 let response = wire.answer(pin!(answer), &mut turn).await?;
@@ -95,6 +100,16 @@ where
                     return wire.close(turn.incoming_is_left()).await;
                 }
             }
+        }
+    }
+}
+
+impl Ended {
+    /// The protection that ended the connection, if one did.
+    pub(crate) const fn protection(&self) -> Option<Protection> {
+        match self {
+            Self::ReaderStalled => Some(Protection::SlowReader),
+            Self::Broken(_) | Self::ClientLeft | Self::ResponseBroken => None,
         }
     }
 }
@@ -187,6 +202,7 @@ impl Turn {
 struct Wire<'a> {
     io: Transport,
     limits: &'a ConnectionLimits,
+    counters: &'a ConnectionCounters,
     head_limits: HeadLimits,
     reader: HeadReader,
     buffer: BytesMut,
@@ -203,10 +219,11 @@ thread_local! {
 }
 
 impl<'a> Wire<'a> {
-    fn new(io: Transport, early: BytesMut, limits: &'a ConnectionLimits) -> Self {
+    fn new(io: Transport, early: BytesMut, limits: &'a ConnectionLimits, counters: &'a ConnectionCounters) -> Self {
         Self {
             io,
             limits,
+            counters,
             head_limits: HeadLimits { bytes_max: limits.header_bytes_max, fields_max: limits.header_count_max },
             reader: HeadReader::default(),
             out: Outgoing::default(),
@@ -250,7 +267,8 @@ impl<'a> Wire<'a> {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if !self.buffer.is_empty() {
             self.buffer.reserve(SHARED_ROOM_MIN);
-            return poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer);
+            let polled = poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer);
+            return self.counted(polled);
         }
         // Most connections wait most of the time, so they share one buffer to wait with.
         let mut shared = SHARED.take().unwrap_or_default();
@@ -260,7 +278,7 @@ impl<'a> Wire<'a> {
         let polled = poll_read_buf(Pin::new(&mut self.io), cx, &mut shared);
         self.buffer = shared.split();
         SHARED.set(Some(shared));
-        polled
+        self.counted(polled)
     }
 
     /// Reads more of a body into the buffer, which is empty but for the start of a chunk's line.
@@ -271,7 +289,14 @@ impl<'a> Wire<'a> {
             // A client that pauses in an upload is to cost no buffer.
             self.buffer = BytesMut::new();
         }
-        polled
+        self.counted(polled)
+    }
+
+    fn counted(&self, read: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &read {
+            self.counters.received_bytes.add(*bytes as u64);
+        }
+        read
     }
 
     /// Polls the service until it has a response, and reads and writes for it meanwhile.
@@ -468,6 +493,7 @@ impl<'a> Wire<'a> {
         }
         let before = self.out.bytes();
         let mut sent = self.out.poll_write(cx, &mut self.io);
+        self.counters.sent_bytes.add((before - self.out.bytes()) as u64);
         if sent.is_ready() && self.io.is_tls() {
             self.unflushed = true;
             sent = Pin::new(&mut self.io).poll_flush(cx);

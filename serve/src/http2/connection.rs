@@ -87,12 +87,12 @@ pub(crate) async fn serve<H>(
     handler: H,
     limits: &ConnectionLimits,
     drain: &Drain,
-    counters: &ConnectionCounters,
+    counters: &Arc<ConnectionCounters>,
 ) -> Result<(), Ended>
 where
     H: Handler,
 {
-    let wire = Rc::new(RefCell::new(Wire::new(transport, early, limits.header_bytes_max)));
+    let wire = Rc::new(RefCell::new(Wire::new(transport, early, limits.header_bytes_max, Arc::clone(counters))));
     let shared = Shared { limits, counters, wire: Rc::clone(&wire) };
     let ended = match begin(&shared, drain).await {
         Ok(Some(connection)) => run(connection, handler, &shared, drain).await,
@@ -357,7 +357,9 @@ impl<H: Handler> Driver<'_, H> {
                 .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
         };
         let answer = if let Some(malformed) = refused {
-            self.shared.note(malformed.protection());
+            if let Some(protection) = malformed.protection() {
+                self.shared.note(protection);
+            }
             Either::Right(ready(Ok(self.handler.refuse(malformed))))
         } else {
             let length = fields.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());

@@ -380,7 +380,7 @@ fn a_slow_reader_holds_little_of_a_large_body() {
     }
     local_runtime().expect("a runtime").block_on(async {
         let (ours, stream) = UnixStream::pair().expect("a pair");
-        let (counters, drain, limits) = (ConnectionCounters::default(), Drain::new(), ConnectionLimits::default());
+        let (counters, drain, limits) = (Arc::default(), Drain::new(), ConnectionLimits::default());
         let service = Large(Rc::clone(&taken));
         let served = serve(Transport::Unix(ours), BytesMut::new(), service, &limits, &drain, &counters);
         let client = async {

@@ -2,9 +2,14 @@
 
 use super::Names;
 use crate::config::file::action as file;
+use crate::config::file::rules::report;
 use crate::config::file::values::Text;
+use crate::config::node::{Kind, Node};
 use crate::config::read::{At, Context, Keys};
-use crate::config::{Action, Files, Forward, PathPattern, Redirect, Respond};
+use crate::config::template::Variable;
+use crate::config::{
+    Action, Files, Forward, PathPattern, PathPrefix, PathRule, PatternSegment, Piece, Redirect, Respond, Template,
+};
 use http::{StatusCode, Uri};
 
 const ACTIONS: [&str; 4] = ["files", "forward", "redirect", "respond"];
@@ -41,7 +46,7 @@ pub(super) fn action(
     }
     // Each is checked, also when there are too many of them.
     let files = files.and_then(|written| self::files(written.value, path, context)).map(Action::Files);
-    let forward = forward.and_then(|written| self::forward(written.value.0, names, context)).map(Action::Forward);
+    let forward = forward.and_then(|written| self::forward(written.value.0, path, names, context)).map(Action::Forward);
     let redirect = redirect.and_then(|written| self::redirect(written.value, context)).map(Action::Redirect);
     let respond = respond.and_then(|written| self::respond(written.value, context)).map(Action::Respond);
     files.or(forward).or(redirect).or(respond)
@@ -84,53 +89,84 @@ fn files(written: file::Files, path: Option<&At<PathPattern>>, context: &mut Con
     })
 }
 
-fn forward(written: file::Forward, names: &Names, context: &mut Context<'_>) -> Option<Forward> {
-    let file::Forward { written: _, upstream, internal_root } = written;
+fn forward(
+    written: file::Forward,
+    path: Option<&At<PathPattern>>,
+    names: &Names,
+    context: &mut Context<'_>,
+) -> Option<Forward> {
+    let file::Forward { written: _, upstream, internal_root, strip_prefix, add_prefix, host } = written;
+    if let (Some(prefix), Some(path)) = (&strip_prefix, path) {
+        is_prefix_of_match(prefix, path, context);
+    }
     let upstream = upstream?;
     if !names.upstreams.contains(&upstream.value.0) {
         let known: Vec<&str> = names.upstreams.iter().map(String::as_str).collect();
         context.unknown(upstream.at, format!("there is no upstream `{}`", upstream.value.0), &known);
     }
-    // The application may make the directory at its first start, so it need not exist yet.
-    Some(Forward { upstream: upstream.value.0, internal_root: internal_root.map(|path| path.value.0) })
+    Some(Forward {
+        upstream: upstream.value.0,
+        // The application may make the directory at its first start, so it need not exist yet.
+        internal_root: internal_root.map(|path| path.value.0),
+        path: PathRule {
+            strip_prefix: strip_prefix.map(|prefix| prefix.value),
+            add_prefix: add_prefix.map(|prefix| prefix.value),
+        },
+        host: host?.value,
+    })
+}
+
+/// A prefix that the match does not begin with could never be cut off.
+fn is_prefix_of_match(prefix: &At<PathPrefix>, path: &At<PathPattern>, context: &mut Context<'_>) {
+    let literals: Vec<&str> = path
+        .value
+        .segments
+        .iter()
+        .map_while(|segment| match segment {
+            PatternSegment::Literal(literal) => Some(literal.as_str()),
+            PatternSegment::Any => None,
+        })
+        .collect();
+    let wanted = &prefix.value.segments;
+    if literals.len() < wanted.len() || literals.iter().zip(wanted).any(|(literal, wanted)| literal != wanted) {
+        let problem = context
+            .problem(prefix.at, format!("the match does not begin with `{}`", prefix.value.text))
+            .note_at(path.at, "`match`");
+        match path.value.literal_prefix().as_str() {
+            "/" => problem.help("the match has no literal beginning that could be cut off"),
+            literal => problem.help(format!("write \"{}\" or less", literal.trim_end_matches('/'))),
+        };
+    }
 }
 
 fn redirect(written: file::Redirect, context: &mut Context<'_>) -> Option<Redirect> {
     let file::Redirect { written: _, to, status } = written;
-    if let Some(to) = &to {
-        target(to, context);
-    }
+    let target = to.and_then(|to| target(to, context));
     let status = status?;
     let code = u16::try_from(status.value.0).ok()?;
     if !matches!(code, 301 | 302 | 303 | 307 | 308) {
         context.problem(status.at, format!("{code} is no redirect")).help("write 301, 302, 303, 307 or 308");
     }
-    Some(Redirect { to: to?.value.0, status: StatusCode::from_u16(code).ok()? })
+    Some(Redirect { to: target?, status: StatusCode::from_u16(code).ok()? })
 }
 
-/// Fills the placeholders in with samples: what comes out must be a path or a URL.
-fn target(to: &At<Text>, context: &mut Context<'_>) {
-    let known = ["host", "path", "query"];
-    let mut sample = String::new();
-    let mut rest = to.value.0.as_str();
-    while let Some((before, after)) = rest.split_once('{') {
-        let Some((name, after)) = after.split_once('}') else {
-            context.problem(to.at, "this `{` is never closed");
-            return;
-        };
-        sample.push_str(before);
-        sample.push_str(match name {
-            "host" => "example.com",
-            "path" => "/path",
-            "query" => "?query",
-            other => {
-                context.unknown(to.at, format!("there is no placeholder `{other}`"), &known);
-                return;
-            }
-        });
-        rest = after;
-    }
-    sample.push_str(rest);
+/// Fills the variables in with samples: what comes out must be a path or a URL.
+fn target(to: At<Text>, context: &mut Context<'_>) -> Option<Template> {
+    let target = match Template::parse(&to.value.0, &Variable::OF_REDIRECTS) {
+        Ok(target) => target,
+        Err(bad) => {
+            let node = Node { at: to.at, kind: Kind::Text(to.value.0), referred: false };
+            report(&bad, &Variable::OF_REDIRECTS, &node, context);
+            return None;
+        }
+    };
+    let sample = target.pieces().iter().map(|piece| match piece {
+        Piece::Text(text) => text.as_str(),
+        Piece::Variable(Variable::Host) => "example.com",
+        Piece::Variable(Variable::Path) => "/path",
+        Piece::Variable(_) => "?query",
+    });
+    let sample: String = sample.collect();
     let absolute = sample.starts_with("https://") || sample.starts_with("http://");
     let local = sample.starts_with('/') && !sample.starts_with("//");
     if !(absolute || local) || sample.parse::<Uri>().is_err() {
@@ -138,6 +174,7 @@ fn target(to: &At<Text>, context: &mut Context<'_>) {
             .problem(to.at, "the target is neither a path nor an absolute URL")
             .help("write for example \"https://{host}{path}{query}\" or \"/new{query}\"");
     }
+    Some(target)
 }
 
 fn respond(written: file::Respond, context: &mut Context<'_>) -> Option<Respond> {

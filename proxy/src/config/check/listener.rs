@@ -2,9 +2,10 @@
 
 use super::Checked;
 use crate::config::file;
-use crate::config::read::{At, Context};
+use crate::config::read::{At, Context, Keys, List};
 use crate::config::source::Span;
-use crate::config::{Address, Listener, ListenerLimits};
+use crate::config::{Address, Listener, ListenerLimits, ProxyMode, Senders};
+use ipnet::IpNet;
 
 pub(super) fn listener(
     name: &At<String>,
@@ -13,7 +14,7 @@ pub(super) fn listener(
     context: &mut Context<'_>,
 ) -> Option<Listener> {
     let file::Listener {
-        written: _,
+        written: keys,
         address,
         tls,
         redirect_to_https,
@@ -26,6 +27,9 @@ pub(super) fn listener(
         send_timeout,
         streams_max,
         h2c,
+        requests_per_connection_max,
+        proxy_protocol,
+        proxy_protocol_from,
     } = written;
     if let Some(tls) = tls.as_ref().filter(|tls| tls.value) {
         if let Some(redirect) = &redirect_to_https {
@@ -56,12 +60,15 @@ pub(super) fn listener(
     if let Address::Unix(path) = &mut address.value {
         *path = context.problems.sources.resolve(address.at, &path.to_string_lossy());
     }
+    let is_unix = matches!(address.value, Address::Unix(_));
+    let proxy_protocol = senders(&keys, proxy_protocol?, &proxy_protocol_from?.value, is_unix, context);
     let bytes = |size: u64| usize::try_from(size).ok();
     Some(Listener {
         name: name.value.clone(),
         address: address.value,
         tls: speaks_tls,
         redirect_to_https: redirect_to_https.and_then(|port| u16::try_from(port.value.0).ok()),
+        proxy_protocol,
         limits: ListenerLimits {
             header_bytes_max: bytes(header_bytes_max?.value.0)?,
             header_count_max: header_count_max?.value.0 as usize,
@@ -72,8 +79,45 @@ pub(super) fn listener(
             send_timeout: send_timeout?.value.0,
             streams_max: streams_max?.value.0,
             h2c: h2c?.value,
+            requests_per_connection_max: requests_per_connection_max?.value.0,
         },
     })
+}
+
+/// Who speaks the PROXY protocol. Whom to believe must be said, because whoever is believed can be any client.
+fn senders(
+    keys: &Keys,
+    mode: At<file::ProxyProtocol>,
+    from: &List<IpNet>,
+    is_unix: bool,
+    context: &mut Context<'_>,
+) -> Option<Senders> {
+    super::twice(from, ToString::to_string, context);
+    let written = keys.among(&["proxy_protocol_from"]);
+    let mode = match mode.value {
+        file::ProxyProtocol::Off => {
+            super::no_effect(&written, "without `proxy_protocol`", context);
+            return None;
+        }
+        file::ProxyProtocol::Mixed if is_unix => {
+            context
+                .problem(mode.at, "on a Unix socket there are no other peers than those that speak the PROXY protocol")
+                .help("write \"required\"");
+            return None;
+        }
+        _ if !is_unix && from.is_empty() => {
+            context
+                .problem(mode.at, "nobody may speak the PROXY protocol here")
+                .help("name the load balancers: `proxy_protocol_from = [\"10.0.0.0/8\"]`");
+            return None;
+        }
+        file::ProxyProtocol::Required => ProxyMode::Required,
+        file::ProxyProtocol::Mixed => ProxyMode::Mixed,
+    };
+    if is_unix {
+        super::no_effect(&written, "on a Unix socket, whose peers are all believed", context);
+    }
+    Some(Senders { from: from.iter().map(|network| network.value).collect(), mode })
 }
 
 /// Reports addresses that two listeners would bind. Port 0 is a new port each time.

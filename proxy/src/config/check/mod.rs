@@ -11,6 +11,7 @@ mod keys;
 mod listener;
 mod overlap;
 mod route;
+mod rules;
 mod server;
 mod site;
 mod upstream;

@@ -1,21 +1,11 @@
 //! `[[route]]`: its match and its limits, and whether any request can reach it.
 
-use super::{Checked, Names, action, auth};
+use super::{Checked, Names, action, auth, rules};
 use crate::config::file::maps::{Map, Wanted};
 use crate::config::file::route as file;
 use crate::config::read::{At, Context};
-use crate::config::{Action, Listener, Route, RouteMatch, RoutePolicy, Site};
+use crate::config::{Action, Buffer, Listener, Route, RouteMatch, RoutePolicy, Site};
 use http::{HeaderName, HeaderValue, Method, header};
-
-/// Fields that the connection owns (RFC 9110 section 7.6.1) or that must agree with the body.
-const FIXED_FIELDS: [HeaderName; 6] = [
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::TRAILER,
-    HeaderName::from_static("keep-alive"),
-];
 
 pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'_>) -> Checked<Route> {
     let file::Route {
@@ -32,9 +22,11 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
         token_from,
         forward_token,
         body_bytes_max,
+        buffer,
         progress_timeout,
         response_timeout,
         total_timeout,
+        request_headers,
         response_headers,
         files,
         forward,
@@ -57,11 +49,16 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
     }
     let forwards = keys.at("forward").is_some();
     if !forwards {
-        super::no_effect(&keys.among(&["response_timeout", "forward_token"]), "without `forward`", context);
+        super::no_effect(
+            &keys.among(&["response_timeout", "forward_token", "request_headers", "buffer"]),
+            "without `forward`",
+            context,
+        );
     }
     let written_auth = auth::AuthKeys { mode, issuers, audiences, claims, token_from, forward_token };
     let auth = auth::auth(written_auth, &keys, names, context);
-    let response_headers = response_headers.map(|headers| set_headers(headers.value, context)).unwrap_or_default();
+    let request_headers = rules::of_requests(request_headers, context);
+    let response_headers = rules::of_responses(response_headers, context);
     let path = path?;
     Some(At {
         at: path.at,
@@ -76,14 +73,24 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
             policy: RoutePolicy {
                 auth: auth?,
                 body_bytes_max: body_bytes_max?.value.0,
+                buffer: match buffer {
+                    Some(written) => Some(self::buffer(written.value)?),
+                    None => None,
+                },
                 progress_timeout: progress_timeout?.value.0,
                 response_timeout: response_timeout?.value.0,
                 total_timeout: total_timeout.map(|timeout| timeout.value.0),
+                request_headers,
                 response_headers,
             },
             action: action?,
         },
     })
+}
+
+fn buffer(written: file::Buffer) -> Option<Buffer> {
+    let file::Buffer { written: _, memory, disk } = written;
+    Some(Buffer { memory_bytes_max: memory?.value.0, disk_bytes_max: disk?.value.0 })
 }
 
 fn wanted(headers: Map<HeaderName, Wanted>, context: &mut Context<'_>) -> Vec<(HeaderName, Option<HeaderValue>)> {
@@ -101,16 +108,6 @@ fn wanted(headers: Map<HeaderName, Wanted>, context: &mut Context<'_>) -> Vec<(H
         ));
     }
     fields
-}
-
-fn set_headers(headers: Map<HeaderName, HeaderValue>, context: &mut Context<'_>) -> Vec<(HeaderName, HeaderValue)> {
-    for (name, _) in &headers.0 {
-        if FIXED_FIELDS.contains(&name.value) {
-            let message = format!("`{}` belongs to the connection and cannot be set", name.value);
-            context.problem(name.at, message);
-        }
-    }
-    headers.0.into_iter().map(|(name, value)| (name.value, value)).collect()
 }
 
 /// Reports routes of sites that no listener can serve.

@@ -1,12 +1,13 @@
 //! `[server]`, `[admin]` and `[log]`.
 
-use crate::config::file;
+use crate::config::file::{self, FormatName};
 use crate::config::node::{Kind, Node};
 use crate::config::read::{At, Context, Written};
 use crate::config::source::Span;
-use crate::config::{Admin, Log, Server};
-use std::num::NonZeroUsize;
+use crate::config::{Admin, Log, LogFormat, Server};
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where the proxy keeps what it makes itself, below the working directory.
 const STATE: &str = "./var/portcullis";
@@ -23,10 +24,14 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
         written: keys,
         threads,
         connections_max,
+        connections_per_client_max,
         drain_timeout,
         state,
+        buffer_memory_max,
+        buffer_disk_max,
         trusted_proxies,
         identity_headers,
+        trace,
     } = or_defaults(written, context)?.value;
     super::twice(trusted_proxies.as_deref()?, ToString::to_string, context);
     super::twice(identity_headers.as_deref()?, |name| format!("`{name}`"), context);
@@ -38,10 +43,14 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
     Some(Server {
         threads,
         connections_max: connections_max?.value.0 as usize,
+        connections_per_client_max: NonZeroU32::new(connections_per_client_max?.value.0),
         drain_timeout: drain_timeout?.value.0,
         state: state.map_or_else(|| PathBuf::from(STATE), |path| path.value.0),
+        buffer_memory_bytes_max: buffer_memory_max?.value.0,
+        buffer_disk_bytes_max: buffer_disk_max?.value.0,
         trusted_proxies: trusted_proxies?.iter().map(|net| net.value).collect(),
         identity_headers: identity_headers?.value.0.into_iter().map(|name| name.value).collect(),
+        trace: trace?.value,
     })
 }
 
@@ -58,6 +67,27 @@ pub(super) fn admin(written: Option<At<file::Admin>>, context: &mut Context<'_>)
 }
 
 pub(super) fn log(written: Option<At<file::Log>>, context: &mut Context<'_>) -> Option<Log> {
-    let file::Log { written: _, format, level, access } = or_defaults(written, context)?.value;
-    Some(Log { format: format?.value, level: level?.value.0, access: access?.value })
+    let file::Log { written: keys, format, template, level, access } = or_defaults(written, context)?.value;
+    let format = format?;
+    let (level, access) = (level?.value.0, access?.value);
+    let plain = match format.value {
+        FormatName::Template => {
+            if keys.at("template").is_none() {
+                context
+                    .problem(format.at, "`format` is \"template\" and there is no template")
+                    .help("add `template`, for example \"{client} {method} {target} {status} {duration_ms}\"");
+            }
+            let format = LogFormat::Template(Arc::new(template?.value));
+            return Some(Log { format, level, access });
+        }
+        FormatName::Text => LogFormat::Text,
+        FormatName::Json => LogFormat::Json,
+        FormatName::Combined => LogFormat::Combined,
+    };
+    // A format that could not be read counts as the default, and is one mistake.
+    let misread = keys.at("format").is_some() && format.at == keys.table;
+    if !misread {
+        super::no_effect(&keys.among(&["template"]), "unless `format` is \"template\"", context);
+    }
+    Some(Log { format: plain, level, access })
 }

@@ -1,6 +1,6 @@
 //! `[site.NAME]`: hosts that do not collide, certificates that can be used.
 
-use super::Checked;
+use super::{Checked, rules};
 use crate::config::disk::read_bytes;
 use crate::config::file::site::{self as file, Certificate, KeyText};
 use crate::config::read::{At, Context};
@@ -16,7 +16,9 @@ use std::path::Path;
 const PEM_BYTES_MAX: u64 = 256 * 1024;
 
 pub(super) fn site(name: &At<String>, written: file::Site, context: &mut Context<'_>) -> Option<Site> {
-    let file::Site { written: keys, hosts, tls } = written;
+    let file::Site { written: keys, hosts, tls, request_headers, response_headers } = written;
+    let request_headers = rules::of_requests(request_headers, context);
+    let response_headers = rules::of_responses(response_headers, context);
     let tls = match (keys.at("tls"), tls) {
         (None, _) => None,
         (Some(_), None) => return None,
@@ -24,7 +26,7 @@ pub(super) fn site(name: &At<String>, written: file::Site, context: &mut Context
         (Some(_), Some(At { value: file::Tls::Pem(certificate), .. })) => Some(pem(certificate, context)?),
     };
     let hosts = hosts?.value.0.into_iter().map(|host| host.value.0).collect();
-    Some(Site { name: name.value.clone(), hosts, tls })
+    Some(Site { name: name.value.clone(), hosts, tls, request_headers, response_headers })
 }
 
 fn pem(written: Certificate, context: &mut Context<'_>) -> Option<Tls> {

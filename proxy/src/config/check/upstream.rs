@@ -12,7 +12,7 @@ use std::path::Path;
 
 pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut Context<'_>) -> Option<Upstream> {
     let file::Upstream {
-        written: _,
+        written: keys,
         endpoints,
         balance,
         assertion_key,
@@ -20,7 +20,16 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         idle_timeout,
         idle_max,
         resolve_every,
+        proxy_protocol,
     } = written;
+    if let Some(version) = &proxy_protocol {
+        for (key, at) in keys.among(&["idle_timeout", "idle_max"]) {
+            context
+                .problem(at, format!("`{key}` has no effect with `proxy_protocol`"))
+                .note_at(version.at, "each connection belongs to one client, so that none is kept")
+                .help(format!("remove `{key}`"));
+        }
+    }
     let assertion_key = match assertion_key {
         Some(written) => Some(key_file(written.value, context)?),
         None => None,
@@ -41,6 +50,7 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         idle_timeout: idle_timeout?.value.0,
         idle_max: idle_max?.value.0 as usize,
         resolve_every: resolve_every?.value.0,
+        proxy_protocol: proxy_protocol.map(|version| version.value),
     })
 }
 

@@ -4,6 +4,7 @@ use super::values::{Below, FilePath, Text};
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, At, Context, Keys, Written};
 use crate::config::units::{Number, Size};
+use crate::config::{HostPolicy, PathPrefix};
 use http::HeaderValue;
 use serde_json::{Value, json};
 
@@ -35,6 +36,14 @@ table! {
         /// The directory in which the path of an `X-Accel-Redirect` answer is looked up. Left out: the field is dropped
         /// and the answer passed on as it is.
         optional internal_root: FilePath,
+        /// Cut off from the path, segment by segment: with `/api`, `/api/a?b` becomes `/a?b`. The application learns it
+        /// by `X-Forwarded-Prefix`. Left out: the path goes on byte for byte.
+        optional strip_prefix: PathPrefix,
+        /// Put before the path, after `strip_prefix`: with `/v1`, `/a?b` becomes `/v1/a?b`.
+        optional add_prefix: PathPrefix,
+        /// The `Host` of the forwarded request: the client's own (`"preserve"`), the chosen endpoint's name and port
+        /// (`"upstream"`; `localhost` for a Unix socket), or this name.
+        default("preserve") host: HostPolicy,
     }
 }
 
@@ -73,6 +82,9 @@ impl Written for ForwardTo {
                     written: Keys { table: node.at, keys: Vec::new() },
                     upstream: Some(upstream),
                     internal_root: None,
+                    strip_prefix: None,
+                    add_prefix: None,
+                    host: Some(At { value: HostPolicy::Preserve, at: node.at }),
                 }))
             }
             Kind::Table(_) => Forward::read(node, context).map(Self),

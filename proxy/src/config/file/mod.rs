@@ -5,13 +5,14 @@ pub(super) mod action;
 pub(super) mod issuer;
 pub(super) mod maps;
 pub(super) mod route;
+pub(super) mod rules;
 pub(super) mod site;
 pub(super) mod upstream;
 pub(super) mod values;
 
 use super::read::{List, Named};
 use super::units::{Number, Size, Time, Timeout};
-use super::{Address, LogFormat};
+use super::{Address, LineTemplate, LogFormat};
 use http::HeaderName;
 use ipnet::IpNet;
 use issuer::Issuer;
@@ -47,26 +48,37 @@ table! {
 }
 
 table! {
-    /// The process. Changes need a restart.
+    /// The process. Changes need a restart, except of `trusted_proxies`, `identity_headers` and `trace`.
     Server as "server" => {
         /// Worker threads, one runtime each. Left out: the number of cores.
         optional threads: Number<1, 1024>,
         /// Connections accepted at once over all listeners; further ones wait in the kernel's queue.
         default(10_000) connections_max: Number<1, 10_000_000>,
+        /// Connections of one client at once over all listeners and workers; further ones are closed when they are
+        /// accepted. An IPv6 client is its network of 64 bits. Peers in `trusted_proxies` carry many clients and are not
+        /// counted. 0: no limit.
+        default(512) connections_per_client_max: Number<0, 10_000_000>,
         /// How long a stop waits for work in flight before it is cut.
         default("30s") drain_timeout: Time<0, 86_400_000>,
         /// Where the proxy keeps what it makes itself: development certificates. Left out: `./var/portcullis` below
         /// the working directory.
         optional state: FilePath,
+        /// Memory that the held bodies of all requests may take together (see `route.buffer`).
+        default("256MiB") buffer_memory_max: Size<0, { 1 << 50 }>,
+        /// Disk that they may take together.
+        default("8GiB") buffer_disk_max: Size<0, { 1 << 50 }>,
         /// Peers whose `Forwarded` and `X-Forwarded-*` are believed. From anybody else these fields are dropped.
         default([]) trusted_proxies: List<IpNet>,
         /// Further header fields that are removed from every request, beside `X-Auth-*`.
         default([]) identity_headers: List<HeaderName>,
+        /// Whether forwarded requests carry a W3C trace context: the client's `traceparent` where it is sound, else a
+        /// new one. Its trace id stands in the log. `false`: what the client sends goes on unread.
+        default(true) trace: bool,
     }
 }
 
 table! {
-    /// The operator's listener: `/livez` and `/readyz`. Changes need a restart.
+    /// The operator's listener: `/livez`, `/readyz` and `/metrics`. Changes need a restart.
     Admin as "admin" => {
         /// Whether there is one.
         default(true) enabled: bool,
@@ -78,8 +90,18 @@ table! {
 table! {
     /// What is logged, and how.
     Log as "log" => {
-        /// `json` writes one object a line, `text` is for people.
-        default("text") format: LogFormat,
+        /// How each request's line looks: `json` is one object of the fields below, without those that a request has
+        /// not; `text` is for people, `combined` is what Apache and nginx call so, `template` is your own. Events are
+        /// JSON with `json`, else text. No format writes a token, a
+        /// cookie or the value of a query parameter in which a route takes a token.
+        default("text") format: FormatName,
+        /// With `format = "template"`: the line, with fields in braces; `{{` and `}}` are the braces themselves. What
+        /// a request has not is `-`; quotes, backslashes and whatever is not printable ASCII become `\xHH`. Fields:
+        /// `time`, `time_local`, `client`, `peer`, `method`, `host`, `path`, `query`, `target`, `protocol`,
+        /// `tls_version`, `status`, `bytes_sent`, `bytes_received`, `duration_ms`, `connect_ms`, `first_byte_ms`,
+        /// `upstream_ms`, `route`, `site`, `upstream`, `endpoint`, `attempts`, `subject`, `agent`, `referer`, `code`,
+        /// `reason`, `broke_off`, `request_id`, `trace_id`.
+        optional template: LineTemplate,
         /// A level, or levels per module: `info`, `info,portcullis=debug`.
         default("info") level: LogLevel,
         /// Whether each request writes a line.
@@ -87,9 +109,45 @@ table! {
     }
 }
 
-words!(LogFormat, "log format", {
-    "text" => LogFormat::Text,
-    "json" => LogFormat::Json,
+/// The word for a format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum FormatName {
+    Text,
+    Json,
+    Combined,
+    Template,
+}
+
+words!(FormatName, "log format", {
+    "text" => FormatName::Text,
+    "json" => FormatName::Json,
+    "combined" => FormatName::Combined,
+    "template" => FormatName::Template,
+});
+
+impl From<&LogFormat> for FormatName {
+    fn from(format: &LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+            LogFormat::Combined => Self::Combined,
+            LogFormat::Template(_) => Self::Template,
+        }
+    }
+}
+
+/// Whether a listener's connections begin with a header of the PROXY protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum ProxyProtocol {
+    Off,
+    Required,
+    Mixed,
+}
+
+words!(ProxyProtocol, "use of the PROXY protocol", {
+    "off" => ProxyProtocol::Off,
+    "required" => ProxyProtocol::Required,
+    "mixed" => ProxyProtocol::Mixed,
 });
 
 table! {
@@ -108,7 +166,7 @@ table! {
         default(100) header_count_max: Number<1, 1000>,
         /// Bytes of the request target: longer ones are 414.
         default("8KiB") uri_bytes_max: Size<64, 1_048_576>,
-        /// From accept to the end of the TLS handshake.
+        /// From accept to the end of the TLS handshake, with the header of the PROXY protocol.
         default("10s") handshake_timeout: Timeout,
         /// From the first byte of a request to the end of its head: then 408.
         default("10s") header_timeout: Timeout,
@@ -121,5 +179,32 @@ table! {
         default(128) streams_max: Number<1, 10_000>,
         /// Whether connections in the clear may speak HTTP/2 without TLS (by prior knowledge, RFC 9113 section 3.3).
         default(false) h2c: bool,
+        /// Requests on one HTTP/1.1 connection; with the answer to the last one it is closed.
+        default(10_000) requests_per_connection_max: Number<1, 4_294_967_295>,
+        /// Whether connections begin with a header of the PROXY protocol (version 1 or 2), in which a load balancer says
+        /// who the client is. `off`: never. `required`: always, and only from peers in `proxy_protocol_from`; others are
+        /// closed. `mixed`: always from these peers, and never from others, who are clients themselves. Nothing is
+        /// guessed from the bytes. On a Unix socket every peer is such a peer.
+        default("off") proxy_protocol: ProxyProtocol,
+        /// The load balancers that speak the PROXY protocol. Being one does not make a peer a trusted proxy: it passes
+        /// on what clients write, `X-Forwarded-For` included, so that field is believed only when the client that the
+        /// header names is in `trusted_proxies`.
+        default([]) proxy_protocol_from: List<IpNet>,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::LineField;
+    use crate::config::read::Written;
+
+    #[test]
+    fn every_field_of_a_line_is_documented() {
+        let about = Log::about().expect("a table");
+        let template = about.fields.iter().find(|field| field.key() == "template").expect("the key");
+        for field in LineField::ALL {
+            assert!(template.doc.contains(&format!("`{}`", field.name())), "{field:?}");
+        }
     }
 }

@@ -5,8 +5,8 @@ use super::maps::{Map, Wanted};
 use super::values::{Pointer, Text};
 use crate::config::read::List;
 use crate::config::units::{Size, Timeout};
-use crate::config::{AuthMode, PathPattern, TokenSource};
-use http::{HeaderName, HeaderValue, Method};
+use crate::config::{AuthMode, HeaderRule, PathPattern, TokenSource};
+use http::{HeaderName, Method};
 use serde_json::Value;
 
 table! {
@@ -39,14 +39,22 @@ table! {
         default(false) forward_token: bool,
         /// Bytes of a request body: more is 413.
         default("10MiB") body_bytes_max: Size<0, { 1 << 50 }>,
+        /// Holds the request body until it is whole before the upstream is asked, so that a slow client costs the
+        /// application nothing. What fits in neither memory nor disk streams on. Left out: bodies stream.
+        optional buffer: Buffer,
         /// Between two pieces of a request body: then 408. The whole may take as long as it needs.
         default("30s") progress_timeout: Timeout,
         /// From the end of the request to the head of the upstream's response: then 504.
         default("60s") response_timeout: Timeout,
         /// From the head of the request to the end of the response. Left out: unlimited, progress is what counts.
         optional total_timeout: Timeout,
-        /// Header fields that are set on every response of this route.
-        optional response_headers: Map<HeaderName, HeaderValue>,
+        /// What happens to header fields of the request before it is forwarded; a rule of the site about the same field
+        /// is replaced. Values may hold `{host}`, `{path}`, `{query}` (with its `?`), `{client_address}`, `{scheme}`,
+        /// `{method}`, `{request_id}`, `{route}`, `{site}`, `{subject}` and `{tls_version}`; `{{` is a brace.
+        optional request_headers: Map<HeaderName, HeaderRule>,
+        /// The same for every response of this route, errors of the edge included: those keep the fields of their own,
+        /// such as `Content-Type` and `Cache-Control`.
+        optional response_headers: Map<HeaderName, HeaderRule>,
         /// Serve files from a directory.
         optional files: Files,
         /// Forward to an upstream: `"app"`, or a table for more.
@@ -63,6 +71,16 @@ words!(AuthMode, "kind of access", {
     "optional" => AuthMode::Optional,
     "public" => AuthMode::Public,
 });
+
+table! {
+    /// How much of one request body is held. All requests together: `server.buffer_memory_max` and `buffer_disk_max`.
+    Buffer as "route.buffer" => {
+        /// Bytes in memory.
+        default("64KiB") memory: Size<0, { 1 << 30 }>,
+        /// Bytes in a file without a name below `server.state`, behind those in memory.
+        default("0B") disk: Size<0, { 1 << 50 }>,
+    }
+}
 
 table! {
     /// What a claim must be: `path` and exactly one test.

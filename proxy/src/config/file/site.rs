@@ -1,18 +1,26 @@
 //! `[site.NAME]`: what one or several host names share.
 
+use super::maps::Map;
 use super::values::{FilePath, Host};
-use crate::config::SecretBytes;
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
+use crate::config::{HeaderRule, SecretBytes};
+use http::HeaderName;
 use serde_json::{Value, json};
 
 table! {
-    /// What one or several host names share: their certificate, and the routes that name the site.
+    /// What one or several host names share: their certificate, rules about header fields, and the routes that name the
+    /// site.
     Site as "site" => {
         /// Host names without port; `*.example.com` covers one label. Left out or empty: any host.
         default([]) hosts: List<Host>,
         /// The certificate, or `"self-signed"` for development. Left out: the site is served in the clear only.
         optional tls: Tls,
+        /// What happens to header fields of forwarded requests, as `request_headers` of a route, which comes after it.
+        optional request_headers: Map<HeaderName, HeaderRule>,
+        /// What happens to header fields of responses, as `response_headers` of a route, which comes after it. Also on
+        /// the edge's own errors, once the site is known.
+        optional response_headers: Map<HeaderName, HeaderRule>,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::values::FilePath;
 use crate::config::read::List;
 use crate::config::units::{Number, Timeout};
-use crate::config::{Balance, EndpointAddress};
+use crate::config::{Balance, EndpointAddress, ProxyVersion};
 
 table! {
     /// A named set of endpoints. Its name is also the audience of the assertions that it gets.
@@ -22,8 +22,16 @@ table! {
         default(64) idle_max: Number<0, 10_000>,
         /// How long a resolved name is used before it is asked again.
         default("5s") resolve_every: Timeout,
+        /// Says by the PROXY protocol, at the start of each connection, who the client is. A connection then belongs to
+        /// one client and is used for one request, so that none is kept.
+        optional proxy_protocol: ProxyVersion,
     }
 }
+
+words!(ProxyVersion, "version of the PROXY protocol", {
+    "v1" => ProxyVersion::V1,
+    "v2" => ProxyVersion::V2,
+});
 
 table! {
     /// A 256-bit key that the proxy and the application share, base64url in a file of mode 0600.

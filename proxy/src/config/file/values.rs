@@ -3,7 +3,7 @@
 use crate::config::node::{Kind, Node};
 use crate::config::problem::nearest;
 use crate::config::read::{Context, Written};
-use crate::config::{Address, Balance, EndpointAddress, PathPattern, SecretBytes, TokenSource};
+use crate::config::{Address, Balance, EndpointAddress, LineTemplate, PathPattern, SecretBytes, TokenSource};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use ipnet::IpNet;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Why a text is not what a key wants: the message, and help.
-type Refusal = (String, Option<String>);
+pub(super) type Refusal = (String, Option<String>);
 
 /// Refuses with a message and help.
 fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Refusal> {
@@ -19,7 +19,7 @@ fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, R
 }
 
 /// Reads a text by `parse`.
-fn text<T: Written>(
+pub(super) fn text<T: Written>(
     node: &Node,
     context: &mut Context<'_>,
     parse: impl FnOnce(&str) -> Result<T, Refusal>,
@@ -104,6 +104,9 @@ texts! {
             let help = (!text.starts_with('/')).then(|| format!("write \"/{text}\""));
             (reason.to_string(), help)
         })
+    };
+    LineTemplate: "a template such as \"{client} {status}\"", |text| {
+        LineTemplate::parse(text).map_err(|bad| (bad.to_string(), Some(bad.help())))
     };
     TokenSource: "\"header\", \"cookie:NAME\" or \"query:NAME\"", token_source;
     Uri: "a URL", |text| match text.parse::<Uri>() {

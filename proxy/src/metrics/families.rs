@@ -1,0 +1,229 @@
+//! Every metric: its name, what it means, and how its samples are collected.
+
+use super::family::{Family, Kind, Label, Samples};
+use super::requests::{CLASSES, PROTOCOLS};
+use super::upstreams::{Failure, UpstreamCounters};
+use super::{Metrics, WorkerMetrics};
+use serve::counters::{Protection, Refusal};
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+const fn label(name: &'static str) -> Label {
+    Label { name, values: None }
+}
+
+const REFUSAL: Label = Label {
+    name: "reason",
+    values: Some(|| Refusal::ALL.iter().map(|reason| (reason.label(), reason.doc().trim())).collect()),
+};
+
+const PROTECTION: Label = Label {
+    name: "reason",
+    values: Some(|| Protection::ALL.iter().map(|reason| (reason.label(), reason.doc().trim())).collect()),
+};
+
+const FAILURE: Label =
+    Label { name: "reason", values: Some(|| Failure::ALL.iter().map(|(_, label, text)| (*label, *text)).collect()) };
+
+const fn counter(
+    name: &'static str,
+    labels: &'static [Label],
+    help: &'static str,
+    collect: fn(&Metrics, &mut Samples),
+) -> Family {
+    Family { name, kind: Kind::Counter, labels, help, collect }
+}
+
+const fn gauge(
+    name: &'static str,
+    labels: &'static [Label],
+    help: &'static str,
+    collect: fn(&Metrics, &mut Samples),
+) -> Family {
+    Family { name, kind: Kind::Gauge, labels, help, collect }
+}
+
+pub(super) static ALL: &[Family] = &[
+    gauge("portcullis_build_info", &[label("version")], "Always 1; the version is a label.", |_, samples| {
+        samples.add([env!("CARGO_PKG_VERSION")], 1);
+    }),
+    gauge(
+        "process_start_time_seconds",
+        &[],
+        "When the process started, in seconds since 1970-01-01 UTC.",
+        |metrics, samples| {
+            let since = metrics.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            samples.add([], since.as_secs());
+        },
+    ),
+    gauge("portcullis_worker_threads", &[], "Workers, one thread each.", |metrics, samples| {
+        samples.add([], metrics.workers.len() as u64);
+    }),
+    counter(
+        "portcullis_connections_accepted_total",
+        &[],
+        "Connections taken from the kernel, whatever became of them.",
+        |metrics, samples| samples.add([], metrics.sum(|worker| worker.connections.accepted.get())),
+    ),
+    gauge("portcullis_connections_open", &[], "Connections that have not ended.", |metrics, samples| {
+        // Read first: what closes in between was open, and the number must not fall below zero.
+        let closed = metrics.sum(|worker| worker.connections.closed.get());
+        let accepted = metrics.sum(|worker| worker.connections.accepted.get());
+        samples.add([], accepted.saturating_sub(closed));
+    }),
+    counter(
+        "portcullis_connections_waited_total",
+        &[],
+        "Connections that had to wait for another one to end, because `server.connections_max` were open.",
+        |metrics, samples| samples.add([], metrics.sum(|worker| worker.connections.waited.get())),
+    ),
+    counter(
+        "portcullis_connections_refused_total",
+        &[REFUSAL],
+        "Connections that were closed before their first request.",
+        |metrics, samples| {
+            for &reason in Refusal::ALL {
+                samples.add([reason.label()], metrics.sum(|worker| worker.connections.refused(reason)));
+            }
+        },
+    ),
+    counter(
+        "portcullis_protections_total",
+        &[PROTECTION],
+        "How often the proxy put an end to what a client did on a connection.",
+        |metrics, samples| {
+            for &reason in Protection::ALL {
+                samples.add([reason.label()], metrics.sum(|worker| worker.connections.noted(reason)));
+            }
+        },
+    ),
+    counter(
+        "portcullis_received_bytes_total",
+        &[],
+        "Bytes read from clients, under TLS without its framing.",
+        |metrics, samples| samples.add([], metrics.sum(|worker| worker.connections.received_bytes.get())),
+    ),
+    counter(
+        "portcullis_sent_bytes_total",
+        &[],
+        "Bytes written to clients, under TLS without its framing.",
+        |metrics, samples| samples.add([], metrics.sum(|worker| worker.connections.sent_bytes.get())),
+    ),
+    counter(
+        "portcullis_http_requests_total",
+        &[label("protocol"), label("status")],
+        "Requests whose answer has begun, by protocol (http/1.0, http/1.1, h2) and class of status (2xx and so on).",
+        |metrics, samples| {
+            for (protocol, protocol_name) in PROTOCOLS.into_iter().enumerate() {
+                for (class, class_name) in CLASSES.into_iter().enumerate() {
+                    let count = metrics.sum(|worker| worker.requests.get(protocol, class));
+                    samples.add([protocol_name, class_name], count);
+                }
+            }
+        },
+    ),
+    counter(
+        "portcullis_http_errors_total",
+        &[label("code")],
+        "Errors that the proxy itself answered with, by the code in their body. A code is shown once it has occurred.",
+        |metrics, samples| {
+            let mut sums = BTreeMap::new();
+            metrics.workers.iter().for_each(|worker| worker.errors.add_to(&mut sums));
+            sums.into_iter().for_each(|(code, count)| samples.add([code], count));
+        },
+    ),
+    counter(
+        "portcullis_upstream_connections_total",
+        &[label("upstream")],
+        "Connections opened to endpoints of an upstream.",
+        |metrics, samples| {
+            let sums = by_upstream(metrics, |counters| [counters.connects.get()]);
+            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
+        },
+    ),
+    counter(
+        "portcullis_upstream_reuses_total",
+        &[label("upstream")],
+        "Requests sent on a connection that had been used before.",
+        |metrics, samples| {
+            let sums = by_upstream(metrics, |counters| [counters.reuses.get()]);
+            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
+        },
+    ),
+    counter(
+        "portcullis_upstream_failures_total",
+        &[label("upstream"), FAILURE],
+        "Attempts to get an answer from an upstream that failed, whether or not another one followed.",
+        |metrics, samples| {
+            let sums = by_upstream(metrics, |counters| Failure::ALL.map(|(failure, ..)| counters.failures(failure)));
+            for (name, counts) in &sums {
+                for ((_, label, _), count) in Failure::ALL.into_iter().zip(counts) {
+                    samples.add([name, label], *count);
+                }
+            }
+        },
+    ),
+    counter(
+        "portcullis_log_blocks_dropped_total",
+        &[],
+        "Blocks of request lines that were dropped because the output was too slow.",
+        |metrics, samples| samples.add([], (metrics.dropped_log_blocks)()),
+    ),
+];
+
+/// Adds up some numbers of each upstream over all workers.
+fn by_upstream<const N: usize>(
+    metrics: &Metrics,
+    numbers: impl Fn(&UpstreamCounters) -> [u64; N],
+) -> BTreeMap<String, [u64; N]> {
+    let mut sums: BTreeMap<String, [u64; N]> = BTreeMap::new();
+    for WorkerMetrics { upstreams, .. } in metrics.workers.iter().map(AsRef::as_ref) {
+        upstreams.each(|name, counters| {
+            let sum = sums.entry(name.to_owned()).or_insert([0; N]);
+            sum.iter_mut().zip(numbers(counters)).for_each(|(sum, number)| *sum = sum.wrapping_add(number));
+        });
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZeroUsize;
+
+    #[test]
+    fn every_metric_has_its_own_name_and_a_value_for_each_label() {
+        let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0);
+        let worker = &metrics.workers()[0];
+        worker.errors.made("no_route");
+        let _counters = worker.upstreams.of(["app"].into_iter());
+        for (index, family) in ALL.iter().enumerate() {
+            assert!(ALL[..index].iter().all(|other| other.name != family.name), "{} twice", family.name);
+            assert_eq!(family.kind == Kind::Counter, family.name.ends_with("_total"), "{}", family.name);
+            let mut samples = Samples::default();
+            (family.collect)(&metrics, &mut samples);
+            assert!(!samples.0.is_empty(), "{} has no sample", family.name);
+            for sample in &samples.0 {
+                assert_eq!(sample.values.len(), family.labels.len(), "{}", family.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_counts_of_workers_are_added_up() {
+        let metrics = Metrics::new(NonZeroUsize::MIN.saturating_add(1), SystemTime::UNIX_EPOCH, || 0);
+        for (worker, count) in metrics.workers().iter().zip([2, 3]) {
+            worker.connections.received_bytes.add(count);
+            worker.upstreams.of(["app"].into_iter())[0].connects.add(count);
+            (0..count).for_each(|_| worker.errors.made("no_route"));
+        }
+        let page = metrics.exposition();
+        for sample in [
+            "portcullis_received_bytes_total 5",
+            "portcullis_upstream_connections_total{upstream=\"app\"} 5",
+            "portcullis_http_errors_total{code=\"no_route\"} 5",
+        ] {
+            assert!(page.lines().any(|line| line == sample), "{sample}\n{page}");
+        }
+    }
+}

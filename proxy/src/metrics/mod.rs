@@ -1,0 +1,73 @@
+//! What the proxy counts, and the page that shows it.
+//!
+//! Each worker writes counters of its own, so that counting on the request's path is a load and a store on memory that
+//! no other core writes; they are added up when somebody reads them. What may be counted is bounded: label values are
+//! texts of this program and names of the configuration, never anything that a client or an upstream sent.
+//!
+//! `families` is the one list of all metrics: the exposition and `docs/metrics.md` are made from it.
+
+mod exposition;
+mod families;
+mod family;
+mod reference;
+mod requests;
+mod upstreams;
+
+pub use exposition::CONTENT_TYPE;
+pub use reference::reference;
+pub use requests::{Errors, Requests};
+pub use upstreams::{Failure, UpstreamCounters, Upstreams};
+
+use serve::counters::ConnectionCounters;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// The counters of the whole process.
+pub struct Metrics {
+    started: SystemTime,
+    workers: Vec<Arc<WorkerMetrics>>,
+    dropped_log_blocks: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// The counters of one worker, which alone writes them.
+#[derive(Debug, Default)]
+pub struct WorkerMetrics {
+    /// Its connections with clients.
+    pub connections: Arc<ConnectionCounters>,
+    /// Its requests.
+    pub requests: Requests,
+    /// The errors that it made itself.
+    pub errors: Errors,
+    /// What it did with upstreams.
+    pub upstreams: Upstreams,
+}
+
+impl Metrics {
+    /// Nothing has happened yet. `dropped_log_blocks` says how many blocks of request lines were dropped.
+    #[must_use]
+    pub fn new(
+        workers: NonZeroUsize,
+        started: SystemTime,
+        dropped_log_blocks: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Self {
+        let workers = (0..workers.get()).map(|_| Arc::default()).collect();
+        Self { started, workers, dropped_log_blocks: Box::new(dropped_log_blocks) }
+    }
+
+    /// The counters of each worker.
+    #[must_use]
+    pub fn workers(&self) -> &[Arc<WorkerMetrics>] {
+        &self.workers
+    }
+
+    /// All metrics in Prometheus's text format, version 0.0.4.
+    #[must_use]
+    pub fn exposition(&self) -> String {
+        exposition::write(families::ALL, self)
+    }
+
+    fn sum(&self, count: impl Fn(&WorkerMetrics) -> u64) -> u64 {
+        self.workers.iter().map(|worker| count(worker)).fold(0, u64::wrapping_add)
+    }
+}

@@ -1,0 +1,127 @@
+//! Request bodies that are held until they are whole, so that a slow client costs the application nothing.
+//!
+//! The first bytes stay in memory, what follows goes to a file without a name. What fits in neither streams on: a
+//! buffer never refuses a request. All requests of the process share one budget of memory and one of disk.
+
+mod budget;
+mod disk;
+mod held;
+#[cfg(test)]
+mod tests;
+
+use budget::Budget;
+use disk::Scratch;
+use held::{Held, Holding};
+use http_body::Body as _;
+use serve::timer::Deadline;
+use serve::{Body, BodyError};
+use std::future::poll_fn;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// Where bodies are held, and how much of the machine they may take together.
+#[derive(Debug)]
+pub struct Spool {
+    directory: PathBuf,
+    memory: Arc<Budget>,
+    disk: Arc<Budget>,
+}
+
+/// What one route holds of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldLimits {
+    /// Bytes in memory.
+    pub memory_bytes_max: u64,
+    /// Bytes on disk, behind those.
+    pub disk_bytes_max: u64,
+}
+
+/// What holds for the body whether it is held or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// Bytes of the whole.
+    pub bytes_max: u64,
+    /// Between two pieces.
+    pub progress_timeout: Duration,
+}
+
+impl Spool {
+    /// Holds bodies in files below `directory`, which is made when the first one is needed.
+    #[must_use]
+    pub fn new(directory: PathBuf, memory_bytes_max: u64, disk_bytes_max: u64) -> Arc<Self> {
+        let (memory, disk) = (Budget::new(memory_bytes_max), Budget::new(disk_bytes_max));
+        Arc::new(Self { directory, memory, disk })
+    }
+
+    /// Reads a body until it is whole or no more of it may be held, and returns what then stands for it.
+    ///
+    /// # Errors
+    /// When the client breaks off, sends too much, or is too slow. A disk that fails is no error: the body streams on.
+    pub async fn hold(&self, mut body: Body, hold: HoldLimits, limits: BodyLimits) -> Result<Body, BodyError> {
+        if body.is_end_stream() {
+            return Ok(body);
+        }
+        let mut holding = Holding::new(&self.memory, hold.memory_bytes_max);
+        let mut scratch: Option<Scratch> = None;
+        let mut disk_left = hold.disk_bytes_max;
+        let deadline = Deadline::after(limits.progress_timeout);
+        let mut bytes = 0;
+        loop {
+            let frame = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
+                Poll::Pending => deadline.poll(cx).map(|()| Some(Err(BodyError::TooSlow))),
+                ready => ready,
+            });
+            let Some(frame) = frame.await.transpose()? else { return Ok(holding.whole(body)) };
+            deadline.set(limits.progress_timeout);
+            let data = match frame.into_data() {
+                Ok(data) => data,
+                Err(frame) => {
+                    holding.trailers(frame.into_trailers().unwrap_or_default());
+                    continue;
+                }
+            };
+            bytes += data.len() as u64;
+            if bytes > limits.bytes_max {
+                return Err(BodyError::TooLarge { limit_bytes: limits.bytes_max });
+            }
+            // In order: once something went to disk, so does everything behind it.
+            let data = if scratch.is_none() {
+                match holding.keep(data) {
+                    Ok(()) => continue,
+                    Err(data) => data,
+                }
+            } else {
+                data
+            };
+            let room = disk_left.checked_sub(data.len() as u64).zip(self.disk.take(data.len() as u64));
+            let Some((left, share)) = room else { return Ok(holding.flowing(data, body)) };
+            disk_left = left;
+            let file = match &scratch {
+                Some(scratch) => Ok(scratch.clone()),
+                None => Scratch::make(&self.directory).await,
+            };
+            let written = match file {
+                Ok(file) => file.append(data.clone(), share).await.map(|()| file),
+                Err(error) => Err(error),
+            };
+            match written {
+                Ok(file) => {
+                    holding.on_disk(file.clone());
+                    scratch = Some(file);
+                }
+                Err(error) => {
+                    tracing::error!(directory = %self.directory.display(), %error, "a body can't be held on disk");
+                    return Ok(holding.flowing(data, body));
+                }
+            }
+        }
+    }
+}
+
+/// Puts what stands for a body in its place without losing the way back to its client.
+fn in_place_of(body: Body, held: Held) -> Body {
+    body.replaced_by(held)
+}
