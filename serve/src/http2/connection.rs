@@ -4,9 +4,12 @@
 //! It runs in turns. A turn reads what has come, polls the streams that were woken, has `h2` frame what they made, goes
 //! round again while that wakes others, and at its end hands all that is to be written to the transport at once.
 
-use super::head::{self, FIELD_OVERHEAD_BYTES, Fault};
+use super::call::{self, Call, Shared};
+use super::ending::{DISCARDED_FOR, Ended, linger, protection};
+use super::head::{self, Fault};
 use super::incoming::Incoming;
-use super::stream::{self, Call, Shared, Stream};
+use super::opening::begin;
+use super::stream::Stream;
 use super::turns::Turns;
 use super::wire::{Handle, Wire};
 use crate::body::Body;
@@ -20,62 +23,19 @@ use crate::transport::Transport;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::Either;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use h2::server::{Builder, Connection, SendResponse};
+use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::{Method, Request, header};
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Ready, poll_fn, ready};
-use std::io;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::task::coop;
-
-/// The receive window of one stream, in bytes: what an upload may send ahead of the service.
-const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
-
-/// The receive window of a connection, in bytes.
-const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
-
-/// What `h2` may hold of one response, in bytes, until the socket takes it.
-const SEND_BUFFER_BYTES_MAX: usize = 64 * 1024;
-
-/// Streams that `h2` may reset for breaking its rules, over the life of a connection (CVE-2025-8671).
-const LOCAL_RESETS_MAX: usize = 1024;
-
-/// DATA frames of less than 256 bytes cost `h2` that much to hold; so many such bytes may wait for their reader.
-const DATA_OVERHEAD_BYTES_MAX: usize = 512 * 1024;
 
 /// Times that the streams of one turn may wake each other before the task lets others run.
 const ROUNDS_MAX: usize = 8;
-
-/// Bytes that are taken in, and thrown away, after the last frame was sent: a socket that is closed with unread bytes
-/// sends a reset, and the client's kernel would throw our last frames away unread.
-const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
-
-/// And for how long; also how long the last frames may take.
-const DISCARDED_FOR: Duration = Duration::from_secs(2);
-
-/// Why a connection ended other than by its normal close.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Ended {
-    #[error("{0}")]
-    Broken(#[from] h2::Error),
-    #[error("{0}")]
-    Lost(#[from] io::Error),
-    #[error("no request in time")]
-    Idle,
-    #[error("the client did not begin HTTP/2 in time")]
-    NotBegun,
-    #[error("the client did not take the responses in time")]
-    ReaderStalled,
-    #[error("the client did too much of what only costs: {}", .0.label())]
-    Excess(Protection),
-}
 
 /// Serves streams until the client or the drain ends the connection. `early` are bytes that were read already.
 ///
@@ -139,95 +99,6 @@ async fn run<H: Handler>(
         ended
     })
     .await
-}
-
-/// What a client was cut for.
-fn protection(ended: &Ended, wire: &Wire) -> Option<Protection> {
-    match ended {
-        Ended::Excess(protection) => Some(*protection),
-        Ended::ReaderStalled => Some(Protection::SlowReader),
-        Ended::NotBegun => Some(Protection::SlowHead),
-        Ended::Broken(error) if error.is_library() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM) => {
-            Some(wire.meter.likely())
-        }
-        Ended::Broken(error) if error.is_library() => Some(Protection::Malformed),
-        Ended::Broken(_) | Ended::Lost(_) | Ended::Idle => None,
-    }
-}
-
-/// Exchanges prefaces and settings. `None` when the client has left, or the drain came first.
-async fn begin(shared: &Shared<'_>, drain: &Drain) -> Result<Option<Connection<Handle, Bytes>>, Ended> {
-    let limits = shared.limits;
-    let list_bytes = limits.header_bytes_max.saturating_add(limits.header_count_max * FIELD_OVERHEAD_BYTES);
-    let mut builder = Builder::new();
-    builder
-        .initial_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_concurrent_streams(limits.streams_max)
-        .max_header_list_size(u32::try_from(list_bytes).unwrap_or(u32::MAX))
-        .max_send_buffer_size(SEND_BUFFER_BYTES_MAX)
-        // Streams are accepted as they come, so these are the ones of one read; the meter counts the others.
-        .max_pending_accept_reset_streams(limits.streams_max as usize)
-        .max_local_error_reset_streams(Some(LOCAL_RESETS_MAX))
-        .data_frame_budget(DATA_OVERHEAD_BYTES_MAX)
-        .enable_connect_protocol();
-    let mut handshake = pin!(builder.handshake(Handle(Rc::clone(&shared.wire))));
-    let deadline = Deadline::after(limits.idle_timeout);
-    let mut has_begun = false;
-    poll_fn(|cx| {
-        shared.wire.borrow_mut().begin_turn();
-        if let Poll::Ready(outcome) = handshake.as_mut().poll(cx) {
-            let left = shared.wire.borrow().has_ended();
-            return Poll::Ready(match outcome {
-                Ok(connection) => Ok(Some(connection)),
-                Err(_) if left => Ok(None),
-                Err(error) => Err(error.into()),
-            });
-        }
-        let mut wire = shared.wire.borrow_mut();
-        if let Poll::Ready(Err(error)) = wire.poll_flush(cx) {
-            return Poll::Ready(Err(error.into()));
-        }
-        if !has_begun && wire.received() > 0 {
-            has_begun = true;
-            deadline.set(limits.header_timeout);
-        }
-        if !has_begun && drain.has_begun() {
-            return Poll::Ready(Ok(None));
-        }
-        ready!(deadline.poll(cx));
-        Poll::Ready(Err(if has_begun { Ended::NotBegun } else { Ended::Idle }))
-    })
-    .await
-}
-
-/// Takes in what the client is still sending, for a while, until it has seen the end.
-async fn linger(wire: &Rc<RefCell<Wire>>) {
-    let deadline = Deadline::after(DISCARDED_FOR);
-    let mut handle = Handle(Rc::clone(wire));
-    let mut left = DISCARDED_BYTES_MAX;
-    let mut is_shut = false;
-    poll_fn(|cx| {
-        if !is_shut {
-            match Pin::new(&mut handle).poll_shutdown(cx) {
-                Poll::Ready(Ok(())) => is_shut = true,
-                Poll::Ready(Err(_)) => return Poll::Ready(()),
-                Poll::Pending => return deadline.poll(cx),
-            }
-        }
-        while !wire.borrow().has_ended() {
-            wire.borrow_mut().begin_turn();
-            let mut space = [0; 4096];
-            let mut read = ReadBuf::new(&mut space);
-            match Pin::new(&mut handle).poll_read(cx, &mut read) {
-                Poll::Ready(Ok(())) if read.filled().len() < left => left -= read.filled().len(),
-                Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => return deadline.poll(cx),
-            }
-        }
-        Poll::Ready(())
-    })
-    .await;
 }
 
 type Answer<H> = Either<
@@ -322,7 +193,7 @@ impl<H: Handler> Driver<'_, H> {
             tripped.into_iter().for_each(|protection| self.cut(protection));
         }
         while let Poll::Ready(Some(ended)) = self.streams.poll_next_unpin(cx) {
-            if ended == stream::Ended::Answered {
+            if ended == call::Ended::Answered {
                 self.shared.wire.borrow_mut().meter.answered();
             }
         }

@@ -3,7 +3,7 @@
 //! A piece is handed to `h2` only as far as there is room for it in the windows. So `h2` never waits for a client with
 //! our bytes in its hands, and a client that keeps a window shut is noticed here.
 
-use super::stream::{Call, Ended, Shared, remove_connection_fields};
+use super::call::{Call, Ended, Shared, remove_connection_fields};
 use crate::counters::Protection;
 use crate::date::with_date;
 use crate::timer::Deadline;
@@ -63,6 +63,10 @@ impl Outgoing {
         let bodiless = call.is_head || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
         let given = fields.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         let ends = !switches && (bodiless || given == Some(0) || body.is_end_stream());
+        if ends && !bodiless && given.is_some_and(|given| given > 0) {
+            // Announced, and not there.
+            return Err(call.reset(Reason::INTERNAL_ERROR));
+        }
         let mut left = given;
         if given.is_none() && !switches && status != StatusCode::NO_CONTENT {
             left = body.size_hint().exact();
