@@ -15,6 +15,7 @@ mod events;
 mod faults;
 mod files;
 mod forwarding;
+mod http2;
 mod identity;
 mod limits;
 mod malformed;
