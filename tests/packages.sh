@@ -1,6 +1,6 @@
 #!/bin/sh
-# The Debian packages that tests drive: a browser with its driver, and a database server. Installed only by root on Debian,
-# and only what is missing; elsewhere the tests that need them say SKIPPED.
+# The Debian packages that tests drive: a browser with its driver, a database server, and the servers that this one is
+# compared with. Installed only by root on Debian, and only what is missing; elsewhere the tests that need them say SKIPPED.
 set -eu
 
 missing=
@@ -9,8 +9,11 @@ command -v chromedriver >/dev/null 2>&1 || missing="$missing chromium-driver"
 if ! command -v postgres >/dev/null 2>&1 && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then
     missing="$missing postgresql"
 fi
+for peer in nginx haproxy; do
+    command -v "$peer" >/dev/null 2>&1 || missing="$missing $peer"
+done
 if [ -z "$missing" ]; then
-    echo 'chromium, chromium-driver and postgresql are there'
+    echo 'chromium, chromium-driver, postgresql, nginx and haproxy are there'
     exit 0
 fi
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
@@ -18,15 +21,23 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     exit 0
 fi
 echo "Installing the Debian packages that the tests need:$missing"
-# The tests start a server of their own in a temporary directory: the package shall not create and start another.
+# The tests start servers of their own in temporary directories: the packages shall not create and start others. What
+# says so holds for this installation only: who later wants them as services gets them as always.
+made=
+trap 'rm -f $made' EXIT
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    made="$made $policy"
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod 755 "$policy"
+fi
 case $missing in
     *postgresql*)
         conf=/etc/postgresql-common/createcluster.conf
         if [ ! -e "$conf" ]; then
             mkdir -p /etc/postgresql-common
+            made="$made $conf"
             echo 'create_main_cluster = false' > "$conf"
-            # For this installation only: who later wants a cluster of his own gets it as always.
-            trap 'rm -f "$conf"' EXIT
         fi ;;
 esac
 export DEBIAN_FRONTEND=noninteractive

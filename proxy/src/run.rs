@@ -211,7 +211,7 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
         let metrics = metrics.workers().get(index).map(Arc::clone).unwrap_or_default();
         async move |worker: Worker| {
             let counters = Arc::clone(&metrics.connections);
-            let state = WorkerState::new(tools, metrics, Rc::clone(&worker.drain));
+            let state = WorkerState::new(tools, metrics);
             doors.into_iter().for_each(|door| door.open(&state, &counters, &worker.drain));
             Ok(())
         }

@@ -46,6 +46,23 @@ async fn a_stale_connection_is_replaced_without_the_client_noticing() {
     assert_eq!(second.expect_status(200).text(), "second");
 }
 
+#[tokio::test]
+async fn a_small_body_goes_out_again_with_its_request() {
+    let mut origin = Origin::start().await;
+    let edge = Edge::start(&forwarding_to(&origin.endpoint())).await;
+    let (_, ()) = tokio::join!(edge.http().get("/1").send(), async { origin.exchange().await.reply_text("ok").await });
+    let (answer, ()) = tokio::join!(edge.http().call("PUT", "/2").body("twice").send(), async {
+        let mut stale = origin.exchange().await;
+        assert_eq!(stale.read_body().await.content, b"twice");
+        stale.reset();
+        let mut fresh = origin.exchange().await;
+        assert_eq!(fresh.received.connection, 2);
+        assert_eq!(fresh.read_body().await.content, b"twice");
+        fresh.reply_text("second").await;
+    });
+    assert_eq!(answer.expect_status(200).text(), "second");
+}
+
 /// RFC 9110 section 9.2.2: what is not idempotent may have had its effect before the connection was lost.
 #[tokio::test]
 async fn a_post_that_was_received_goes_out_once_even_on_a_stale_connection() {

@@ -179,3 +179,16 @@ async fn an_upstream_may_decline_the_upgrade() {
     origin.exchange().await.reply_text("ok").await;
     assert_eq!(client.read_head().await.status(), 200, "the connection still speaks HTTP");
 }
+
+#[tokio::test]
+async fn a_websocket_on_which_nothing_passes_is_closed() {
+    let mut origin = Origin::start().await;
+    let edge = Edge::start(&format!("{}\ntunnel_idle_timeout = \"200ms\"\n", forwarding_to(&origin.endpoint()))).await;
+    let mut client = Raw::connect(edge.address("http")).await;
+    client.send(format!("GET /socket HTTP/1.1\r\nHost: a\r\n{WEBSOCKET}\r\n")).await;
+    let mut exchange = origin.exchange().await;
+    exchange.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n").await;
+    assert_eq!(client.read_head().await.status(), 101);
+    assert_eq!(client.read_to_close().await, "");
+    assert_eq!(exchange.into_raw().read_to_close().await, "");
+}

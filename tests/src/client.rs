@@ -4,6 +4,7 @@
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::deadline::within;
+use crate::raw::Raw;
 use crate::socket::{Socket, connect};
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
@@ -102,6 +103,15 @@ impl Client {
     pub async fn try_connect(&self) -> io::Result<Connection> {
         let socket = within("a connection", self.open()).await?;
         within("the HTTP handshake", Connection::start(socket, self.version)).await
+    }
+
+    /// Opens a connection below HTTP, TLS handshake included, for a script of bytes.
+    ///
+    /// # Panics
+    ///
+    /// When it can't be opened.
+    pub async fn raw(&self) -> Raw {
+        Raw::over(within("a connection", self.open()).await.expect("a connection to the server"))
     }
 
     async fn open(&self) -> io::Result<Box<dyn Socket>> {

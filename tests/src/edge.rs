@@ -1,5 +1,6 @@
 //! The real front server in process, with one listener or several on port 0.
 
+use crate::certs::trusting_file;
 use crate::client::Client;
 use crate::deadline::within;
 use crate::log::Log;
@@ -46,6 +47,28 @@ pub fn forwarding_to(endpoint: &str) -> String {
         auth = "public"
         forward = "app"
         "#
+    )
+}
+
+/// As [`forwarding_to`], with a second listener, `https`, that speaks TLS with the development certificate of the
+/// site `any`.
+#[must_use]
+pub fn forwarding_from_both(endpoint: &str) -> String {
+    let https = "[listener.https]
+address = \"127.0.0.1:0\"
+tls = true
+
+[site.any]
+tls = \"self-signed\"
+";
+    forwarding_to(endpoint).replacen(
+        "[listener.http]",
+        &format!(
+            "{https}
+[listener.http]
+tls = false"
+        ),
+        1,
     )
 }
 
@@ -116,6 +139,12 @@ impl Edge {
     #[must_use]
     pub fn http(&self) -> Client {
         Client::http(self.address("http"))
+    }
+
+    /// A client of the listener `https`, which has the development certificate of the site `any`.
+    #[must_use]
+    pub fn https(&self) -> Client {
+        Client::https(self.address("https"), trusting_file(&self.development_certificate("any")))
     }
 
     /// A client of the operator's listener.

@@ -4,7 +4,9 @@ use crate::deadline::within;
 use crate::head::Head;
 use crate::socket::{Socket, connect};
 use serve::listener::Address;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
@@ -21,6 +23,17 @@ pub struct RawBody {
     pub content: Vec<u8>,
     /// The trailer fields of a chunked body, one line each.
     pub trailers: Vec<String>,
+}
+
+/// How a connection stood when a script stopped to read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The peer ended it in order.
+    Closed,
+    /// The peer ended it with a reset.
+    Reset,
+    /// It is still open.
+    Open,
 }
 
 impl Raw {
@@ -164,6 +177,79 @@ impl Raw {
     pub async fn read_to_close(&mut self) -> String {
         while self.fill().await {}
         String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned()
+    }
+
+    /// Reads until the peer ends the connection, for at most this long: where a test asks *whether* it does.
+    pub async fn read_to_end(&mut self, patience: Duration) -> (Vec<u8>, End) {
+        let reading = async {
+            loop {
+                match self.socket.read_buf(&mut self.unread).await {
+                    Ok(0) => return End::Closed,
+                    // TLS without its closing alert says what an end of TCP says.
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return End::Closed,
+                    Ok(_) => {}
+                    Err(_) => return End::Reset,
+                }
+            }
+        };
+        let end = tokio::time::timeout(patience, reading).await.unwrap_or(End::Open);
+        (std::mem::take(&mut self.unread), end)
+    }
+
+    /// Writes while it reads, until the peer ends the connection, for at most this long: a peer that stops to read what
+    /// it is flooded with must not stop the flood from seeing why.
+    pub async fn flood(&mut self, bytes: &[u8], patience: Duration) -> (Vec<u8>, End) {
+        let (mut reading, mut writing) = tokio::io::split(&mut self.socket);
+        let unread = &mut self.unread;
+        let write = async {
+            // The peer may end the connection before it has all.
+            if writing.write_all(bytes).await.is_ok() {
+                let _ = writing.flush().await;
+            }
+            std::future::pending().await
+        };
+        let read = async {
+            loop {
+                match reading.read_buf(unread).await {
+                    Ok(0) => return End::Closed,
+                    Ok(_) => {}
+                    Err(_) => return End::Reset,
+                }
+            }
+        };
+        let flooding = async {
+            tokio::select! {
+                end = read => end,
+                end = write => end,
+            }
+        };
+        let end = tokio::time::timeout(patience, flooding).await.unwrap_or(End::Open);
+        (std::mem::take(&mut self.unread), end)
+    }
+
+    /// Reads this many bytes and throws them away.
+    ///
+    /// # Panics
+    ///
+    /// As [`Raw::read_exactly`].
+    pub async fn skip(&mut self, mut count: u64) {
+        let length = |bytes: &[u8]| u64::try_from(bytes.len()).expect("a length");
+        while length(&self.unread) < count {
+            count -= length(&self.unread);
+            self.unread.clear();
+            assert!(self.fill().await, "the connection ended {count} bytes too early");
+        }
+        self.unread.drain(..usize::try_from(count).expect("a length"));
+    }
+
+    /// Reads this many bytes; `None` when the connection ends before.
+    pub(crate) async fn try_read_exactly(&mut self, count: usize) -> Option<Vec<u8>> {
+        while self.unread.len() < count {
+            if !self.fill().await {
+                return None;
+            }
+        }
+        Some(self.take(count))
     }
 
     /// Ends the writing half: the peer reads the end of the stream.

@@ -54,8 +54,6 @@ pub(super) struct Line {
     secrets: SecretParameters,
     status: StatusCode,
     bytes_sent: u64,
-    /// Through a tunnel; a body is counted on its way upstream.
-    bytes_received: u64,
     /// From the request's head to the end of the answer.
     duration: Duration,
     error: Option<BodyError>,
@@ -100,7 +98,6 @@ impl Line {
             secrets: secrets.clone(),
             status,
             bytes_sent: 0,
-            bytes_received: 0,
             duration: Duration::ZERO,
             error: None,
         })
@@ -109,11 +106,6 @@ impl Line {
     /// Counts bytes of the answer's body.
     pub(super) fn sent(&mut self, bytes: usize) {
         self.bytes_sent += bytes as u64;
-    }
-
-    /// Counts bytes that came from the client after a 101.
-    pub(super) fn received(&mut self, bytes: u64) {
-        self.bytes_received += bytes;
     }
 
     /// Writes the line.

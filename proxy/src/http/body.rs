@@ -32,9 +32,10 @@ impl ProxyBody {
         Kind::Bytes((!bytes.is_empty()).then_some(bytes)).into()
     }
 
-    /// Ends the body with an error when the deadline passes.
+    /// Ends the body with an error when the deadline passes. A tunnel has a limit of its own.
     pub(super) fn set_deadline(&mut self, deadline: Deadline) {
-        self.deadline = Some(deadline);
+        let is_tunnel = matches!(&self.kind, Kind::Upstream(body) if body.is_tunnel());
+        self.deadline = (!is_tunnel).then_some(deadline);
     }
 
     /// Has this line written at the end.
@@ -89,7 +90,7 @@ impl HttpBody for ProxyBody {
                 if let (Some(line), Some(data)) = (&mut this.line, frame.data_ref()) {
                     line.sent(data.len());
                 }
-                // hyper does not ask again once the announced length is reached, or behind trailers.
+                // A server need not ask again once the announced length is reached, or behind trailers.
                 if frame.is_trailers() || this.is_end_stream() {
                     this.ended(None);
                 }

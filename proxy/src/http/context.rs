@@ -1,5 +1,7 @@
 //! What is known of one request while it is served.
 
+use super::random;
+use super::websocket;
 use crate::config::Server;
 use crate::rules::Facts;
 use crate::snapshot::Snapshot;
@@ -35,6 +37,8 @@ pub(super) struct RequestContext {
     pub(super) upstream: Option<Rc<str>>,
     pub(super) attempt: Attempt,
     pub(super) subject: Option<Arc<serve::contract::identity::Identity>>,
+    /// An extended CONNECT to WebSocket (RFC 8441), which goes on as the GET of a handshake.
+    pub(super) extended_connect: bool,
     /// Kept where the rules about the response are made of the request.
     pub(super) asked: Option<Box<Asked>>,
     /// The code and the exact reason of an error.
@@ -76,6 +80,7 @@ impl RequestContext {
             upstream: None,
             attempt: Attempt::default(),
             subject: None,
+            extended_connect: websocket::is_extended_connect(head),
             asked: None,
             cause: None,
         }
@@ -105,7 +110,7 @@ impl RequestContext {
         let id = self.request_id.as_str();
         self.trace.get_or_insert_with(|| {
             let own = (id.len() == 32).then(|| u128::from_str_radix(id, 16).ok()).flatten();
-            TraceParent::begin(own.unwrap_or_else(random), low_half(random()))
+            TraceParent::begin(own.unwrap_or_else(random::bits), low_half(random::bits()))
         })
     }
 
@@ -145,26 +150,7 @@ fn version_of_tls(version: rustls::ProtocolVersion) -> &'static str {
 /// Takes over the id of a trusted peer; from others it could be used to mix up the logs.
 fn request_id(headers: &HeaderMap, believed: bool) -> RequestId {
     let given = headers.get(&X_REQUEST_ID).filter(|_| believed).and_then(RequestId::accept);
-    given.unwrap_or_else(|| RequestId::from_random(random()))
-}
-
-thread_local! {
-    /// 128 ids' worth of random bytes, so that not every request asks the kernel.
-    static RANDOM: std::cell::RefCell<([u8; 2048], usize)> = const { std::cell::RefCell::new(([0; 2048], 2048)) };
-}
-
-fn random() -> u128 {
-    RANDOM.with_borrow_mut(|(bytes, used)| {
-        if *used == bytes.len() {
-            // Without entropy ids would repeat, which costs only the joining of logs.
-            let _ = getrandom::fill(bytes);
-            *used = 0;
-        }
-        let mut id = [0; 16];
-        id.copy_from_slice(&bytes[*used..*used + 16]);
-        *used += 16;
-        u128::from_ne_bytes(id)
-    })
+    given.unwrap_or_else(|| RequestId::from_random(random::bits()))
 }
 
 fn low_half(random: u128) -> u64 {

@@ -28,6 +28,8 @@ pub(super) enum Cause {
     Host(&'static str),
     #[error("the request target is no path")]
     Target,
+    #[error("the request target has another scheme than the connection")]
+    Scheme,
     #[error("no site has this host name")]
     UnknownHost,
     #[error("the request target is longer than {0} bytes")]
@@ -52,8 +54,8 @@ pub(super) enum Cause {
     File(FileError),
     #[error("{error}")]
     Upstream { name: String, error: UpstreamError },
-    #[error("the upstream switched protocols unasked")]
-    UnaskedUpgrade,
+    #[error("the upstream was to switch to WebSocket: {0}")]
+    Switch(&'static str),
     #[error("the application named an internal file that can't be served: {0}")]
     InternalFile(FileError),
     #[error("the request took longer than its route allows")]
@@ -75,7 +77,7 @@ impl Cause {
         match self {
             Self::Malformed(malformed) => told(codes::of_malformed(malformed.code)),
             Self::Host(_) => told(&codes::BAD_HOST),
-            Self::Target => told(&codes::BAD_TARGET),
+            Self::Target | Self::Scheme => told(&codes::BAD_TARGET),
             Self::UnknownHost => told(&codes::UNKNOWN_HOST),
             Self::TargetTooLong(_) => told(&codes::URI_TOO_LONG),
             Self::HeadTooLarge(_) => told(&codes::HEADERS_TOO_LARGE),
@@ -87,7 +89,7 @@ impl Cause {
             Self::Body(error) => Self::body(error),
             Self::File(error) => Self::file(error),
             Self::Upstream { name, error } => Self::upstream(name, error),
-            Self::UnaskedUpgrade => plain(&codes::UPSTREAM_MALFORMED),
+            Self::Switch(_) => plain(&codes::UPSTREAM_MALFORMED),
             Self::InternalFile(_) => plain(&codes::INTERNAL_FILE),
             Self::TotalTimeout => told(&codes::TOTAL_TIMEOUT),
             Self::Panic => plain(&codes::INTERNAL),
@@ -145,6 +147,7 @@ impl Cause {
             Self::Malformed(_)
                 | Self::Host(_)
                 | Self::Target
+                | Self::Scheme
                 | Self::TargetTooLong(_)
                 | Self::HeadTooLarge(_)
                 | Self::Connect

@@ -3,10 +3,10 @@
 use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
-use super::headers;
+use super::headers::{self, Carries};
 use super::response_rules;
 use super::target::{self, Target};
-use super::upgrade::PendingTunnel;
+use super::websocket::{self, Handshake};
 use super::worker::{Local, WorkerState};
 use crate::auth::{Permit, RequestFacts};
 use crate::files::{FileError, FileRequest, FileServer, SmallFiles};
@@ -14,8 +14,8 @@ use crate::route::{Found, NormalPath};
 use crate::rules::{Layers, PathRule};
 use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, Snapshot};
 use crate::spool::BodyLimits;
-use crate::upstream::SendLimits;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header, request};
+use crate::upstream::{Call, SendLimits};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, header, request};
 use http_body::Body as _;
 use serve::Body;
 use serve::contract::identity::{self, X_AUTH_ASSERTION};
@@ -44,11 +44,13 @@ pub(super) async fn handle(
     local: &Rc<Local>,
     entrance: &Entrance,
     context: &mut RequestContext,
-    tunnel: &mut Option<PendingTunnel>,
     mut head: request::Parts,
     body: &mut Body,
 ) -> Result<Response<ProxyBody>, Cause> {
-    check_head(&head, entrance)?;
+    if context.extended_connect {
+        head.method = Method::GET;
+    }
+    check_head(&head, entrance, context)?;
     let target = Target::read(&head)?;
     if let Some(port) = entrance.redirect_to_https {
         return redirect_to_https(&head, &target, port);
@@ -79,7 +81,7 @@ pub(super) async fn handle(
     }
 
     let rules = Layers { site: &snapshot.site(site).request_headers, route: request_headers };
-    let acting = pin!(act(&permit, worker, local, &route.action, rules, send, context, tunnel, head, body, &target));
+    let acting = pin!(act(&permit, worker, local, &route.action, rules, send, context, head, body, &target));
     match total_timeout {
         None => acting.await,
         Some(limit) => {
@@ -92,7 +94,7 @@ pub(super) async fn handle(
 }
 
 /// What can be said before the route is known.
-fn check_head(head: &request::Parts, entrance: &Entrance) -> Result<(), Cause> {
+fn check_head(head: &request::Parts, entrance: &Entrance, context: &RequestContext) -> Result<(), Cause> {
     if head.method == Method::CONNECT {
         return Err(Cause::Connect);
     }
@@ -100,6 +102,12 @@ fn check_head(head: &request::Parts, entrance: &Entrance) -> Result<(), Cause> {
     let is_path = head.uri.path().starts_with('/') || (head.method == Method::OPTIONS && head.uri.path() == "*");
     if !is_path {
         return Err(Cause::Target);
+    }
+    // A target with a scheme is for a listener of that scheme (RFC 9110 section 7.4). What HTTP/2 says of it is not
+    // compared: a TLS terminator before this server passes its client's word on.
+    let scheme = head.uri.scheme_str().filter(|_| head.version < Version::HTTP_2);
+    if scheme.is_some_and(|scheme| scheme != if context.origin.https { "https" } else { "http" }) {
+        return Err(Cause::Scheme);
     }
     let target_bytes = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if target_bytes > entrance.uri_bytes_max {
@@ -144,12 +152,17 @@ async fn act(
     rules: Layers<'_>,
     limits: &SendLimits,
     context: &mut RequestContext,
-    tunnel: &mut Option<PendingTunnel>,
     head: request::Parts,
     body: &mut Body,
     target: &Target,
 ) -> Result<Response<ProxyBody>, Cause> {
     match action {
+        // Success would tell the client that it has a tunnel.
+        PreparedAction::Files(_) | PreparedAction::Redirect(_) | PreparedAction::Respond(_)
+            if context.extended_connect =>
+        {
+            Err(Cause::Connect)
+        }
         PreparedAction::Files(files) => {
             let request = FileRequest {
                 method: &head.method,
@@ -166,7 +179,7 @@ async fn act(
             Ok(served.map_err(Cause::File)?.map(ProxyBody::from))
         }
         PreparedAction::Forward(to) => {
-            forward(permit, worker, local, to, rules, limits, context, tunnel, head, body, target).await
+            forward(permit, worker, local, to, rules, limits, context, head, body, target).await
         }
         PreparedAction::Redirect(to) => {
             let facts = context.facts(&local.snapshot, &head.method, &head.uri, &target.authority);
@@ -190,21 +203,26 @@ async fn forward(
     rules: Layers<'_>,
     limits: &SendLimits,
     context: &mut RequestContext,
-    tunnel: &mut Option<PendingTunnel>,
     mut head: request::Parts,
     body: &mut Body,
     target: &Target,
 ) -> Result<Response<ProxyBody>, Cause> {
     let upstream = &local.upstreams[to.upstream];
-    let client_upgrade = headers::wants_websocket(&head).then(|| take_upgrade(&mut head));
+    let offers_tunnel = context.extended_connect || websocket::is_wanted(&head);
+    let tunnel = offers_tunnel.then(|| body.take_tunnel()).flatten();
+    if context.extended_connect && tunnel.is_none() {
+        return Err(Cause::Connect);
+    }
+    let carries = Carries { waiting_body: to.hold.is_none() && !body.is_end_stream(), websocket: tunnel.is_some() };
     // The answer may name a file, whose conditions and ranges are then the client's.
     let for_internal_file = to.internal.as_ref().map(|_| (head.method.clone(), head.headers.clone()));
-    headers::towards_upstream(&mut head, context, target, to.path.as_ref().and_then(PathRule::stripped));
+    headers::towards_upstream(&mut head, carries, context, target, to.path.as_ref().and_then(PathRule::stripped));
     if local.snapshot.config.server.trace {
         context.trace().write(&mut head.headers);
     }
     // Rules tell of the request as it came, so they come before the path changes.
     rules.apply(&mut head.headers, || context.facts(&local.snapshot, &head.method, &head.uri, &target.authority));
+    let handshake = context.extended_connect.then(|| Handshake::begin(&mut head.headers));
     permit.write_fields(&mut head.headers);
     head.uri = towards(&head.uri, to.path.as_ref())?;
     if let Some(assertions) = &to.assertions {
@@ -215,6 +233,12 @@ async fn forward(
     head.extensions.clear();
 
     context.upstream = Some(Rc::clone(upstream.name()));
+    let client = body.interim();
+    let mut interim = |status, mut fields| {
+        headers::remove_hop_by_hop(&mut fields);
+        // What a client does not take in time it can do without.
+        let _ = client.as_ref().is_some_and(|client| client.send(status, fields));
+    };
     let mut content = std::mem::replace(body, Body::empty());
     if let Some(hold) = to.hold.filter(|_| !content.is_end_stream()) {
         let limits = BodyLimits { bytes_max: limits.body_bytes_max, progress_timeout: limits.progress_timeout };
@@ -223,22 +247,24 @@ async fn forward(
     }
     let told = upstream.proxy_protocol();
     let prelude = told.map(|version| proxy_protocol::prelude(version, context.client_end(), context.server_end()));
-    let prelude = prelude.as_deref().unwrap_or_default();
-    let sent = upstream
-        .send(head, content, &to.host, *limits, prelude, &mut context.attempt)
+    let call = Call {
+        head,
+        body: content,
+        tunnel,
+        host: &to.host,
+        limits: *limits,
+        prelude: prelude.as_deref().unwrap_or_default(),
+        interim: &mut interim,
+    };
+    let mut response = upstream
+        .send(call, &mut context.attempt)
         .await
-        .map_err(|error| Cause::Upstream { name: upstream.name().to_string(), error })?;
-    let mut response = sent.response.map(ProxyBody::from);
-    let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if switched && !headers::names_websocket(response.headers()) {
-        return Err(Cause::UnaskedUpgrade);
+        .map_err(|error| Cause::Upstream { name: upstream.name().to_string(), error })?
+        .map(ProxyBody::from);
+    if offers_tunnel {
+        websocket::finish(handshake.as_ref(), &mut response)?;
     }
     headers::towards_client(&mut response);
-    if switched {
-        let (Some(client), Some(server)) = (client_upgrade, sent.tunnel) else { return Err(Cause::UnaskedUpgrade) };
-        *tunnel = Some(PendingTunnel { client, server });
-        return Ok(response);
-    }
     let Some(path) = response.headers_mut().remove(&X_ACCEL_REDIRECT) else { return Ok(response) };
     match (&to.internal, for_internal_file) {
         (Some(files), Some((method, asked))) => {
@@ -278,13 +304,6 @@ fn towards(uri: &Uri, rule: Option<&PathRule>) -> Result<Uri, Cause> {
         Some(rule) => rule.apply(target).map_err(Cause::PathRule)?,
     };
     Ok(Uri::from(changed))
-}
-
-fn take_upgrade(head: &mut request::Parts) -> hyper::upgrade::OnUpgrade {
-    // hyper hands the stream over through the request's extensions.
-    let mut carrier = http::Request::new(());
-    *carrier.extensions_mut() = std::mem::take(&mut head.extensions);
-    hyper::upgrade::on(&mut carrier)
 }
 
 fn redirect_to_https(head: &request::Parts, target: &Target, port: u16) -> Result<Response<ProxyBody>, Cause> {

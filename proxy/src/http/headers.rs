@@ -6,7 +6,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE, VIA,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, request};
 use serve::contract::forwarded_prefix::{self, X_FORWARDED_PREFIX};
 use serve::contract::{forwarded, request_id::X_REQUEST_ID};
 use smallvec::SmallVec;
@@ -47,45 +47,38 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     there.iter().for_each(|name| drop(headers.remove(name)));
 }
 
-/// Whether a client wants to switch to WebSocket (RFC 9110 section 7.8, RFC 6455 section 4.1).
-///
-/// No other protocol is offered to an upstream: after `h2c`, for example, a client could send requests of any path
-/// through the tunnel, and none of them would meet a route, a token check or a limit.
-pub(super) fn wants_websocket(head: &request::Parts) -> bool {
-    let upgrades = |value: &HeaderValue| {
-        value.as_bytes().split(|&byte| byte == b',').any(|name| name.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
-    };
-    head.version == Version::HTTP_11
-        && head.method == Method::GET
-        && names_websocket(&head.headers)
-        && head.headers.get_all(CONNECTION).iter().any(upgrades)
-}
-
-/// Whether `Upgrade` names WebSocket and nothing else.
-pub(super) fn names_websocket(headers: &HeaderMap) -> bool {
-    let mut named = headers.get_all(UPGRADE).iter();
-    named.next().is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket")) && named.next().is_none()
+/// What comes with a request's head.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Carries {
+    /// A body that its client may hold back until it is asked for: not one that the edge holds as a whole.
+    pub(super) waiting_body: bool,
+    /// The offer to switch to WebSocket.
+    pub(super) websocket: bool,
 }
 
 /// Makes the fields of a request ready for an upstream: what the edge knows replaces what the client claims.
 /// `stripped` is what the route cuts off the path.
 pub(super) fn towards_upstream(
     head: &mut request::Parts,
+    carries: Carries,
     context: &RequestContext,
     target: &Target,
     stripped: Option<&HeaderValue>,
 ) {
-    let websocket = wants_websocket(head);
     let received = head.version;
     let headers = &mut head.headers;
     remove_hop_by_hop(headers);
-    if websocket {
+    if carries.websocket {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
     join_cookies(headers);
-    // The edge itself answers 100 when it starts to read the body (RFC 9110 section 10.1.1).
-    headers.remove(EXPECT);
+    // Only a body can wait for a 100, and clients of HTTP/1.0 know none (RFC 9110 section 10.1.1). There is no other
+    // expectation.
+    let waits = headers.get(EXPECT).is_some_and(|expected| expected.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    if !(waits && carries.waiting_body && received > Version::HTTP_10) {
+        headers.remove(EXPECT);
+    }
     headers.insert(HOST, target.authority.clone());
     let prefix = context.peer_trusted.then(|| forwarded_prefix::read(headers)).flatten();
     forwarded::write(headers, &context.origin, context.peer_ip, Some(&target.authority), context.local_port);
@@ -159,23 +152,6 @@ mod tests {
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["content-length", "host", "x-kept"]);
-    }
-
-    #[test]
-    fn only_websocket_may_be_switched_to() {
-        for (method, upgrade, connection, wanted) in [
-            ("GET", "websocket", "Upgrade", true),
-            ("GET", "WebSocket", "keep-alive, upgrade", true),
-            ("GET", "h2c", "Upgrade, HTTP2-Settings", false),
-            ("GET", "websocket, h2c", "Upgrade", false),
-            ("GET", "websocket", "close", false),
-            ("POST", "websocket", "Upgrade", false),
-        ] {
-            let request =
-                http::Request::builder().method(method).header(UPGRADE, upgrade).header(CONNECTION, connection);
-            let (head, ()) = request.body(()).expect("a request").into_parts();
-            assert_eq!(wants_websocket(&head), wanted, "{method} {upgrade} {connection}");
-        }
     }
 
     #[test]

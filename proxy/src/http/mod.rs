@@ -9,12 +9,13 @@ mod context;
 mod error;
 mod handler;
 mod headers;
+mod random;
 mod response_rules;
 mod stack;
 mod target;
 #[cfg(test)]
 mod tests;
-mod upgrade;
+mod websocket;
 mod worker;
 
 pub use body::ProxyBody;

@@ -91,10 +91,9 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server);
     let noted = worker.access.as_ref().map(|_| Head::of(&head));
     let (version, is_head) = (head.version, head.method == Method::HEAD);
-    let mut tunnel = None;
 
     let handled = {
-        let handling = pin!(handler::handle(worker, &local, entrance, &mut context, &mut tunnel, head, &mut body));
+        let handling = pin!(handler::handle(worker, &local, entrance, &mut context, head, &mut body));
         AssertUnwindSafe(handling).catch_unwind().await
     };
     let mut response = match handled {
@@ -112,16 +111,9 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     if is_head {
         strip_body(&mut response);
     }
-    let line = worker
-        .access
-        .as_ref()
-        .zip(noted)
-        .map(|(access, head)| Line::new(access, context, head, response.status(), &local.secret_parameters));
-    match (tunnel, line) {
-        // The line of a tunnel is written at its end.
-        (Some(tunnel), line) => tunnel.start(worker.drain.open(), line),
-        (None, Some(line)) => response.body_mut().set_line(line),
-        (None, None) => {}
+    if let Some((access, head)) = worker.access.as_ref().zip(noted) {
+        let line = Line::new(access, context, head, response.status(), &local.secret_parameters);
+        response.body_mut().set_line(line);
     }
     Ok(response)
 }

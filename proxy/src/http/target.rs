@@ -24,6 +24,10 @@ impl Target {
             return Err(Cause::Host("more than one Host field"));
         }
         let from_uri = head.uri.authority();
+        if field.is_none() && head.version == Version::HTTP_11 {
+            // Whatever the target says (RFC 9112 section 3.2).
+            return Err(Cause::Host("no Host field"));
+        }
         let authority = match (from_uri, field) {
             (Some(uri), Some(field)) if !uri.as_str().as_bytes().eq_ignore_ascii_case(field.as_bytes()) => {
                 return Err(Cause::Host("the request target and the Host field disagree"));
@@ -56,7 +60,13 @@ fn host_end(text: &[u8]) -> Option<usize> {
     let authority: Authority = std::str::from_utf8(text).ok()?.parse().ok()?;
     let literal = authority.host();
     literal.trim_matches(['[', ']']).parse::<std::net::Ipv6Addr>().ok()?;
-    (!text.contains(&b'@')).then_some(literal.len())
+    let port = text.get(literal.len()..).unwrap_or_default();
+    let sound = match port {
+        [] => true,
+        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    sound.then_some(literal.len())
 }
 
 /// A token in the query must not reach the application's log (RFC 6750 section 5.3).
@@ -108,6 +118,9 @@ mod tests {
             ("/", &["a:123456"]),
             ("/", &["[::1"]),
             ("/", &["[zz]"]),
+            ("/", &["[::1]a"]),
+            ("/", &["[::1]:a"]),
+            ("http://a/", &[]),
             ("http://a/", &["b"]),
         ] {
             assert!(read(uri, Version::HTTP_11, hosts).is_err(), "{uri} {hosts:?}");

@@ -10,7 +10,6 @@ use http::{Request, Response, StatusCode, Version, header};
 use http_body_util::BodyExt;
 use serve::Body;
 use serve::connection::ConnectionInfo;
-use serve::drain::Drain;
 use serve::listener::{Address, Peer};
 use serve::telemetry::RequestLog;
 use std::io::{self, Write};
@@ -85,7 +84,7 @@ fn with_front_logging(format: LogFormat, test: impl AsyncFnOnce(Front)) -> Strin
     };
     let runtime = serve::worker::local_runtime().expect("a runtime");
     runtime.block_on(async {
-        let worker = WorkerState::new(tools, Arc::default(), Drain::new());
+        let worker = WorkerState::new(tools, Arc::default());
         let local = Arc::new(Address::Tcp("127.0.0.1:80".parse().expect("an address")));
         let peer = Peer::Tcp("192.0.2.7:4711".parse().expect("an address"));
         let info = ConnectionInfo { peer, transport_peer: peer, local, tls: None, http2: false };

@@ -1,93 +1,119 @@
-//! A response's body on its way from an endpoint; polling it drives the connection under it.
+//! A response's body on its way from an HTTP/1.1 endpoint; polling it drives the connection under it.
 
-use super::connection::Connection;
+use super::connection::{Connection, RESPONSE_LIMITS};
 use super::endpoint::Counted;
-use super::upload::Progress;
-use bytes::Bytes;
-use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
+use super::upload::Upload;
+use bytes::{Bytes, BytesMut};
+use http_body::Frame;
 use serve::BodyError;
-use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll};
+use serve::http1::{Incoming, Piece};
+use std::task::{Context, Poll, ready};
 
-/// The body of an upstream's response. Dropping it before its end closes the connection, which tells the application
-/// that nobody waits any more; at its end the connection goes back to its endpoint.
-pub struct UpstreamBody {
-    incoming: Option<Incoming>,
+/// The body of a response that is not at hand as a whole. Dropped before its end, it closes the connection, which
+/// tells the application that nobody waits any more; at its end the connection goes back to its endpoint.
+pub(super) struct Http1Body {
+    incoming: Incoming,
     lease: Option<Lease>,
 }
 
 /// What a response's body holds on to until its end.
 pub(super) struct Lease {
-    pub(super) connection: Connection,
+    pub(super) connection: Box<Connection>,
     pub(super) counted: Counted,
     pub(super) idle_max: usize,
-    pub(super) upload: Rc<Progress>,
+    /// The response allows another request behind it.
+    pub(super) keep_alive: bool,
+    /// What of the request is still to be sent: an answer may come early.
+    pub(super) upload: Option<Box<Upload>>,
 }
 
-impl UpstreamBody {
-    /// No body and no connection.
-    #[must_use]
-    pub const fn empty() -> Self {
-        Self { incoming: None, lease: None }
-    }
-
-    pub(super) fn new(incoming: Incoming, lease: Lease) -> Self {
-        let mut body = Self { incoming: Some(incoming), lease: Some(lease) };
-        body.give_back_at_end();
-        body
-    }
-
-    fn give_back_at_end(&mut self) {
-        if self.incoming.as_ref().is_some_and(HttpBody::is_end_stream) {
-            self.give_back();
+impl Lease {
+    /// The response has ended. Nobody would send the rest of the request on an idle connection, and the client would
+    /// wait: dropping both lets go of the client's body.
+    pub(super) fn end(self) {
+        let Self { mut connection, counted, idle_max, keep_alive, upload } = self;
+        if keep_alive && upload.is_none() && connection.is_quiet() {
+            // Even an empty part of a shared block would keep all of it.
+            connection.buffer = BytesMut::new();
+            counted.endpoint().give_back(connection, idle_max);
         }
     }
 
-    fn give_back(&mut self) {
-        if let Some(Lease { connection, counted, idle_max, upload }) = self.lease.take() {
-            // An answer may come before the request has been sent. Nobody would poll the rest of the upload on an idle
-            // connection, and the client would wait: dropping both lets go of the client's body.
-            if upload.ended.get() {
-                // Whether it can be used again shows when it is taken: hyper needs a turn to finish.
-                counted.endpoint().give_back(connection, idle_max);
+    /// Goes on sending the request.
+    fn send_on(&mut self, cx: &mut Context<'_>) -> Result<(), BodyError> {
+        loop {
+            let more = match &mut self.upload {
+                Some(upload) => upload.poll_gather(cx, &mut self.connection.out)?.is_ready() && !upload.is_done(),
+                None => false,
+            };
+            match self.connection.poll_send(cx) {
+                Poll::Ready(Ok(())) if more => {}
+                Poll::Ready(Ok(())) => {
+                    self.upload.take_if(|upload| upload.is_done());
+                    return Ok(());
+                }
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Err(_)) => {
+                    // It has answered without reading all of it, and may do so.
+                    self.connection.stop_sending();
+                    self.upload = None;
+                    return Ok(());
+                }
             }
         }
     }
 }
 
-impl HttpBody for UpstreamBody {
-    type Data = Bytes;
-    type Error = BodyError;
+impl Http1Body {
+    pub(super) const fn new(incoming: Incoming, lease: Lease) -> Self {
+        Self { incoming, lease: Some(lease) }
+    }
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.get_mut();
-        let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
-        let mut polled = Pin::new(&mut *incoming).poll_frame(cx);
-        if polled.is_pending()
-            && let Some(lease) = &mut this.lease
-        {
-            // Asking told the connection that a piece is wanted; now it reads one, and the second look finds it.
-            lease.connection.poll_alive(cx);
-            polled = Pin::new(incoming).poll_frame(cx);
-        }
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = self.poll_piece(cx);
         match &polled {
-            // hyper does not ask again behind trailers.
-            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => this.give_back(),
-            Poll::Ready(Some(Ok(_))) => this.give_back_at_end(),
-            Poll::Ready(Some(Err(_))) => this.lease = None,
-            Poll::Ready(None) => this.give_back(),
-            Poll::Pending => {}
+            Poll::Ready(Ok(Piece::Data(_) | Piece::End(_))) if self.incoming.has_ended() => {
+                if let Some(lease) = self.lease.take() {
+                    lease.end();
+                }
+            }
+            Poll::Ready(Ok(Piece::End(_)) | Err(_)) => self.lease = None,
+            _ => {}
         }
-        polled.map_err(|_| BodyError::Upstream)
+        polled.map(|piece| match piece {
+            Ok(Piece::Data(data)) => Some(Ok(Frame::data(data))),
+            Ok(Piece::End(trailer)) => trailer.map(|fields| Ok(Frame::trailers(fields))),
+            Ok(Piece::Starved) => None,
+            Err(error) => Some(Err(error)),
+        })
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(HttpBody::is_end_stream)
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, BodyError>> {
+        let Some(lease) = &mut self.lease else { return Poll::Ready(Ok(Piece::End(None))) };
+        if lease.upload.is_some() || !lease.connection.out.is_empty() {
+            lease.send_on(cx)?;
+        }
+        loop {
+            match self.incoming.next(&mut lease.connection.buffer, RESPONSE_LIMITS) {
+                Ok(Piece::Starved) => {}
+                Ok(piece) => return Poll::Ready(Ok(piece)),
+                Err(_) => return Poll::Ready(Err(BodyError::Upstream)),
+            }
+            match ready!(lease.connection.poll_fill(cx, self.incoming.left())) {
+                Ok(0) if self.incoming.may_end_here() => return Poll::Ready(Ok(Piece::End(None))),
+                Ok(0) | Err(_) => return Poll::Ready(Err(BodyError::Upstream)),
+                Ok(_) => {}
+            }
+        }
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
+    /// Whether nothing is left to be read.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.lease.is_none()
+    }
+
+    /// Bytes that are still to come, where they are known.
+    pub(super) const fn left(&self) -> Option<u64> {
+        if self.has_ended() { Some(0) } else { self.incoming.left() }
     }
 }

@@ -1,178 +1,157 @@
-//! One connection to an endpoint: hyper's HTTP/1.1 client, polled by whoever uses it.
+//! One HTTP/1.1 connection to an endpoint: its stream, what waits to be written, and what was read ahead. It has no
+//! task; whoever uses it polls it.
 
-use super::upload::Upload;
-use bytes::Bytes;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use std::cell::Cell;
-use std::future::poll_fn;
+use super::error::UpstreamError;
+use super::stream::Stream;
+use bytes::BytesMut;
+use http::Method;
+use serve::http1::{HeadLimits, HeadReader, Outgoing, ResponseHead, poll_read_body, poll_read_small};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::pin::{Pin, pin};
-use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-/// Reads are at most this large: more does not fit a core's cache well.
-const READ_BYTES_MAX: usize = 64 * 1024;
+/// The head of a response, and the trailer of one.
+pub(super) const RESPONSE_LIMITS: HeadLimits = HeadLimits { bytes_max: 64 * 1024, fields_max: 128 };
 
-/// The head of a response may have this many fields.
-const RESPONSE_FIELDS_MAX: usize = 128;
+/// What is announced to be smaller is read to where heads are.
+const SMALL_BODY_BYTES: u64 = 4 * 1024;
 
-/// The socket under a connection, with a count of what came in.
-pub(super) struct Socket {
-    kind: Kind,
-    received: Rc<Cell<bool>>,
-}
-
-enum Kind {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-/// A connection, idle or in use. hyper's part is large and is passed around with every request, so it is boxed: one
-/// allocation a connection.
+/// A connection, idle or in use. It is passed around with every request, so it is boxed: one allocation a connection.
 pub(super) struct Connection {
-    sender: SendRequest<Upload>,
-    driver: Box<http1::Connection<TokioIo<Socket>, Upload>>,
-    /// Whether any byte came in since it was last cleared.
-    received: Rc<Cell<bool>>,
-    /// Requests sent before.
+    stream: Stream,
+    /// What came behind what has been taken; without memory while the connection is idle.
+    pub(super) buffer: BytesMut,
+    /// What waits to be written.
+    pub(super) out: Outgoing,
+    reader: HeadReader,
+    unflushed: bool,
+    /// The endpoint takes nothing any more.
+    deaf: bool,
+    /// Requests sent before the current one.
     pub(super) used: u32,
-}
-
-/// Why a request got no response.
-pub(super) struct NoResponse {
-    /// What hyper says.
-    pub(super) error: hyper::Error,
-    /// The request, when not a byte of it was written.
-    pub(super) unsent: Option<Box<Request<Upload>>>,
-    /// Whether the upstream answered anything at all.
+    /// Whether a byte of the current request was written.
+    pub(super) wrote: bool,
+    /// Whether a byte came since the current request began.
     pub(super) received: bool,
 }
 
 impl Connection {
-    pub(super) async fn connect_tcp(address: SocketAddr, prelude: &[u8]) -> io::Result<Self> {
+    /// Over a stream on which HTTP/1.1 is spoken.
+    pub(super) fn new(stream: Stream) -> Box<Self> {
+        Box::new(Self {
+            stream,
+            buffer: BytesMut::new(),
+            out: Outgoing::default(),
+            reader: HeadReader::default(),
+            unflushed: false,
+            deaf: false,
+            used: 0,
+            wrote: false,
+            received: false,
+        })
+    }
+
+    pub(super) async fn connect_tcp(address: SocketAddr, prelude: &[u8]) -> io::Result<Box<Self>> {
         let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         socket2::SockRef::from(&stream).set_tcp_keepalive(&serve::listener::keepalive())?;
         stream.write_all(prelude).await?;
-        Self::handshake(Kind::Tcp(stream)).await
+        Ok(Self::new(Stream::Tcp(stream)))
     }
 
-    pub(super) async fn connect_unix(path: &Path, prelude: &[u8]) -> io::Result<Self> {
+    pub(super) async fn connect_unix(path: &Path, prelude: &[u8]) -> io::Result<Box<Self>> {
         let mut stream = UnixStream::connect(path).await?;
         stream.write_all(prelude).await?;
-        Self::handshake(Kind::Unix(stream)).await
+        Ok(Self::new(Stream::Unix(stream)))
     }
 
-    async fn handshake(kind: Kind) -> io::Result<Self> {
-        let received = Rc::new(Cell::new(false));
-        let io = TokioIo::new(Socket { kind, received: Rc::clone(&received) });
-        let (sender, driver) = http1::Builder::new()
-            .max_buf_size(READ_BYTES_MAX)
-            .max_headers(RESPONSE_FIELDS_MAX)
-            .handshake(io)
-            .await
-            .map_err(io::Error::other)?;
-        Ok(Self { sender, driver: Box::new(driver), received, used: 0 })
+    /// Whether an idle connection can take a request: the endpoint has neither closed it nor sent anything unasked.
+    /// The runtime is asked first, which is free and nearly always right; with `surely` the kernel is asked too, for
+    /// a request that could not be sent twice.
+    pub(super) fn is_usable(&mut self, surely: bool) -> bool {
+        let mut byte = [0];
+        let cx = &mut Context::from_waker(Waker::noop());
+        let silent = Pin::new(&mut self.stream).poll_read(cx, &mut ReadBuf::new(&mut byte)).is_pending();
+        silent && !(surely && self.stream.has_news())
     }
 
-    /// Polls the connection; true while it lives.
-    pub(super) fn poll_alive(&mut self, cx: &mut Context<'_>) -> bool {
-        self.driver.poll_without_shutdown(cx).is_pending()
-    }
-
-    /// Whether an idle connection can take a request: it lives and the endpoint has sent nothing unasked.
-    pub(super) async fn is_usable(&mut self) -> bool {
-        poll_fn(|cx| Poll::Ready(self.poll_alive(cx) && self.sender.is_ready())).await
-    }
-
-    /// Sends a request and waits for the head of its response; `check` is polled along and may end the wait.
-    pub(super) async fn send<E>(
-        &mut self,
-        request: Request<Upload>,
-        mut check: impl FnMut(&mut Context<'_>) -> Poll<E>,
-    ) -> Result<Result<Response<Incoming>, NoResponse>, E> {
-        self.received.set(false);
+    /// Begins another request.
+    pub(super) fn begin(&mut self) {
         self.used += 1;
-        let mut sending = pin!(self.sender.try_send_request(request));
-        let driver = &mut self.driver;
-        let received = &self.received;
-        poll_fn(|cx| {
-            // The connection first: it writes the request and reads what the waiting half then finds.
-            let _ = driver.poll_without_shutdown(cx);
-            if let Poll::Ready(outcome) = sending.as_mut().poll(cx) {
-                return Poll::Ready(Ok(outcome.map_err(|mut failed| NoResponse {
-                    unsent: failed.take_message().map(Box::new),
-                    error: failed.into_error(),
-                    received: received.get(),
-                })));
-            }
-            check(cx).map(Err)
-        })
-        .await
+        self.wrote = false;
+        self.received = false;
     }
 
-    /// After a 101 response: the stream itself, and what the endpoint sent right behind its 101.
-    pub(super) async fn into_stream(mut self) -> (Socket, Bytes) {
-        // hyper hands the stream over at its next turn, after the response head.
-        let _ = poll_fn(|cx| self.driver.poll_without_shutdown(cx)).await;
-        let parts = self.driver.into_parts();
-        (parts.io.into_inner(), parts.read_buf)
+    /// Whether nothing is in flight in either direction, so that another request may follow.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.out.is_empty() && self.buffer.is_empty() && !self.unflushed && !self.deaf
     }
-}
 
-macro_rules! each {
-    ($self:expr, $stream:ident => $call:expr) => {
-        match &mut $self.get_mut().kind {
-            Kind::Tcp($stream) => $call,
-            Kind::Unix($stream) => $call,
+    /// Writes what was gathered. Ready when nothing waits any more.
+    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.out.is_empty() && !self.unflushed {
+            return Poll::Ready(Ok(()));
         }
-    };
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let socket = self.get_mut();
-        let before = buf.filled().len();
-        let polled = match &mut socket.kind {
-            Kind::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-            Kind::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
-        };
-        if buf.filled().len() > before {
-            socket.received.set(true);
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        each!(self, stream => Pin::new(stream).poll_write(cx, buf))
+        let before = self.out.bytes();
+        let written = self.out.poll_write(cx, &mut self.stream);
+        self.wrote |= self.out.bytes() < before;
+        ready!(written)?;
+        // A TLS session may hold what it took.
+        self.unflushed = true;
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.unflushed = false;
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
+    /// The endpoint takes nothing any more: what waits is forgotten, and this request is the last.
+    pub(super) fn stop_sending(&mut self) {
+        self.out = Outgoing::default();
+        self.unflushed = false;
+        self.deaf = true;
+    }
+
+    /// Ends our direction of the stream.
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    /// Waits for the head of a response, an interim one too. `asked` is the request's method.
+    pub(super) fn poll_head(
+        &mut self,
         cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        each!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+        asked: &Method,
+    ) -> Poll<Result<ResponseHead, UpstreamError>> {
+        loop {
+            if !self.buffer.is_empty() {
+                match self.reader.response(&mut self.buffer, RESPONSE_LIMITS, asked) {
+                    Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                    Ok(None) => {}
+                    Err(malformed) => return Poll::Ready(Err(UpstreamError::Malformed(malformed.reason))),
+                }
+            }
+            match ready!(poll_read_small(&mut self.stream, cx, &mut self.buffer)) {
+                Ok(0) => return Poll::Ready(Err(UpstreamError::Reset(io::ErrorKind::UnexpectedEof.into()))),
+                Ok(_) => self.received = true,
+                Err(error) => return Poll::Ready(Err(UpstreamError::Reset(error))),
+            }
+        }
     }
 
-    fn is_write_vectored(&self) -> bool {
-        true
+    /// Reads more of a body of which `left` bytes are still to come, if that is known. 0 is the end of the stream.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>, left: Option<u64>) -> Poll<io::Result<usize>> {
+        if left.is_some_and(|left| left < SMALL_BODY_BYTES) {
+            poll_read_small(&mut self.stream, cx, &mut self.buffer)
+        } else {
+            poll_read_body(&mut self.stream, cx, &mut self.buffer)
+        }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stream => Pin::new(stream).poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    /// Reads whatever comes, without holding memory for it. 0 is the end of the stream.
+    pub(super) fn poll_fill_any(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        poll_read_small(&mut self.stream, cx, &mut self.buffer)
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Endpoint {
 }
 
 struct Idle {
-    connection: Connection,
+    connection: Box<Connection>,
     since: Instant,
 }
 
@@ -66,11 +66,12 @@ impl Endpoint {
         Counted(Rc::clone(self))
     }
 
-    /// A connection that has been used before and still lives; the warmest first.
-    pub(super) async fn take_idle(&self, idle_timeout: Duration) -> Option<Connection> {
+    /// A connection that has been used before and still lives, [`Connection::is_usable`] says how surely; the warmest
+    /// first.
+    pub(super) fn take_idle(&self, idle_timeout: Duration, surely: bool) -> Option<Box<Connection>> {
         loop {
             let Idle { mut connection, since } = self.idle.borrow_mut().pop()?;
-            if since.elapsed() < idle_timeout && connection.is_usable().await {
+            if since.elapsed() < idle_timeout && connection.is_usable(surely) {
                 return Some(connection);
             }
         }
@@ -84,7 +85,7 @@ impl Endpoint {
         resolve_every: Duration,
         limit: Duration,
         prelude: &[u8],
-    ) -> io::Result<Connection> {
+    ) -> io::Result<Box<Connection>> {
         let connected = match &self.address {
             EndpointAddress::Unix(path) => Connection::connect_unix(path, prelude).await,
             EndpointAddress::Tcp { host, port } => {
@@ -98,7 +99,12 @@ impl Endpoint {
         Ok(connected)
     }
 
-    async fn connect_first(&self, addresses: &[SocketAddr], limit: Duration, prelude: &[u8]) -> io::Result<Connection> {
+    async fn connect_first(
+        &self,
+        addresses: &[SocketAddr],
+        limit: Duration,
+        prelude: &[u8],
+    ) -> io::Result<Box<Connection>> {
         let share = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for &address in addresses {
@@ -120,7 +126,7 @@ impl Endpoint {
     }
 
     /// Keeps a connection for the next request, unless it is full or broken.
-    pub(super) fn give_back(&self, connection: Connection, idle_max: usize) {
+    pub(super) fn give_back(&self, connection: Box<Connection>, idle_max: usize) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < idle_max {
             idle.push(Idle { connection, since: Instant::now() });

@@ -1,22 +1,33 @@
 //! Forwarding: an upstream's endpoints, the choice among them, and the connections to each.
 //!
 //! Everything here belongs to one worker. Connections are never shared between workers: a pool behind a lock cost
-//! half as much again a request. hyper's client connection has no task of its own; it is polled by the request that
-//! uses it, which saves two wake-ups a request and lets a client that leaves cancel its request at once.
+//! half as much again a request. A connection has no task of its own; it is polled by the request that uses it, which
+//! saves two wake-ups a request and lets a client that leaves cancel its request at once.
+//!
+//! The way of a request over HTTP/1.1: `send` chooses a `connection`, an `exchange` on it writes the head and the
+//! `upload` until the head of the response comes, and the rest is polled as the `response`'s `body`, or as a `tunnel`.
 
 mod balance;
 mod body;
 mod connection;
 mod endpoint;
+mod error;
+mod exchange;
 mod host;
 mod pool;
 mod resolve;
+mod response;
 mod send;
+mod stream;
+#[cfg(test)]
+mod tests;
 mod tunnel;
 mod upload;
+mod watch;
 
-pub use body::UpstreamBody;
+pub use error::UpstreamError;
 pub use host::HostField;
 pub use pool::Pools;
-pub use send::{Attempt, SendLimits, Sent, Upstream, UpstreamError};
-pub use tunnel::Tunnel;
+pub use response::UpstreamBody;
+pub use send::{Attempt, Call, Upstream};
+pub use watch::SendLimits;

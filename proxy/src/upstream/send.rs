@@ -1,28 +1,33 @@
 //! One request to an upstream: choose, connect, send, wait for the head; with the retries that are always safe.
 //!
-//! Two failures are retried here because they can't have had an effect: a connection that could not be made, and a
-//! request that a *reused* connection lost before a single byte of an answer. The second is the race in which the
-//! application closes an idle connection at the moment it is used again; in other proxies it shows as a random 502.
+//! Two failures are retried here because they can't have had an effect that counts: a connection that could not be
+//! made, and a request that a *reused* connection lost before a single byte of an answer, if its method is idempotent
+//! or not a byte of it was written. The second is the race in which the application closes an idle connection at the
+//! moment it is used again; in other proxies it shows as a random 502. Small bodies are held for it (`upload`).
 
 use super::balance;
-use super::body::{Lease, UpstreamBody};
-use super::connection::{Connection, NoResponse};
+use super::body::Lease;
+use super::connection::Connection;
 use super::endpoint::{Counted, Endpoint};
+use super::error::UpstreamError;
+use super::exchange::Exchange;
 use super::host::HostField;
+use super::response::UpstreamBody;
 use super::tunnel::Tunnel;
-use super::upload::{Progress, Upload};
+use super::upload::Upload;
+use super::watch::SendLimits;
 use crate::config::{self, ProxyVersion};
 use crate::metrics::{Failure, UpstreamCounters};
-use http::{Request, Response, StatusCode, request};
-use hyper::body::Incoming;
-use serve::timer::{self, Deadline};
-use serve::{Body, BodyError};
+use http::{HeaderMap, Response, StatusCode, request};
+use serve::Body;
+use serve::http1::{Framing, ResponseHead};
+use serve::timer;
 use smallvec::{SmallVec, smallvec};
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -43,23 +48,23 @@ pub struct Upstream {
     counters: Arc<UpstreamCounters>,
 }
 
-/// The limits of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SendLimits {
-    /// Bytes of its body.
-    pub body_bytes_max: u64,
-    /// Between two pieces of its body.
-    pub progress_timeout: Duration,
-    /// From its end to the head of the response.
-    pub response_timeout: Duration,
-}
-
-/// A response's head has come.
-pub struct Sent {
-    /// The response.
-    pub response: Response<UpstreamBody>,
-    /// For a 101: the stream.
-    pub tunnel: Option<Tunnel>,
+/// A request as it is to be sent.
+pub struct Call<'a> {
+    /// Its head, with the fields of this hop.
+    pub head: request::Parts,
+    /// Its body.
+    pub body: Body,
+    /// For a request that offers a switch of protocols: what its client sends after the switch. The body of a 101
+    /// response is then the other direction, and polling it moves both.
+    pub tunnel: Option<Body>,
+    /// Which `Host` the endpoint is told.
+    pub host: &'a HostField,
+    /// How much and how long.
+    pub limits: SendLimits,
+    /// How a connection begins that is opened for it.
+    pub prelude: &'a [u8],
+    /// Where interim responses go as they come.
+    pub interim: &'a mut dyn FnMut(StatusCode, HeaderMap),
 }
 
 /// What happened on the way, for the access log; filled in even when the request fails.
@@ -76,7 +81,8 @@ pub struct Attempt {
     /// From the start to the end of the response, or to the failure.
     pub total: Option<Duration>,
     started: Option<Instant>,
-    upload: Option<Rc<Progress>>,
+    /// Bytes of the request's body, or of the client's direction of a tunnel.
+    upload: Option<Rc<Cell<u64>>>,
 }
 
 impl Attempt {
@@ -88,34 +94,8 @@ impl Attempt {
     /// Bytes of the request's body up to now.
     #[must_use]
     pub fn received(&self) -> u64 {
-        self.upload.as_ref().map_or(0, |progress| progress.bytes.get())
+        self.upload.as_ref().map_or(0, |bytes| bytes.get())
     }
-}
-
-/// Why there is no response.
-#[derive(Debug, thiserror::Error)]
-pub enum UpstreamError {
-    /// No endpoint's name is known to the resolver.
-    #[error("no address: {0}")]
-    Resolve(io::Error),
-    /// No endpoint could be connected to.
-    #[error("cannot connect: {0}")]
-    Connect(io::Error),
-    /// No endpoint answered a connect in time.
-    #[error("connecting took too long")]
-    ConnectTimeout,
-    /// The head of the response did not come in time.
-    #[error("no response in time")]
-    ResponseTimeout,
-    /// The connection broke before the head of the response was complete.
-    #[error("the connection closed before the response: {0}")]
-    Reset(hyper::Error),
-    /// What came is no HTTP response.
-    #[error("malformed response: {0}")]
-    Malformed(hyper::Error),
-    /// The client's body failed: it is too large, too slow, or broke off.
-    #[error("{0}")]
-    Client(BodyError),
 }
 
 impl Upstream {
@@ -151,63 +131,58 @@ impl Upstream {
         self.proxy_protocol
     }
 
-    /// Sends a request and waits for the head of the response. A connection that is opened for it begins with
-    /// `prelude`.
+    /// Sends a request and waits for the head of the response.
     ///
     /// # Errors
     /// [`UpstreamError`] names the cause; `attempt` says how far it came.
     pub async fn send(
         &self,
-        head: request::Parts,
-        body: Body,
-        host: &HostField,
-        limits: SendLimits,
-        prelude: &[u8],
+        mut call: Call<'_>,
         attempt: &mut Attempt,
-    ) -> Result<Sent, UpstreamError> {
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
         let started = Instant::now();
         attempt.started = Some(started);
-        let (upload, progress) = Upload::new(body, limits.body_bytes_max);
-        attempt.upload = Some(Rc::clone(&progress));
-        let bodiless = progress.ended.get();
-        let mut request = Request::from_parts(head, upload);
-        let mut must_be_fresh = false;
+        let body = std::mem::replace(&mut call.body, Body::empty());
+        let mut upload = Upload::new(body, call.limits.body_bytes_max);
+        attempt.upload = upload.counter();
+        let idempotent = call.head.method.is_idempotent();
+        let mut pick = Pick { fresh: false, surely: !idempotent || upload.framing != Framing::Empty };
         loop {
-            let (mut connection, counted) = self.connection(must_be_fresh, prelude, attempt).await?;
-            host.write(request.headers_mut(), &counted.endpoint().host);
+            let (mut connection, counted) = self.connection(pick, call.prelude, attempt).await?;
+            call.host.write(&mut call.head.headers, &counted.endpoint().host);
             let reused = connection.used > 0;
-            // Kept only where it may be needed: methods that may be sent twice (RFC 9110 section 9.2.2).
-            let spare = (reused && bodiless && request.method().is_idempotent()).then(|| spare(&request));
-            let deadline = Deadline::after(limits.response_timeout);
-            let watch = Watch {
-                deadline: &deadline,
-                progress: &progress,
-                limits: &limits,
-                seen: Cell::new(0),
-                phase: Cell::new(None),
-            };
-            let outcome = connection.send(request, |cx| watch.poll(cx)).await;
-            match outcome.inspect_err(|error| self.failed(error))? {
-                Ok(response) => {
+            let Call { head, tunnel, limits, interim, .. } = &mut call;
+            let mut exchange =
+                Exchange::begin(&mut connection, head, &mut upload, tunnel.is_some(), *limits, &mut **interim);
+            match poll_fn(|cx| exchange.poll(cx)).await {
+                Ok(answer) => {
                     attempt.first_byte = Some(started.elapsed());
-                    return Ok(self.sent(response, connection, counted, progress).await);
-                }
-                Err(failed) => {
-                    if let Some(error) = progress.failed.take() {
-                        return Err(UpstreamError::Client(error));
-                    }
-                    request = match (failed.unsent, spare) {
-                        (Some(unsent), _) if reused => *unsent,
-                        (_, Some(spare)) if !failed.received => spare.map(|()| Upload::new(Body::empty(), 0).0),
-                        (unsent, _) => {
-                            let error = lost(NoResponse { unsent, ..failed });
-                            self.failed(&error);
-                            return Err(error);
+                    let ResponseHead { parts, framing, keep_alive } = answer;
+                    let body = match tunnel.take() {
+                        Some(client) if parts.status == StatusCode::SWITCHING_PROTOCOLS => {
+                            let tunnel = Tunnel::new(connection, client, counted, limits.tunnel_idle_timeout);
+                            attempt.upload = Some(tunnel.counter());
+                            tunnel.into()
+                        }
+                        _ => {
+                            let upload = (!upload.is_done()).then(|| Box::new(upload));
+                            let lease = Lease { connection, counted, idle_max: self.idle_max, keep_alive, upload };
+                            UpstreamBody::http1(framing, lease)
                         }
                     };
+                    return Ok(Response::from_parts(parts, body));
+                }
+                // Idempotent methods may be sent twice (RFC 9110 section 9.2.2), others when nothing of them has left.
+                Err(UpstreamError::Reset(_))
+                    if reused && !connection.received && upload.is_whole() && (idempotent || !connection.wrote) =>
+                {
                     self.counters.failed(Failure::Reset);
                     // Other idle connections to a restarted application are as dead as this one.
-                    must_be_fresh = true;
+                    pick.fresh = true;
+                }
+                Err(error) => {
+                    self.failed(&error);
+                    return Err(error);
                 }
             }
         }
@@ -230,12 +205,12 @@ impl Upstream {
     /// A connection to the best endpoint that can be reached; each is tried at most once.
     async fn connection(
         &self,
-        fresh: bool,
+        pick: Pick,
         prelude: &[u8],
         attempt: &mut Attempt,
-    ) -> Result<(Connection, Counted), UpstreamError> {
+    ) -> Result<(Box<Connection>, Counted), UpstreamError> {
         // Connections from before a reload that asked for a prelude have had none.
-        let fresh = fresh || self.proxy_protocol.is_some();
+        let fresh = pick.fresh || self.proxy_protocol.is_some();
         let turn = self.turn.replace(self.turn.get().wrapping_add(1));
         let loads: SmallVec<[_; ENDPOINTS_INLINE]> =
             self.endpoints.iter().map(|endpoint| endpoint.in_flight()).collect();
@@ -255,7 +230,7 @@ impl Upstream {
             attempt.attempts += 1;
             let counted = endpoint.count();
             attempt.endpoint = Some(Rc::clone(&endpoint.label));
-            if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout).await {
+            if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout, pick.surely) {
                 self.counters.reuses.increment();
                 return Ok((connection, counted));
             }
@@ -284,76 +259,13 @@ impl Upstream {
             last = Some(error);
         }
     }
-
-    async fn sent(
-        &self,
-        response: Response<Incoming>,
-        connection: Connection,
-        counted: Counted,
-        upload: Rc<Progress>,
-    ) -> Sent {
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let (socket, early) = connection.into_stream().await;
-            let tunnel = Tunnel { socket, early, _counted: counted };
-            return Sent { response: response.map(|_| UpstreamBody::empty()), tunnel: Some(tunnel) };
-        }
-        let lease = Lease { connection, counted, idle_max: self.idle_max, upload };
-        Sent { response: response.map(|body| UpstreamBody::new(body, lease)), tunnel: None }
-    }
 }
 
-/// The same request once more; only for those without a body.
-fn spare(request: &Request<Upload>) -> Request<()> {
-    let mut head = Request::new(());
-    *head.method_mut() = request.method().clone();
-    *head.uri_mut() = request.uri().clone();
-    *head.version_mut() = request.version();
-    *head.headers_mut() = request.headers().clone();
-    head
-}
-
-fn lost(failed: NoResponse) -> UpstreamError {
-    if failed.error.is_parse() { UpstreamError::Malformed(failed.error) } else { UpstreamError::Reset(failed.error) }
-}
-
-/// Decides, while a response is awaited, whose turn it is and whether it takes too long.
-struct Watch<'a> {
-    deadline: &'a Deadline,
-    progress: &'a Progress,
-    limits: &'a SendLimits,
-    seen: Cell<u64>,
-    phase: Cell<Option<Phase>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    ClientSends,
-    EndpointTakes,
-    EndpointThinks,
-}
-
-impl Watch<'_> {
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<UpstreamError> {
-        if let Some(error) = self.progress.failed.take() {
-            return Poll::Ready(UpstreamError::Client(error));
-        }
-        let phase = if self.progress.ended.get() {
-            Phase::EndpointThinks
-        } else if self.progress.waits_for_client.get() {
-            Phase::ClientSends
-        } else {
-            Phase::EndpointTakes
-        };
-        let bytes = self.progress.bytes.get();
-        if self.phase.replace(Some(phase)) != Some(phase) || self.seen.replace(bytes) != bytes {
-            self.deadline.set(match phase {
-                Phase::ClientSends => self.limits.progress_timeout,
-                Phase::EndpointTakes | Phase::EndpointThinks => self.limits.response_timeout,
-            });
-        }
-        self.deadline.poll(cx).map(|()| match phase {
-            Phase::ClientSends => UpstreamError::Client(BodyError::TooSlow),
-            Phase::EndpointTakes | Phase::EndpointThinks => UpstreamError::ResponseTimeout,
-        })
-    }
+/// Which connections will do.
+#[derive(Debug, Clone, Copy)]
+struct Pick {
+    /// Only one that is opened for this request.
+    fresh: bool,
+    /// The request can't be sent twice, so an idle one must live.
+    surely: bool,
 }

@@ -52,7 +52,10 @@ pub struct ResponseHead {
 }
 
 /// Heads with more fields than this need memory to be parsed.
-const FIELDS_INLINE: usize = 100;
+const FIELDS_INLINE: usize = 128;
+
+/// The longest registered method has 17 letters (`UPDATEREDIRECTREF`, RFC 4437).
+const METHOD_BYTES_MAX: usize = 64;
 
 /// Empty lines before a request (RFC 9112 section 2.2 asks for at least one to be ignored).
 const EMPTY_LINE_BYTES_MAX: usize = 4;
@@ -80,12 +83,12 @@ impl HeadReader {
                     return Err(Malformed::EMPTY_LINES);
                 }
             }
-            match buffer.first() {
-                None | Some(b'\r') => return Ok(None),
-                Some(b'\n') => return Err(Malformed::LINE_END),
+            match &buffer[..] {
+                [] | [b'\r'] => return Ok(None),
+                [b'\r' | b'\n', ..] => return Err(Malformed::LINE_END),
                 // A TLS handshake on a plain port, for example, has no line to wait for.
-                Some(first) if !fields::is_token(&[*first]) => return Err(Malformed::START),
-                Some(_) => {}
+                [first, ..] if !fields::is_token(&[*first]) => return Err(Malformed::START),
+                _ => {}
             }
         }
         let Some(length) = self.end(buffer, limits.bytes_max)? else { return Ok(None) };
@@ -105,7 +108,7 @@ impl HeadReader {
         if self.seen == 0 {
             let start = &buffer[..buffer.len().min(5)];
             if !b"HTTP/".starts_with(start) {
-                return Err(Malformed::START);
+                return Err(Malformed::NO_RESPONSE);
             }
         }
         let Some(length) = self.end(buffer, limits.bytes_max)? else { return Ok(None) };
@@ -162,9 +165,16 @@ fn request(head: &Bytes, fields_max: usize) -> Result<RequestHead, Malformed> {
             Err(error) => return Err(malformed(error)),
         }
         let (mut parts, ()) = http::Request::new(()).into_parts();
-        parts.method =
-            Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(|_| Malformed::START_LINE)?;
+        let method = parsed.method.unwrap_or_default().as_bytes();
+        if method.len() > METHOD_BYTES_MAX {
+            return Err(Malformed::METHOD);
+        }
+        parts.method = Method::from_bytes(method).map_err(|_| Malformed::START_LINE)?;
         let target = head.slice_ref(parsed.path.unwrap_or_default().as_bytes());
+        if memchr::memchr(b'#', &target).is_some() {
+            // A fragment is never sent (RFC 9112 section 3.2): who forwards it and who cuts it disagree.
+            return Err(Malformed::TARGET);
+        }
         parts.uri = Uri::from_maybe_shared(target).map_err(|_| Malformed::TARGET)?;
         parts.version = version(parsed.version);
         parts.headers = fields::fields(head, parsed.headers)?;

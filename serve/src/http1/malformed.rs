@@ -25,11 +25,13 @@ impl Malformed {
     }
 
     pub(super) const START: Self = Self::bad("this is no HTTP request");
+    pub(super) const NO_RESPONSE: Self = Self::bad("this is no HTTP response");
     pub(super) const EMPTY_LINES: Self = Self::bad("too many empty lines before a request");
     pub(super) const LINE_END: Self = Self::bad("a line does not end in CR LF");
     pub(super) const START_LINE: Self = Self::bad("the first line is malformed");
+    pub(super) const METHOD: Self = Self::bad("the method is too long");
     pub(super) const FIELD_NAME: Self = Self::bad("a field name is malformed");
-    pub(crate) const FIELD_VALUE: Self = Self::bad("a field value is malformed");
+    pub(super) const FIELD_VALUE: Self = Self::bad("a field value is malformed");
     pub(crate) const TARGET: Self = Self::bad("the request target is malformed");
     pub(super) const BOTH_FRAMINGS: Self = Self::bad("Content-Length and Transfer-Encoding exclude each other");
     pub(crate) const LENGTH: Self = Self::bad("Content-Length is not one number");

@@ -10,6 +10,7 @@ mod head;
 mod incoming;
 mod malformed;
 mod outgoing;
+mod reading;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -20,4 +21,5 @@ pub use head::{Framing, HeadLimits, HeadReader, RequestHead, ResponseHead};
 pub use incoming::{Incoming, Piece};
 pub use malformed::Malformed;
 pub use outgoing::Outgoing;
+pub use reading::{poll_read_body, poll_read_small};
 pub(crate) use server::serve;

@@ -10,6 +10,7 @@ use super::head::{Framing, HeadLimits, HeadReader, RequestHead};
 use super::incoming::{Incoming, Piece};
 use super::malformed::Malformed;
 use super::outgoing::Outgoing;
+use super::reading::{poll_read_body, poll_read_small};
 use crate::body::Body;
 use crate::body_error::BodyError;
 use crate::counters::{ConnectionCounters, Protection};
@@ -22,7 +23,6 @@ use crate::transport::Transport;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header, response};
 use http_body::{Body as HttpBody, Frame};
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -30,22 +30,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
-use tokio_util::io::poll_read_buf;
-
-/// Reads of a body are at most this large: more does not fit a core's cache well.
-const READ_BYTES: usize = 64 * 1024;
-
-/// Heads are read into a buffer of this size that the connections of a thread share.
-const SHARED_BYTES: usize = 32 * 1024;
-
-/// With less room than this left, the shared buffer is renewed.
-const SHARED_ROOM_MIN: usize = 4 * 1024;
 
 /// Bytes of a request's body that are taken in, and thrown away, after its response.
 const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
 
 /// And for how long.
 const DISCARDED_FOR: Duration = Duration::from_secs(2);
+
+/// A client that has closed its side of a plain connection waits this long for something to read.
+const HALF_CLOSED_FOR: Duration = Duration::from_secs(2);
 
 /// Why a connection ended other than by its normal close.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +85,7 @@ where
                 let (mut turn, request) = Turn::begin(*head);
                 requests_left = requests_left.saturating_sub(1);
                 turn.keep_alive &= requests_left > 0;
+                wire.hand_over(&mut turn);
                 // Nobody here has anything to wait for before a call.
                 let answer = handler.call(request);
                 let response = wire.answer(pin!(answer), &mut turn).await?;
@@ -212,10 +206,8 @@ struct Wire<'a> {
     deadline: Deadline,
     /// The deadline is about the client's reading.
     waits_for_reader: bool,
-}
-
-thread_local! {
-    static SHARED: Cell<Option<BytesMut>> = const { Cell::new(None) };
+    /// The client has said all; until when it gets something to read, or is taken to have left.
+    half_closed: Option<Deadline>,
 }
 
 impl<'a> Wire<'a> {
@@ -231,6 +223,7 @@ impl<'a> Wire<'a> {
             deadline: Deadline::after(if early.is_empty() { limits.idle_timeout } else { limits.header_timeout }),
             buffer: early,
             waits_for_reader: false,
+            half_closed: None,
         }
     }
 
@@ -265,30 +258,13 @@ impl<'a> Wire<'a> {
 
     /// Reads more into the buffer; 0 is the end of the stream.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if !self.buffer.is_empty() {
-            self.buffer.reserve(SHARED_ROOM_MIN);
-            let polled = poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer);
-            return self.counted(polled);
-        }
-        // Most connections wait most of the time, so they share one buffer to wait with.
-        let mut shared = SHARED.take().unwrap_or_default();
-        if shared.capacity() < SHARED_ROOM_MIN {
-            shared.reserve(SHARED_BYTES);
-        }
-        let polled = poll_read_buf(Pin::new(&mut self.io), cx, &mut shared);
-        self.buffer = shared.split();
-        SHARED.set(Some(shared));
+        let polled = poll_read_small(&mut self.io, cx, &mut self.buffer);
         self.counted(polled)
     }
 
     /// Reads more of a body into the buffer, which is empty but for the start of a chunk's line.
     fn poll_fill_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.buffer.reserve(READ_BYTES);
-        let polled = poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer);
-        if polled.is_pending() && self.buffer.is_empty() {
-            // A client that pauses in an upload is to cost no buffer.
-            self.buffer = BytesMut::new();
-        }
+        let polled = poll_read_body(&mut self.io, cx, &mut self.buffer);
         self.counted(polled)
     }
 
@@ -335,27 +311,68 @@ impl<'a> Wire<'a> {
             Demand::Piece => self.poll_piece(cx, turn),
             // Looks for the end of the stream: a client that leaves cancels its request.
             Demand::None | Demand::Abandoned if turn.incoming.has_ended() && self.buffer.is_empty() => {
-                match ready!(self.poll_fill(cx)) {
-                    Ok(0) => Poll::Ready(Err(Ended::ClientLeft)),
-                    Ok(_) => Poll::Pending,
-                    Err(error) => Poll::Ready(Err(error.into())),
-                }
+                self.poll_client_left(cx, turn)
             }
             Demand::None | Demand::Abandoned => Poll::Pending,
         }
     }
 
+    /// Notices that a client has left, while it is being answered.
+    ///
+    /// Under TLS the end of its stream says so. In the clear it may also mean that it has said all and still listens;
+    /// nobody can tell the two apart without sending something. So such a client gets some time for its answer.
+    fn poll_client_left(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ended>> {
+        if let Some(deadline) = &self.half_closed {
+            return deadline.poll(cx).map(|()| Err(Ended::ClientLeft));
+        }
+        match ready!(self.poll_fill(cx)) {
+            Ok(0) if self.io.is_tls() => Poll::Ready(Err(Ended::ClientLeft)),
+            Ok(0) => {
+                turn.keep_alive = false;
+                let deadline = Deadline::after(HALF_CLOSED_FOR);
+                let polled = deadline.poll(cx);
+                self.half_closed = Some(deadline);
+                polled.map(|()| Err(Ended::ClientLeft))
+            }
+            // The next request: it waits for its turn.
+            Ok(_) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error.into())),
+        }
+    }
+
+    /// Hands over what came of the request's body together with its head: a service that wants it finds it at once, and
+    /// need not be polled twice.
+    fn hand_over(&mut self, turn: &mut Turn) {
+        if self.buffer.is_empty() || turn.incoming.has_ended() {
+            return;
+        }
+        if let (Some(piece), Some(exchange)) = (self.piece_at_hand(turn), &turn.exchange) {
+            exchange.supply(piece);
+        }
+    }
+
+    /// The next piece of the request's body, or its end, if it is in the buffer.
+    fn piece_at_hand(&mut self, turn: &mut Turn) -> Option<Option<Result<Frame<Bytes>, BodyError>>> {
+        Some(match turn.incoming.next(&mut self.buffer, self.head_limits) {
+            Ok(Piece::Starved) => return None,
+            Ok(Piece::Data(data)) => {
+                turn.expects_continue = false;
+                Some(Ok(Frame::data(data)))
+            }
+            Ok(Piece::End(trailer)) => trailer.map(|fields| Ok(Frame::trailers(fields))),
+            Err(malformed) => {
+                turn.broken = true;
+                Some(Err(BodyError::Malformed(malformed.reason)))
+            }
+        })
+    }
+
     /// Hands the next piece of the request's body to the service.
     fn poll_piece(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ended>> {
-        let Some(exchange) = &turn.exchange else { return Poll::Pending };
         loop {
-            let piece = match turn.incoming.next(&mut self.buffer, self.head_limits) {
-                Ok(Piece::Data(data)) => {
-                    turn.expects_continue = false;
-                    Some(Ok(Frame::data(data)))
-                }
-                Ok(Piece::End(trailer)) => trailer.map(|fields| Ok(Frame::trailers(fields))),
-                Ok(Piece::Starved) => {
+            let piece = match self.piece_at_hand(turn) {
+                Some(piece) => piece,
+                None => {
                     if std::mem::take(&mut turn.expects_continue) {
                         let none = HeaderMap::new();
                         self.out.text(|out| {
@@ -374,12 +391,10 @@ impl<'a> Wire<'a> {
                         Ok(_) => continue,
                     }
                 }
-                Err(malformed) => {
-                    turn.broken = true;
-                    Some(Err(BodyError::Malformed(malformed.reason)))
-                }
             };
-            exchange.supply(piece);
+            if let Some(exchange) = &turn.exchange {
+                exchange.supply(piece);
+            }
             return Poll::Ready(Ok(()));
         }
     }
@@ -494,6 +509,10 @@ impl<'a> Wire<'a> {
         let before = self.out.bytes();
         let mut sent = self.out.poll_write(cx, &mut self.io);
         self.counters.sent_bytes.add((before - self.out.bytes()) as u64);
+        if let Some(deadline) = self.half_closed.as_ref().filter(|_| self.out.bytes() < before) {
+            // Whoever has left answers bytes with a reset.
+            deadline.set(HALF_CLOSED_FOR);
+        }
         if sent.is_ready() && self.io.is_tls() {
             self.unflushed = true;
             sent = Pin::new(&mut self.io).poll_flush(cx);

@@ -56,6 +56,8 @@ fn unsound_requests() {
         (b" GET / HTTP/1.1\r\n\r\n", Malformed::START),
         (b"\nGET / HTTP/1.1\r\n\r\n", Malformed::LINE_END),
         (b"\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n", Malformed::EMPTY_LINES),
+        (b"\rGET / HTTP/1.1\r\n\r\n", Malformed::LINE_END),
+        (b"GET /#a HTTP/1.1\r\n\r\n", Malformed::TARGET),
         (b"GET / HTTP/1.1\nhost: a\r\n\r\n", Malformed::LINE_END),
         (b"GET / HTTP/1.1\r\nhost: a\n", Malformed::LINE_END),
         (b"GET / HTTP/1.1\r\nhost: a\rb\r\n\r\n", Malformed::FIELD_VALUE),

@@ -28,8 +28,11 @@ pub(super) enum Fault {
 /// # Errors
 /// When it is no request that can be served.
 pub(super) fn check(head: &request::Parts, limits: &ConnectionLimits) -> Result<(), Fault> {
-    if !has_target(head) {
+    if !has_target(head) || head.uri.scheme_str().is_some_and(str::is_empty) {
         return Err(Fault::Protocol);
+    }
+    if head.uri.path() == "*" && head.method != Method::OPTIONS {
+        return Err(Fault::Refused(Malformed::TARGET));
     }
     let mut bytes = head.uri.path_and_query().map_or(0, |path| path.as_str().len());
     let mut count = 0;
@@ -37,7 +40,7 @@ pub(super) fn check(head: &request::Parts, limits: &ConnectionLimits) -> Result<
         let value = value.as_bytes();
         // RFC 9113 section 8.2.1.
         if [value.first(), value.last()].iter().flatten().any(|byte| matches!(byte, b' ' | b'\t')) {
-            return Err(Fault::Refused(Malformed::FIELD_VALUE));
+            return Err(Fault::Protocol);
         }
         bytes += name.as_str().len() + value.len() + SEPARATOR_BYTES;
         // Clients may split cookies, which are one field (RFC 9113 section 8.2.3).
@@ -59,14 +62,14 @@ pub(super) fn check(head: &request::Parts, limits: &ConnectionLimits) -> Result<
     Ok(())
 }
 
-/// A path, `*` for OPTIONS, or nothing for CONNECT (RFC 9113 sections 8.3.1 and 8.5).
+/// A path, `*`, or nothing for CONNECT (RFC 9113 sections 8.3.1 and 8.5).
 fn has_target(head: &request::Parts) -> bool {
     // An absent path reads as "/" everywhere but here.
     if head.uri.path().is_empty() {
         return head.method == Method::CONNECT;
     }
     let path = head.uri.path_and_query().map_or("", |path| path.as_str());
-    path.starts_with('/') || (path == "*" && head.method == Method::OPTIONS)
+    path.starts_with('/') || path == "*"
 }
 
 #[cfg(test)]
@@ -92,7 +95,7 @@ mod tests {
         let connect = Uri::from_static("a:443");
         assert_eq!(checked(Method::CONNECT, connect, &[]), Ok(()));
         assert_eq!(checked(Method::OPTIONS, Uri::from_static("*"), &[]), Ok(()));
-        assert_eq!(checked(Method::GET, Uri::from_static("*"), &[]), Err(Fault::Protocol));
+        assert_eq!(checked(Method::GET, Uri::from_static("*"), &[]), Err(Fault::Refused(Malformed::TARGET)));
         assert_eq!(checked(Method::GET, Uri::default(), &[]), Ok(()));
         let empty = Uri::from_parts(http::uri::Parts::default()).expect("empty");
         assert_eq!(checked(Method::GET, empty, &[]), Err(Fault::Protocol));
@@ -106,7 +109,7 @@ mod tests {
     fn fields() {
         assert_eq!(get(&[("a", "1"), ("b", "2"), ("c", ""), ("d", "x y")]), Ok(()));
         for value in [" x", "x ", "\tx", "x\t"] {
-            assert_eq!(get(&[("a", value)]), Err(Fault::Refused(Malformed::FIELD_VALUE)), "{value:?}");
+            assert_eq!(get(&[("a", value)]), Err(Fault::Protocol), "{value:?}");
         }
         let lengths = [("content-length", "0"), ("content-length", "0")];
         assert_eq!(get(&lengths), Err(Fault::Refused(Malformed::LENGTH)));

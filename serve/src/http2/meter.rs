@@ -25,6 +25,10 @@ const BYTES_PER_CONTROL_FRAME: u64 = 2048;
 /// the connection at 100, without telling why.
 pub(super) const EMPTY_FRAMES_MAX: u32 = 90;
 
+/// Streams that may be reset because their windows stayed shut, over the life of a connection. A browser does that to
+/// the few films that it has paused.
+const STALLS_MAX: u32 = 16;
+
 /// CONTINUATION frames of a field block beyond those that its largest size needs (CVE-2024-27316).
 const CONTINUATIONS_EXTRA_MAX: usize = 4;
 
@@ -60,6 +64,7 @@ pub(super) struct Meter {
     answers: u64,
     control_frames: u64,
     empty_frames: u32,
+    stalls: u32,
     /// Bytes of bodies for which no frame was forgiven yet.
     bytes: u64,
     /// Up to when time was forgiven, in milliseconds.
@@ -82,6 +87,7 @@ impl Meter {
             answers: 0,
             control_frames: 0,
             empty_frames: 0,
+            stalls: 0,
             bytes: 0,
             forgiven_ms: now_ms,
             tripped: None,
@@ -167,6 +173,14 @@ impl Meter {
     pub(super) fn answered(&mut self) {
         self.answers += 1;
         self.forgive(CONTROL_FRAMES_PER_ANSWER);
+    }
+
+    /// A stream was reset because its window stayed shut.
+    pub(super) fn stalled(&mut self) {
+        self.stalls += 1;
+        if self.stalls > STALLS_MAX {
+            self.trip(Protection::WindowStall);
+        }
     }
 
     /// Bytes were taken or sent.

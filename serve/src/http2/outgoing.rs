@@ -210,6 +210,7 @@ impl Outgoing {
             return deadline.poll(cx);
         }
         shared.note(Protection::WindowStall);
+        shared.wire.borrow_mut().meter.stalled();
         self.send.send_reset(Reason::CANCEL);
         Poll::Ready(())
     }

@@ -113,7 +113,7 @@ impl Line {
     }
 
     pub(super) fn all_received(&self) -> u64 {
-        self.context.attempt.received() + self.bytes_received
+        self.context.attempt.received()
     }
 }
 

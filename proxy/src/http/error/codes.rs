@@ -28,7 +28,7 @@ serve::error_codes! {
             "There is no host, more than one, a malformed one, or two that disagree.",
             "Send exactly one `Host` field; in a target with a host, the same one.";
         BAD_TARGET = "bad_target", BAD_REQUEST, Useless,
-            "The request's target is no path.",
+            "The request's target is no path, or names another scheme than the connection's.",
             "Send a target that begins with a slash, or `*` with OPTIONS.";
         BAD_PATH = "bad_path", BAD_REQUEST, Useless,
             "The path can be read in several ways that lead to different places.",

@@ -65,6 +65,22 @@ fn a_stream_whose_window_stays_shut_is_reset_on_its_own() {
 }
 
 #[test]
+fn a_client_that_shuts_the_windows_of_many_streams_is_cut() {
+    let limits = ConnectionLimits { send_timeout: Duration::from_millis(1), ..ConnectionLimits::default() };
+    let answer = async |_| Response::new(TestBody::full(vec![7; 100]));
+    with(limits, answer, async |peer| {
+        let mut frames = Frames::begin(peer.stream, &[(4, 0)]).await;
+        for number in 0..20 {
+            frames.send(&frame(1, END_STREAM | END_HEADERS, 2 * number + 1, GET)).await;
+        }
+        assert_eq!(frames.last_words().await, CALM);
+        drop(frames);
+        let ended = peer.ended.await.expect("a task");
+        assert!(ended.as_ref().is_err_and(|error| error.contains("window_stall")), "{ended:?}");
+    });
+}
+
+#[test]
 fn a_client_that_takes_no_bytes_is_cut() {
     let limits = ConnectionLimits { send_timeout: Duration::from_millis(1), ..ConnectionLimits::default() };
     let answer = async |_| Response::new(TestBody::full(vec![7; 8 * 1024 * 1024]));

@@ -221,12 +221,15 @@ fn malformed_requests_are_stream_errors_or_answered() {
         assert_eq!(frames.of(3).await, (0, 3, vec![0, 0, 0, 1]), "PROTOCOL_ERROR");
         // A value that ends in a space.
         frames.send(&frame(1, END_STREAM | END_HEADERS, 5, b"\x82\x86\x84\x01\x01a\x00\x01x\x02y ")).await;
+        assert_eq!(frames.of(3).await, (0, 5, vec![0, 0, 0, 1]), "PROTOCOL_ERROR");
+        // What is well-formed and yet no request is answered: `*` of a GET.
+        frames.send(&frame(1, END_STREAM | END_HEADERS, 9, b"\x82\x86\x04\x01*\x01\x01a")).await;
         let (_, id, head) = frames.of(1).await;
-        assert_eq!((id, head[0]), (5, 0x8c), ":status 400 of the static table");
-        assert_eq!(peer.counters.noted(Protection::Malformed), 2);
+        assert_eq!((id, head[0]), (9, 0x8c), ":status 400 of the static table");
+        assert_eq!(peer.counters.noted(Protection::Malformed), 3);
         // A body that is shorter than announced.
-        frames.send(&frame(1, END_HEADERS, 7, b"\x83\x86\x84\x01\x01a\x0f\x0d\x015")).await;
-        frames.send(&frame(0, END_STREAM, 7, b"1234")).await;
-        assert_eq!(frames.of(3).await.1, 7);
+        frames.send(&frame(1, END_HEADERS, 11, b"\x83\x86\x84\x01\x01a\x0f\x0d\x015")).await;
+        frames.send(&frame(0, END_STREAM, 11, b"1234")).await;
+        assert_eq!(frames.of(3).await.1, 11);
     });
 }

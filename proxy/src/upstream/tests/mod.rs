@@ -1,0 +1,9 @@
+//! The client against endpoints that say byte by byte what they answer and when.
+
+mod differential;
+mod requests;
+mod responses;
+mod retries;
+mod support;
+mod tunnels;
+mod waiting;

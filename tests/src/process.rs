@@ -1,0 +1,150 @@
+//! The real binary as a process, with its log and its memory.
+
+use crate::certs::trusting_file;
+use crate::client::Client;
+use crate::command::binary;
+use crate::deadline::within;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+
+/// A running `portcullis`. Dropped, it is ended at once.
+pub struct Process {
+    child: Child,
+    said: Lines<BufReader<ChildStderr>>,
+    /// What it has said of its listeners.
+    listening: Vec<String>,
+    folder: TempDir,
+}
+
+impl Process {
+    /// Starts it with this configuration, in a folder of its own that is its working directory, and waits until it
+    /// listens.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn start(config: &str) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        configure(folder.path(), config);
+        let mut child = Command::new(binary("portcullis"))
+            .arg("run")
+            .current_dir(folder.path())
+            .env_clear()
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("it starts");
+        let said = BufReader::new(child.stderr.take().expect("its standard error")).lines();
+        let mut process = Self { child, said, listening: Vec::new(), folder };
+        process.says("admin listening").await;
+        process
+    }
+
+    /// Its working directory.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Replaces the configuration file; SIGHUP makes it read it.
+    pub fn configure(&self, config: &str) {
+        configure(self.folder.path(), config);
+    }
+
+    /// Waits for a line of the log.
+    ///
+    /// # Panics
+    ///
+    /// When it ends before.
+    pub async fn says(&mut self, part: &str) {
+        within(format!("the line {part:?}"), async {
+            loop {
+                let line = self.said.next_line().await.expect("text").expect("it runs on");
+                let found = line.contains(part);
+                if line.contains("listening") {
+                    self.listening.push(line);
+                }
+                if found {
+                    return;
+                }
+            }
+        })
+        .await;
+    }
+
+    /// The TCP address of a listener, as its log names it.
+    ///
+    /// # Panics
+    ///
+    /// When the log names none.
+    #[must_use]
+    pub fn address(&self, listener: &str) -> SocketAddr {
+        let named = |line: &&String| line.contains(&format!("listener=\"{listener}\""));
+        let line = self.listening.iter().find(named).expect("a listener of this name");
+        let address = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
+        address.and_then(|address| address.parse().ok()).expect("an address")
+    }
+
+    /// A client of a TLS listener whose site `any` has the development certificate below `state`.
+    #[must_use]
+    pub fn https(&self, listener: &str) -> Client {
+        let certificate = self.folder().join("state/self-signed-any.pem");
+        Client::https(self.address(listener), trusting_file(&certificate))
+    }
+
+    /// Sends a signal, for example `TERM`.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended.
+    pub async fn signal(&self, name: &str) {
+        let id = self.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().await.expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&mut self) -> ExitStatus {
+        within("the end of the process", self.child.wait()).await.expect("it ends")
+    }
+
+    /// The memory that is resident now, in KiB.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended.
+    #[must_use]
+    pub fn resident_kib(&self) -> u64 {
+        self.kib("VmRSS:")
+    }
+
+    /// The most memory that was ever resident, in KiB.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended.
+    #[must_use]
+    pub fn peak_kib(&self) -> u64 {
+        self.kib("VmHWM:")
+    }
+
+    fn kib(&self, key: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).expect("a running process");
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("memory in its status");
+        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+    }
+
+    fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+}
+
+fn configure(folder: &Path, config: &str) {
+    fs::write(folder.join("portcullis.toml"), config).expect("the file is written");
+}
