@@ -252,6 +252,7 @@ impl Door {
                 idle_timeout: limits.idle_timeout,
                 send_timeout: limits.send_timeout,
                 streams_max: limits.streams_max,
+                h2c: limits.h2c,
                 requests_per_connection_max: limits.requests_per_connection_max,
             }),
             tls,

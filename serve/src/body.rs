@@ -5,6 +5,7 @@
 
 pub use crate::body_error::BodyError;
 use crate::exchange::{Exchange, Interim};
+use crate::http2::incoming::Incoming;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -20,13 +21,15 @@ use std::task::{Context, Poll};
 pub struct Body {
     kind: Kind,
     exchange: Option<Arc<Exchange>>,
-    offers_tunnel: bool,
+    tunnel: Option<Kind>,
 }
 
 enum Kind {
     Full(Option<Bytes>),
-    /// From the connection.
+    /// From an HTTP/1 connection.
     Received(Reading),
+    /// From an HTTP/2 stream.
+    Http2(Incoming),
     Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>),
 }
 
@@ -50,34 +53,43 @@ impl Body {
     }
 
     const fn of(kind: Kind) -> Self {
-        Self { kind, exchange: None, offers_tunnel: false }
+        Self { kind, exchange: None, tunnel: None }
     }
 
     /// The body of a request that a connection received.
     pub(crate) fn received(exchange: &Arc<Exchange>, is_empty: bool) -> Self {
         let kind = if is_empty { Kind::Full(None) } else { Kind::Received(Reading(Arc::clone(exchange))) };
-        Self { kind, exchange: Some(Arc::clone(exchange)), offers_tunnel: false }
+        Self { kind, exchange: Some(Arc::clone(exchange)), tunnel: None }
     }
 
     /// The body of a request whose client wants to switch protocols: empty, but more may follow.
     pub(crate) fn offering_tunnel(exchange: &Arc<Exchange>) -> Self {
-        Self { offers_tunnel: true, ..Self::received(exchange, true) }
+        Self { tunnel: Some(Kind::Received(Reading(Arc::clone(exchange)))), ..Self::received(exchange, true) }
+    }
+
+    /// The body of a request that came on an HTTP/2 stream; `None` when it is empty.
+    pub(crate) fn http2(exchange: &Arc<Exchange>, incoming: Option<Incoming>) -> Self {
+        let kind = incoming.map_or(Kind::Full(None), Kind::Http2);
+        Self { kind, exchange: Some(Arc::clone(exchange)), tunnel: None }
+    }
+
+    /// The body of an extended CONNECT (RFC 8441): empty, but what follows on its stream may become a tunnel.
+    pub(crate) fn http2_offering_tunnel(exchange: &Arc<Exchange>, incoming: Incoming) -> Self {
+        Self { tunnel: Some(Kind::Http2(incoming)), ..Self::http2(exchange, None) }
     }
 
     /// What the client sends after it was answered 101 (HTTP/1.1) or 200 (extended CONNECT), if the client asked to
     /// switch protocols and its connection can. Such an answer makes the connection pass bytes as they are: this body
     /// is one direction, the response's body the other. Until then this body waits; after another answer it ends.
     pub fn take_tunnel(&mut self) -> Option<Self> {
-        let offered = std::mem::take(&mut self.offers_tunnel);
-        let exchange = self.exchange.as_ref().filter(|_| offered)?;
-        Some(Self::of(Kind::Received(Reading(Arc::clone(exchange)))))
+        self.tunnel.take().map(Self::of)
     }
 
     /// Another body in the place of this one, with the same way back to the client.
     #[must_use]
     pub fn replaced_by(self, body: impl HttpBody<Data = Bytes, Error = BodyError> + Send + 'static) -> Self {
-        let Self { kind: _, exchange, offers_tunnel } = self;
-        Self { kind: Kind::Stream(Box::pin(body)), exchange, offers_tunnel }
+        let Self { kind: _, exchange, tunnel } = self;
+        Self { kind: Kind::Stream(Box::pin(body)), exchange, tunnel }
     }
 
     /// What is still to come of this body; this one is empty afterwards and keeps the way back to the client.
@@ -123,6 +135,7 @@ impl std::fmt::Debug for Kind {
             Self::Full(None) => "Empty",
             Self::Full(Some(_)) => "Full",
             Self::Received(_) => "Received",
+            Self::Http2(_) => "Http2",
             Self::Stream(_) => "Stream",
         })
     }
@@ -136,6 +149,7 @@ impl HttpBody for Body {
         match &mut self.kind {
             Kind::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::Received(reading) => reading.0.poll_piece(cx),
+            Kind::Http2(incoming) => incoming.poll_frame(cx),
             Kind::Stream(body) => body.as_mut().poll_frame(cx),
         }
     }
@@ -144,6 +158,7 @@ impl HttpBody for Body {
         match &self.kind {
             Kind::Full(bytes) => bytes.is_none(),
             Kind::Received(reading) => reading.0.is_at_end(),
+            Kind::Http2(incoming) => incoming.is_at_end(),
             Kind::Stream(body) => body.is_end_stream(),
         }
     }
@@ -152,6 +167,7 @@ impl HttpBody for Body {
         match &self.kind {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Kind::Received(reading) => reading.0.left().map_or_else(SizeHint::new, SizeHint::with_exact),
+            Kind::Http2(incoming) => incoming.left().map_or_else(SizeHint::new, SizeHint::with_exact),
             Kind::Stream(body) => body.size_hint(),
         }
     }

@@ -1,47 +1,25 @@
-//! From a listening socket to calls of a service: accept, connection slot, TLS, HTTP/1.1 or HTTP/2, and the timeouts
-//! of a connection.
+//! From a listening socket to calls of a service: accept, connection slot, TLS, HTTP/1 or HTTP/2.
 
-use crate::activity::{Activity, Waiting};
 use crate::admission::{Admission, Admitted};
-use crate::body::{Body, BodyError};
-use crate::counters::{ConnectionCounters, Protection, Refusal};
+use crate::counters::{ConnectionCounters, Refusal};
 use crate::drain::Drain;
 use crate::handler::Handler;
 use crate::held::{Accepted, Held};
 use crate::http1;
+use crate::http2::{self, preface};
 pub use crate::limits::ConnectionLimits;
 use crate::listener::{Accepting, Address, Peer, Socket, canonical};
-use crate::timer::{self, Deadline};
-use crate::transport::{Transport, Watched};
+use crate::timer;
+use crate::transport::Transport;
 use bytes::BytesMut;
-use http::{Request, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
-use pin_project_lite::pin_project;
-use std::convert::Infallible;
-use std::error::Error;
 use std::io;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls;
-use tower::Service;
-use tower::util::{Oneshot, ServiceExt};
-
-/// The receive window of one HTTP/2 stream, in bytes: what an upload may send ahead of the application.
-const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
-
-/// The receive window of an HTTP/2 connection, in bytes.
-const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
-
-/// What one HTTP/2 stream may hold of an answer that its client does not take, in bytes.
-const SEND_BUFFER_BYTES_MAX: usize = 128 * 1024;
 
 /// After a failed accept (no descriptors left), how long until the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -94,9 +72,6 @@ impl<M, H> Acceptor<M>
 where
     M: Fn(&ConnectionInfo) -> H + 'static,
     H: Handler + 'static,
-    H::Future: 'static,
-    H::Body: 'static,
-    <H::Body as HttpBody>::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     /// Accepts until the drain begins. Must run on a local runtime.
     ///
@@ -226,46 +201,35 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 async fn serve<M, H>(
-    transport: Transport,
+    mut transport: Transport,
     held: Held,
-    info: ConnectionInfo,
+    mut info: ConnectionInfo,
     limits: &ConnectionLimits,
     make_service: &M,
     drain: &Drain,
 ) where
     M: Fn(&ConnectionInfo) -> H,
-    H: Handler + 'static,
-    H::Future: 'static,
-    H::Body: 'static,
-    <H::Body as HttpBody>::Error: Into<Box<dyn Error + Send + Sync>>,
+    H: Handler,
 {
+    let counters = held.counters();
+    let mut early = BytesMut::new();
+    if limits.h2c && info.tls.is_none() {
+        let Some(beginning) = preface::beginning(&mut transport, limits, drain).await else { return };
+        info.http2 = beginning.http2;
+        early = beginning.early;
+        if !info.http2 {
+            counters.received_bytes.add(early.len() as u64);
+        }
+    }
     let handler = make_service(&info);
-    let peer = info.peer;
-    let http2 = info.http2;
-    drop(info);
-    if !http2 {
-        let served = http1::serve(transport, BytesMut::new(), handler, limits, drain, held.counters());
-        if let Err(error) = served.await {
-            if let Some(reason) = error.protection() {
-                held.counters().note(reason);
-            }
+    let ConnectionInfo { peer, http2, .. } = info;
+    if http2 {
+        // Boxed: most of the others are idle, and wait with less.
+        let serving = Box::pin(http2::serve(transport, early, handler, limits, drain, counters));
+        if let Err(error) = serving.await {
             tracing::debug!(%peer, %error, "connection ended early");
         }
-        return;
-    }
-    let activity = Arc::new(Activity::default());
-    let counters = Arc::clone(held.counters());
-    let service = Adapter { service: handler, activity: Arc::clone(&activity) };
-    let io = TokioIo::new(Watched::new(transport, Arc::clone(&activity), held, http2));
-    let mut builder = hyper::server::conn::http2::Builder::new(LocalTasks);
-    builder
-        .max_concurrent_streams(limits.streams_max)
-        .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_send_buf_size(SEND_BUFFER_BYTES_MAX);
-    let served = Box::pin(builder.serve_connection(io, service));
-    if let Err(error) = drive(pin!(served), &activity, limits, drain, true).await {
+    } else if let Err(error) = http1::serve(transport, early, handler, limits, drain, counters).await {
         if let Some(reason) = error.protection() {
             counters.note(reason);
         }
@@ -273,239 +237,21 @@ async fn serve<M, H>(
     }
 }
 
-/// hyper's two kinds of connections, as far as driving them goes.
-trait Drivable: Future<Output = hyper::Result<()>> {
-    fn graceful_shutdown(self: Pin<&mut Self>);
-}
-
-impl<I, S, B> Drivable for Pin<Box<hyper::server::conn::http2::Connection<I, S, LocalTasks>>>
-where
-    S: hyper::service::Service<Request<Incoming>, Response = Response<B>>,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-    S::Future: 'static,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin,
-    B: HttpBody + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    fn graceful_shutdown(self: Pin<&mut Self>) {
-        hyper::server::conn::http2::Connection::graceful_shutdown(self.get_mut().as_mut());
-    }
-}
-
-/// Polls a connection to its end, within its deadlines, and tells it once when the drain begins.
-async fn drive<C: Drivable>(
-    mut connection: Pin<&mut C>,
-    activity: &Activity,
-    limits: &ConnectionLimits,
-    drain: &Drain,
-    http2: bool,
-) -> Result<(), Ended> {
-    let deadline = Deadline::after(limits.idle_timeout);
-    let mut seen = activity.epoch();
-    let mut told = false;
-    std::future::poll_fn(|cx| {
-        if drain.has_begun() && !std::mem::replace(&mut told, true) {
-            connection.as_mut().graceful_shutdown();
-            if activity.waiting() == Waiting::Request {
-                // A sleeping client that never answers must not hold up the drain for a whole idle time.
-                deadline.set(limits.header_timeout);
-            }
-        }
-        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-            return Poll::Ready(ended.map_err(Ended::Broken));
-        }
-        let epoch = activity.epoch();
-        if epoch != seen {
-            seen = epoch;
-            match activity.waiting() {
-                Waiting::Answer => deadline.clear(),
-                Waiting::Reader => deadline.set(limits.send_timeout),
-                // Pings and window updates of an idle HTTP/2 client look like the start of a request here.
-                Waiting::Head if !http2 => deadline.set(limits.header_timeout),
-                Waiting::Head | Waiting::Request => deadline.set(limits.idle_timeout),
-            }
-        }
-        ready!(deadline.poll(cx));
-        match activity.waiting() {
-            Waiting::Reader => Poll::Ready(Err(Ended::ReaderStalled)),
-            Waiting::Head if !http2 => {
-                activity.refuse_head();
-                // One turn is enough for a few bytes into an empty socket; a peer that takes none gets none.
-                let _ = connection.as_mut().poll(cx);
-                Poll::Ready(Err(Ended::HeadTooSlow))
-            }
-            _ if told => Poll::Ready(Err(Ended::Idle)),
-            _ => {
-                // HTTP/2 clients are told by GOAWAY, so that a request on its way is not lost (RFC 9113 section 6.8).
-                told = true;
-                connection.as_mut().graceful_shutdown();
-                deadline.set(limits.header_timeout);
-                // Registers the new deadline and lets the connection act on the shutdown.
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-        }
-    })
-    .await
-}
-
-/// Why a connection ended other than by its normal close.
-#[derive(Debug, thiserror::Error)]
-enum Ended {
-    #[error("{0}")]
-    Broken(hyper::Error),
-    #[error("the client did not finish its request head in time")]
-    HeadTooSlow,
-    #[error("the client did not take the answer in time")]
-    ReaderStalled,
-    #[error("no request in time")]
-    Idle,
-}
-
-impl Ended {
-    /// What the server put an end to, if it was that.
-    fn protection(&self) -> Option<Protection> {
-        match self {
-            Self::Broken(error) if error.is_parse_too_large() => Some(Protection::HeaderList),
-            Self::Broken(error) if error.is_parse() => Some(Protection::Malformed),
-            Self::HeadTooSlow => Some(Protection::SlowHead),
-            Self::ReaderStalled => Some(Protection::SlowReader),
-            Self::Broken(_) | Self::Idle => None,
-        }
-    }
-}
-
-/// Spawns the tasks of HTTP/2 streams on the connection's own worker.
-#[derive(Clone, Copy)]
-struct LocalTasks;
-
-impl<F: Future + 'static> hyper::rt::Executor<F> for LocalTasks {
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(async move {
-            future.await;
-        });
-    }
-}
-
-/// hyper calls services by shared reference, tower by exclusive one; and each call is noted.
-struct Adapter<S> {
-    service: S,
-    activity: Arc<Activity>,
-}
-
-impl<S, B> hyper::service::Service<Request<Incoming>> for Adapter<S>
-where
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone,
-{
-    type Response = Response<Noted<B>>;
-    type Error = Infallible;
-    type Future = Call<Oneshot<S, Request<Body>>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.activity.request_began();
-        let in_flight = InFlight { activity: Arc::clone(&self.activity), handed_over: false };
-        Call { answer: self.service.clone().oneshot(request.map(received)), in_flight: Some(in_flight) }
-    }
-}
-
-fn received(incoming: Incoming) -> Body {
-    use http_body_util::BodyExt as _;
-    if incoming.is_end_stream() { Body::empty() } else { Body::stream(incoming.map_err(|_| BodyError::Disconnected)) }
-}
-
-/// Notes the end of a response when dropped.
-struct InFlight {
-    activity: Arc<Activity>,
-    /// A piece was handed over and the next not asked for.
-    handed_over: bool,
-}
-
-impl InFlight {
-    fn asked(&mut self) {
-        if std::mem::take(&mut self.handed_over) {
-            self.activity.asked_again();
-        }
-    }
-
-    fn handed(&mut self) {
-        self.handed_over = true;
-        self.activity.handed_over();
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.asked();
-        self.activity.response_ended();
-    }
-}
-
-pin_project! {
-    struct Call<F> {
-        #[pin]
-        answer: F,
-        in_flight: Option<InFlight>,
-    }
-}
-
-impl<F, B> Future for Call<F>
-where
-    F: Future<Output = Result<Response<B>, Infallible>>,
-{
-    type Output = Result<Response<Noted<B>>, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let Ok(response) = ready!(this.answer.poll(cx));
-        let in_flight = this.in_flight.take();
-        Poll::Ready(Ok(response.map(|body| Noted { body, in_flight })))
-    }
-}
-
-pin_project! {
-    /// A response's body that holds the note that its request is in flight.
-    struct Noted<B> {
-        #[pin]
-        body: B,
-        in_flight: Option<InFlight>,
-    }
-}
-
-impl<B: HttpBody> HttpBody for Noted<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        let polled = this.body.poll_frame(cx);
-        if let Some(in_flight) = this.in_flight {
-            in_flight.asked();
-            if matches!(polled, Poll::Ready(Some(Ok(_)))) {
-                in_flight.handed();
-            }
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body::Body;
     use crate::listener::Bound;
     use crate::worker::local_runtime;
     use bytes::Bytes;
+    use http::{Request, Response};
     use http_body_util::Full;
+    use std::convert::Infallible;
     use std::num::NonZeroUsize;
+    use std::task::{Context, Poll};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
+    use tower::Service;
 
     #[derive(Clone)]
     struct Fixed;
@@ -605,5 +351,63 @@ mod tests {
             assert!(read_to_end(stream).await.ends_with("ok"));
             drain.all_closed().await;
         });
+    }
+
+    #[test]
+    fn http2_in_the_clear_is_told_by_its_preface() {
+        let limits = ConnectionLimits { h2c: true, ..ConnectionLimits::default() };
+        let status = with_server(limits, async |stream, _| {
+            let (mut sender, connection) = h2::client::handshake(stream).await.expect("a handshake");
+            tokio::task::spawn_local(connection);
+            let request = Request::builder().uri("http://a/").body(()).expect("a request");
+            sender.send_request(request, true).expect("sent").0.await.expect("an answer").status()
+        });
+        assert_eq!(status, http::StatusCode::OK);
+    }
+
+    #[test]
+    fn the_same_listener_speaks_http1() {
+        // Even with a method that begins like HTTP/2's preface, and cut anywhere.
+        for (head, rest) in [("G", "ET / HTTP/1.1\r\n"), ("PRI", "NT / HTTP/1.1\r\n"), ("PRI ", "/ HTTP/1.1\r\n")] {
+            let limits = ConnectionLimits { h2c: true, ..ConnectionLimits::default() };
+            let answer = with_server(limits, async |mut stream, _| {
+                stream.write_all(head.as_bytes()).await.expect("written");
+                tokio::task::yield_now().await;
+                stream.write_all(rest.as_bytes()).await.expect("written");
+                stream.write_all(b"host: a\r\nconnection: close\r\n\r\n").await.expect("written");
+                read_to_end(stream).await
+            });
+            assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        }
+    }
+
+    #[test]
+    fn half_a_preface_and_silence_are_not_waited_for() {
+        for timeouts in
+            [(Duration::from_millis(1), Duration::from_secs(60)), (Duration::from_secs(60), Duration::from_millis(1))]
+        {
+            let limits = ConnectionLimits {
+                h2c: true,
+                header_timeout: timeouts.0,
+                idle_timeout: timeouts.1,
+                ..ConnectionLimits::default()
+            };
+            let answer = with_server(limits, async |mut stream, _| {
+                if timeouts.0 < timeouts.1 {
+                    stream.write_all(b"PRI * HTTP/2.0\r\n").await.expect("written");
+                }
+                read_to_end(stream).await
+            });
+            assert_eq!(answer, "");
+        }
+    }
+
+    #[test]
+    fn where_it_is_not_allowed_http2_is_a_version_that_nobody_knows() {
+        let answer = with_server(ConnectionLimits::default(), async |mut stream, _| {
+            stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("written");
+            read_to_end(stream).await
+        });
+        assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
     }
 }

@@ -87,7 +87,22 @@ impl Exchange {
         // On the connection's own task this is not needed: it looks after it has polled its service.
         let elsewhere = state.connection.take_if(|connection| !connection.will_wake(cx.waker()));
         drop(state);
-        elsewhere.map(Waker::wake);
+        if let Some(elsewhere) = elsewhere {
+            elsewhere.wake();
+        }
+        Poll::Pending
+    }
+
+    /// Waits until the protocol is switched; false when it is not going to be. For bodies whose pieces come another way.
+    pub(crate) fn poll_switched(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut state = self.state();
+        if state.ended || !state.awaits_switch {
+            return Poll::Ready(!state.ended);
+        }
+        match &mut state.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
         Poll::Pending
     }
 
@@ -113,7 +128,9 @@ impl Exchange {
         state.piece = None;
         let connection = state.connection.take();
         drop(state);
-        connection.map(Waker::wake);
+        if let Some(connection) = connection {
+            connection.wake();
+        }
     }
 
     /// Sends an interim response; false when too many wait already.
@@ -125,7 +142,9 @@ impl Exchange {
         }
         let connection = state.connection.take();
         drop(state);
-        connection.map(Waker::wake);
+        if let Some(connection) = connection {
+            connection.wake();
+        }
         room
     }
 
@@ -141,6 +160,11 @@ impl Exchange {
         let mut state = self.state();
         state.awaits_switch = false;
         state.left = None;
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 
     /// What the service wants; when that is nothing now, `cx` is woken once it changes.
@@ -169,7 +193,21 @@ impl Exchange {
         }
         let reader = state.reader.take();
         drop(state);
-        reader.map(Waker::wake);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// The interim responses that wait to be written; when there are none, `cx` is woken for the next.
+    pub(crate) fn poll_interim(&self, cx: &mut Context<'_>) -> Vec<Interim> {
+        let mut state = self.state();
+        if state.interim.is_empty() {
+            match &mut state.connection {
+                Some(connection) => connection.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            }
+        }
+        std::mem::take(&mut state.interim)
     }
 
     /// The interim responses that wait to be written.

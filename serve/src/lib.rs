@@ -4,7 +4,6 @@
 //! request came from, how an error looks. The rest serves a [`tower::Service`] over sockets: bind, accept, limit,
 //! drain.
 
-mod activity;
 pub mod admission;
 pub mod body;
 mod body_error;
@@ -12,11 +11,13 @@ pub mod clients;
 pub mod connection;
 pub mod contract;
 pub mod counters;
+mod date;
 pub mod drain;
 mod exchange;
 mod handler;
 mod held;
 pub mod http1;
+mod http2;
 mod limits;
 pub mod listener;
 pub mod probe;

@@ -15,10 +15,12 @@ pub struct ConnectionLimits {
     pub header_timeout: Duration,
     /// Between requests.
     pub idle_timeout: Duration,
-    /// Between two moments at which the client takes bytes of an answer.
+    /// Between two moments at which the client takes bytes of an answer; over HTTP/2, of each answer.
     pub send_timeout: Duration,
     /// HTTP/2 streams at once.
     pub streams_max: u32,
+    /// Whether connections in the clear may speak HTTP/2 by prior knowledge (RFC 9113 section 3.3).
+    pub h2c: bool,
     /// Requests on one HTTP/1.1 connection; the last is answered with `Connection: close`.
     pub requests_per_connection_max: u32,
 }
@@ -33,6 +35,7 @@ impl Default for ConnectionLimits {
             idle_timeout: Duration::from_secs(75),
             send_timeout: Duration::from_secs(30),
             streams_max: 128,
+            h2c: false,
             requests_per_connection_max: 10_000,
         }
     }

@@ -23,13 +23,19 @@ pub enum Format {
     Text,
 }
 
+/// The `h2` crate warns about odd frames, so that a client could fill the log. A filter that names it gets what it asks.
+const QUIET: &str = "h2=error";
+
 /// Sends events of this process to standard error. A second call changes nothing (tests start many servers).
 ///
 /// # Errors
 /// When `filter` is no tracing filter, with the reason.
 pub fn init(format: Format, filter: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    let mut events = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
+    if !filter.split(',').any(|directive| directive.trim_start().starts_with("h2")) {
+        events = events.add_directive(QUIET.parse().map_err(|error| format!("{QUIET}: {error}"))?);
+    }
+    let builder = tracing_subscriber::fmt().with_env_filter(events).with_writer(io::stderr).with_target(false);
     let _ = match format {
         Format::Json => builder.json().flatten_event(true).try_init(),
         Format::Text => {

@@ -163,6 +163,11 @@ pub fn wake_all() {
     wakers.into_iter().for_each(Waker::wake);
 }
 
+/// Milliseconds since this thread's first deadline, as of the last tick: for what may be [`TICK`] off.
+pub(crate) fn coarse_ms() -> u64 {
+    TABLE.with_borrow(|table| table.now_ms)
+}
+
 async fn tick() {
     struct Stopped;
     impl Drop for Stopped {

@@ -17,6 +17,7 @@ mod faults;
 mod files;
 mod forwarding;
 mod grpc;
+mod http2;
 mod http2_conformance;
 mod http2_floods;
 mod identity;

@@ -154,10 +154,13 @@ pub struct ListenerLimits {
     pub header_timeout: Duration,
     /// Between requests. Default 75 s.
     pub idle_timeout: Duration,
-    /// Between two moments at which the client takes bytes of an answer. Default 30 s: then the connection ends.
+    /// Between two moments at which the client takes bytes of an answer. Default 30 s: then the connection ends, or over
+    /// HTTP/2 the stream.
     pub send_timeout: Duration,
     /// HTTP/2 streams at once on one connection. Default 128.
     pub streams_max: u32,
+    /// Whether connections in the clear may speak HTTP/2 by prior knowledge. Default no.
+    pub h2c: bool,
     /// Requests on one HTTP/1.1 connection. Default 10,000.
     pub requests_per_connection_max: u32,
 }

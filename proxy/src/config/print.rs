@@ -158,6 +158,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
         idle_timeout,
         send_timeout,
         streams_max,
+        h2c,
         requests_per_connection_max,
     } = limits;
     page.table(format_args!("[listener.{}]", toml_key(name)));
@@ -174,6 +175,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
     page.key("idle_timeout", time(idle_timeout));
     page.key("send_timeout", time(send_timeout));
     page.key("streams_max", streams_max);
+    page.key("h2c", h2c);
     page.key("requests_per_connection_max", requests_per_connection_max);
     let spelled = match proxy_protocol.as_ref().map(|senders| senders.mode) {
         None => ProxyProtocol::Off,

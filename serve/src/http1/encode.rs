@@ -1,9 +1,8 @@
 //! Heads and chunks as bytes.
 
 use super::head::Framing;
+use crate::date::with_date;
 use http::{HeaderMap, Method, StatusCode, Version, header};
-use std::cell::RefCell;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a response's head says about the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +52,7 @@ pub(super) fn response_head(
     // Interim responses need none (RFC 9110 section 6.6.1).
     if !status.is_informational() && !fields.contains_key(header::DATE) {
         out.extend_from_slice(b"date: ");
-        push_date(out);
+        with_date(|date| out.extend_from_slice(date.as_bytes()));
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b"\r\n");
@@ -107,23 +106,6 @@ pub fn last_chunk(out: &mut Vec<u8>, trailer: Option<&HeaderMap>) {
 /// What `Version` a message is said to have in `Via` and logs is the caller's matter; this is whether chunks exist.
 pub(super) fn has_chunks(version: Version) -> bool {
     version >= Version::HTTP_11
-}
-
-thread_local! {
-    /// The second, and its date (RFC 9110 section 5.6.7).
-    static DATE: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
-}
-
-fn push_date(out: &mut Vec<u8>) {
-    let now = SystemTime::now();
-    let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    DATE.with_borrow_mut(|(last, date)| {
-        if *last != second {
-            *last = second;
-            *date = httpdate::fmt_http_date(now);
-        }
-        out.extend_from_slice(date.as_bytes());
-    });
 }
 
 #[cfg(test)]

@@ -32,15 +32,15 @@ impl Malformed {
     pub(super) const METHOD: Self = Self::bad("the method is too long");
     pub(super) const FIELD_NAME: Self = Self::bad("a field name is malformed");
     pub(super) const FIELD_VALUE: Self = Self::bad("a field value is malformed");
-    pub(super) const TARGET: Self = Self::bad("the request target is malformed");
+    pub(crate) const TARGET: Self = Self::bad("the request target is malformed");
     pub(super) const BOTH_FRAMINGS: Self = Self::bad("Content-Length and Transfer-Encoding exclude each other");
-    pub(super) const LENGTH: Self = Self::bad("Content-Length is not one number");
+    pub(crate) const LENGTH: Self = Self::bad("Content-Length is not one number");
     pub(super) const ENCODING: Self = Self::bad("Transfer-Encoding does not end in one chunked");
     pub(super) const ENCODING_BEFORE_1_1: Self = Self::bad("HTTP/1.0 has no Transfer-Encoding");
     pub(super) const CHUNK: Self = Self::bad("a chunk is malformed");
     pub(super) const TRAILER: Self = Self::bad("the trailer is malformed");
-    pub(super) const FIELDS_TOO_LARGE: Self = Self::too_large("the fields are too large");
-    pub(super) const FIELDS_TOO_MANY: Self = Self::too_large("there are too many fields");
+    pub(crate) const FIELDS_TOO_LARGE: Self = Self::too_large("the fields are too large");
+    pub(crate) const FIELDS_TOO_MANY: Self = Self::too_large("there are too many fields");
     pub(super) const EXTENSIONS_TOO_LARGE: Self = Self::bad("the chunk extensions are too large");
     pub(super) const TARGET_TOO_LONG: Self =
         Self { status: StatusCode::URI_TOO_LONG, code: "uri_too_long", reason: "the request line is too long" };
@@ -62,7 +62,7 @@ impl Malformed {
     };
 
     /// The protection that this is, for those that are one.
-    pub(super) fn protection(self) -> Option<Protection> {
+    pub(crate) fn protection(self) -> Option<Protection> {
         match self.code {
             code if code == Self::TOO_SLOW.code => Some(Protection::SlowHead),
             code if code == Self::FIELDS_TOO_LARGE.code => Some(Protection::HeaderList),

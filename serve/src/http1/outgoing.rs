@@ -246,7 +246,7 @@ mod tests {
                 } else {
                     outgoing.data(Bytes::from(bytes));
                 }
-                if slow.steps.len() % 3 == 0 {
+                if slow.steps.len().is_multiple_of(3) {
                     let _ = outgoing.poll_write(cx, &mut slow);
                 }
             }

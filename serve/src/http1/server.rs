@@ -578,7 +578,7 @@ impl<'a> Wire<'a> {
             Poll::Pending => self.deadline.poll(cx).map(Ok),
             ready => ready,
         });
-        if ending.await.is_err() || !(lingers || !self.buffer.is_empty()) {
+        if ending.await.is_err() || (!lingers && self.buffer.is_empty()) {
             return Ok(());
         }
         let mut left = DISCARDED_BYTES_MAX;

@@ -26,6 +26,7 @@ pub(super) fn listener(
         idle_timeout,
         send_timeout,
         streams_max,
+        h2c,
         requests_per_connection_max,
         proxy_protocol,
         proxy_protocol_from,
@@ -41,6 +42,15 @@ pub(super) fn listener(
             );
         }
     }
+    let on_tcp = address.as_ref().is_some_and(|address| matches!(address.value, Address::Tcp(_)));
+    let by_default = has_certificates && redirect_to_https.is_none() && on_tcp;
+    let speaks_tls = tls.as_ref().map_or(by_default, |tls| tls.value);
+    if let Some(h2c) = h2c.as_ref().filter(|h2c| h2c.value && speaks_tls) {
+        let problem = context.problem(h2c.at, "this listener speaks TLS, where clients choose HTTP/2 without this");
+        if let Some(tls) = &tls {
+            problem.note_at(tls.at, "`tls`");
+        }
+    }
     if let (Some(uri), Some(header)) = (&uri_bytes_max, &header_bytes_max)
         && uri.value.0 > header.value.0
     {
@@ -52,12 +62,11 @@ pub(super) fn listener(
     }
     let is_unix = matches!(address.value, Address::Unix(_));
     let proxy_protocol = senders(&keys, proxy_protocol?, &proxy_protocol_from?.value, is_unix, context);
-    let by_default = has_certificates && redirect_to_https.is_none() && !is_unix;
     let bytes = |size: u64| usize::try_from(size).ok();
     Some(Listener {
         name: name.value.clone(),
         address: address.value,
-        tls: tls.map_or(by_default, |tls| tls.value),
+        tls: speaks_tls,
         redirect_to_https: redirect_to_https.and_then(|port| u16::try_from(port.value.0).ok()),
         proxy_protocol,
         limits: ListenerLimits {
@@ -69,6 +78,7 @@ pub(super) fn listener(
             idle_timeout: idle_timeout?.value.0,
             send_timeout: send_timeout?.value.0,
             streams_max: streams_max?.value.0,
+            h2c: h2c?.value,
             requests_per_connection_max: requests_per_connection_max?.value.0,
         },
     })

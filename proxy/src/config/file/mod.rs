@@ -172,10 +172,13 @@ table! {
         default("10s") header_timeout: Timeout,
         /// Between requests on a connection.
         default("75s") idle_timeout: Timeout,
-        /// Between two moments at which the client takes bytes of an answer; then the connection ends.
+        /// Between two moments at which the client takes bytes of an answer; then the connection ends, or over HTTP/2
+        /// the stream.
         default("30s") send_timeout: Timeout,
         /// HTTP/2 streams at once on one connection.
         default(128) streams_max: Number<1, 10_000>,
+        /// Whether connections in the clear may speak HTTP/2 without TLS (by prior knowledge, RFC 9113 section 3.3).
+        default(false) h2c: bool,
         /// Requests on one HTTP/1.1 connection; with the answer to the last one it is closed.
         default(10_000) requests_per_connection_max: Number<1, 4_294_967_295>,
         /// Whether connections begin with a header of the PROXY protocol (version 1 or 2), in which a load balancer says

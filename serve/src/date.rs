@@ -1,0 +1,27 @@
+//! The `Date` of responses (RFC 9110 section 6.6.1), made once a second.
+
+use bytes::Bytes;
+use http::HeaderValue;
+use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+thread_local! {
+    /// The second, and its date (RFC 9110 section 5.6.7).
+    static DATE: RefCell<(u64, HeaderValue)> = const { RefCell::new((u64::MAX, HeaderValue::from_static(""))) };
+}
+
+/// Hands the date to `read`.
+pub(crate) fn with_date<T>(read: impl FnOnce(&HeaderValue) -> T) -> T {
+    let now = SystemTime::now();
+    let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    DATE.with_borrow_mut(|(last, date)| {
+        // A date is text without control characters, so this can't fail.
+        if *last != second
+            && let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(httpdate::fmt_http_date(now)))
+        {
+            *last = second;
+            *date = value;
+        }
+        read(date)
+    })
+}
