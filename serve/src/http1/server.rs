@@ -128,6 +128,8 @@ struct Turn {
     incoming: Incoming,
     /// The body ended in an error: what follows is not the next request.
     broken: bool,
+    /// The head of the response is on its way.
+    answered: bool,
 }
 
 /// How a response's body leaves.
@@ -168,6 +170,7 @@ impl Turn {
             exchange: Some(exchange),
             incoming,
             broken: false,
+            answered: false,
         };
         (turn, Request::from_parts(parts, body))
     }
@@ -183,6 +186,7 @@ impl Turn {
             exchange: None,
             incoming: Incoming::new(Framing::Empty),
             broken: true,
+            answered: false,
         }
     }
 
@@ -320,13 +324,14 @@ impl<'a> Wire<'a> {
     /// Notices that a client has left, while it is being answered.
     ///
     /// Under TLS the end of its stream says so. In the clear it may also mean that it has said all and still listens;
-    /// nobody can tell the two apart without sending something. So such a client gets some time for its answer.
+    /// nobody can tell the two apart without sending something. So a client that ends its stream before it is answered
+    /// gets some time for its answer. One that does so later has left.
     fn poll_client_left(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ended>> {
         if let Some(deadline) = &self.half_closed {
             return deadline.poll(cx).map(|()| Err(Ended::ClientLeft));
         }
         match ready!(self.poll_fill(cx)) {
-            Ok(0) if self.io.is_tls() => Poll::Ready(Err(Ended::ClientLeft)),
+            Ok(0) if self.io.is_tls() || turn.answered => Poll::Ready(Err(Ended::ClientLeft)),
             Ok(0) => {
                 turn.keep_alive = false;
                 let deadline = Deadline::after(HALF_CLOSED_FOR);
@@ -454,6 +459,7 @@ impl<'a> Wire<'a> {
     {
         let status = parts.status;
         let fields = &parts.headers;
+        turn.answered = true;
         if status == StatusCode::SWITCHING_PROTOCOLS && turn.offers_tunnel {
             turn.incoming = Incoming::new(Framing::UntilClose);
             turn.keep_alive = false;
