@@ -1,10 +1,22 @@
--- Has wrk send a file when one is named, and say exactly what it counted.
+-- Has wrk send a file ("post FILE") or tokens in turn ("tokens FILE", one a line), and say exactly what it counted.
 function init(arguments)
-    if arguments[1] then
-        local file = assert(io.open(arguments[1], "rb"))
+    local what, path = arguments[1], arguments[2]
+    if what == "post" then
+        local file = assert(io.open(path, "rb"))
         wrk.method = "POST"
         wrk.body = file:read("*a")
         file:close()
+    elseif what == "tokens" then
+        local requests, at = {}, 0
+        for token in io.lines(path) do
+            wrk.headers["Authorization"] = "Bearer " .. token
+            requests[#requests + 1] = wrk.format()
+        end
+        -- Only here, so that other loads don't pay for a call per request.
+        function request()
+            at = at % #requests + 1
+            return requests[at]
+        end
     end
 end
 
