@@ -42,9 +42,15 @@ pub(crate) fn prepare<'a>(
     cores: Cores,
 ) -> Result<Vec<Prepared<'a>>, Error> {
     let mut prepared = Vec::new();
-    for run in workload.runs {
+    for (index, run) in workload.runs.iter().enumerate() {
         let Some(server) = servers.iter().find(|server| server.kind == run.server) else { continue };
-        let target = target(workload, *run, server, ground, cores)?;
+        let mut target = target(workload, *run, server, ground, cores)?;
+        if let Some(token) = run.token.filter(|token| token.distinct > 1) {
+            // Each run goes through the tokens at its own pace.
+            let tokens = ground.tokens.file(token.algorithm, token.distinct)?;
+            let place = tokens.with_extension(format!("{index}.place"));
+            target.tokens = Some((tokens, place));
+        }
         let answer_bytes = check(&target, workload, *run)?;
         target.press(Duration::from_secs(1))?;
         server.process.reset_peak();
@@ -68,9 +74,6 @@ fn target(workload: &Workload, run: Run, server: &Server, ground: &Ground, cores
     };
     if let Some(token) = run.token {
         target.authorization = Some(format!("Bearer {}", ground.tokens.one(token.algorithm, 0)?));
-        if token.distinct > 1 {
-            target.tokens = Some(ground.tokens.file(token.algorithm, token.distinct)?);
-        }
     }
     Ok(target)
 }

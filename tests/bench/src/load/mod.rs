@@ -22,8 +22,8 @@ pub(crate) struct Target {
     pub(crate) answer_bytes: u64,
     /// An `Authorization` value.
     pub(crate) authorization: Option<String>,
-    /// Tokens to send in turn instead, one a line.
-    pub(crate) tokens: Option<PathBuf>,
+    /// Tokens to send in turn instead, one a line; and the file that says which is next.
+    pub(crate) tokens: Option<(PathBuf, PathBuf)>,
     /// What a POST sends.
     pub(crate) body: PathBuf,
     /// Makes wrk say what it counted.
@@ -160,7 +160,8 @@ impl Target {
 
     fn own_child(&self, arguments: Vec<OsString>) -> Result<Child, Error> {
         let program = std::env::current_exe()?.with_file_name("portcullis-bench-load");
-        self.child(program.as_os_str(), &arguments)
+        // It speaks up when something fails only.
+        self.child(program.as_os_str(), &arguments, Stdio::inherit())
     }
 
     fn spawn(&self, program: &'static str, mut arguments: Vec<OsString>) -> Result<Child, Error> {
@@ -170,21 +171,21 @@ impl Target {
         arguments.push(self.url.as_str().into());
         if program == "wrk" {
             // What stands behind the address goes to the script.
-            if let Some(tokens) = &self.tokens {
-                arguments.extend(["--".into(), "tokens".into(), tokens.clone().into()]);
+            if let Some((tokens, place)) = &self.tokens {
+                arguments.extend(["--".into(), "tokens".into(), tokens.into(), place.into()]);
             } else if matches!(self.load, Load::Http1 { post: true, .. }) {
                 arguments.extend(["--".into(), "post".into(), self.body.clone().into()]);
             }
         }
-        self.child(program.as_ref(), &arguments)
+        self.child(program.as_ref(), &arguments, Stdio::piped())
     }
 
-    fn child(&self, program: &OsStr, arguments: &[OsString]) -> Result<Child, Error> {
+    fn child(&self, program: &OsStr, arguments: &[OsString], errors: Stdio) -> Result<Child, Error> {
         let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
         pinned(self.core, program, &arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(errors)
             .spawn()
             .map_err(|source| Error::Program { program: program.to_string_lossy().into_owned(), source })
     }

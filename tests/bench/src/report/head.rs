@@ -5,10 +5,12 @@ use crate::machine::{self, Cores};
 use crate::server::Kind;
 
 pub(super) fn text(title: &str, cores: Cores, rounds: usize, seconds: u64) -> String {
+    let warning =
+        if cfg!(debug_assertions) { "\n**A debug build: it shows that the benchmark works, no more.**\n" } else { "" };
     format!(
         "\
 # Benchmark of {title}
-
+{warning}
 - Machine: {}, kernel {}
 - Servers on core {}, generator and upstream on core {}; {rounds} interleaved rounds of {seconds} s; medians.
 - CPU: user and system time of the server's processes per completed request, a validator behind `auth_request` included.

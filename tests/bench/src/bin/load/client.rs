@@ -88,8 +88,10 @@ impl Aim {
             Version::Tls12 => &rustls::version::TLS12,
             Version::Tls13 => &rustls::version::TLS13,
         };
-        // One group that all servers know: nobody is asked to start over.
-        let provider = CryptoProvider { kx_groups: vec![aws_lc_rs::kx_group::X25519], ..aws_lc_rs::default_provider() };
+        // The first is what all servers choose: nobody is asked to start over. The second is the certificate's curve,
+        // which a client of TLS 1.2 must know too (RFC 8422 section 5.1.1).
+        let kx_groups = vec![aws_lc_rs::kx_group::X25519, aws_lc_rs::kx_group::SECP256R1];
+        let provider = CryptoProvider { kx_groups, ..aws_lc_rs::default_provider() };
         let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&[version])?
             .dangerous()

@@ -5,7 +5,7 @@ use clap::Args;
 use rustls::HandshakeKind;
 use std::cell::RefCell;
 use std::error::Error;
-use std::io;
+use std::io::{self, Write, stderr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -46,8 +46,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<String, Box<dyn Error>> 
         workers.spawn_local(async move {
             while Instant::now() < end && counted.borrow().started < count {
                 counted.borrow_mut().started += 1;
-                if once(&mut client, &counted).await.is_err() {
-                    counted.borrow_mut().failed += 1;
+                if let Err(error) = once(&mut client, &counted).await {
+                    let mut counted = counted.borrow_mut();
+                    counted.failed += 1;
+                    if counted.failed == 1 {
+                        let _ = writeln!(stderr(), "the first failure: {error}");
+                    }
                 }
             }
         });
