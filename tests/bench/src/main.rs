@@ -3,7 +3,7 @@
 //! Each workload runs in slices of a second or two, interleaved A B C .. C B A, so that a disturbance of the machine
 //! meets all servers alike; what counts is the CPU that a server's processes used per completed request, its median,
 //! and the median of the ratios within the rounds. Servers run on one core, generator and upstream on another. A peer
-//! that is ahead is shown ahead.
+//! that is ahead is shown ahead. `tests/bench/README.md` says what is measured and how to read it.
 
 mod error;
 mod ground;
@@ -99,7 +99,9 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     };
     let ground = Ground::prepare(product)?;
     let upstream = start_upstream(&ground, cores)?;
-    let mut report = Report::new(group, cores, arguments.rounds, arguments.seconds);
+    // A part does not overwrite the whole.
+    let name = if arguments.only.is_empty() { group.to_owned() } else { format!("{group}-part") };
+    let mut report = Report::new(&name, cores, arguments.rounds, arguments.seconds);
 
     // On servers of their own, which nothing has filled before.
     for one in idle {

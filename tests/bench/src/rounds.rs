@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// Answers that are looked at before anything is timed.
 const LOOKS: u64 = 8;
+/// Seconds of load before the first slice, at most.
+const WARM_UPS_MAX: usize = 3;
 
 /// One run, ready.
 pub(crate) struct Prepared<'a> {
@@ -52,11 +54,23 @@ pub(crate) fn prepare<'a>(
             target.tokens = Some((tokens, place));
         }
         let answer_bytes = check(&target, workload, *run)?;
-        target.press(Duration::from_secs(1))?;
+        warm_up(&target, run.token.map_or(1, |token| token.distinct))?;
         server.process.reset_peak();
         prepared.push(Prepared { run: *run, server, target, answer_bytes });
     }
     Ok(prepared)
+}
+
+/// Until every token was seen, so that a cache holds what it will hold.
+fn warm_up(target: &Target, distinct: usize) -> Result<(), Error> {
+    let mut answers = 0;
+    for _ in 0..WARM_UPS_MAX {
+        answers += target.press(Duration::from_secs(1))?.answers;
+        if usize::try_from(answers).is_ok_and(|answers| answers >= distinct) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn target(workload: &Workload, run: Run, server: &Server, ground: &Ground, cores: Cores) -> Result<Target, Error> {

@@ -11,11 +11,15 @@ use crate::workload::{Against, Workload};
 pub(super) const HEAD: &str = "\
 Latency at half the rate that would fill nginx's core. Requests are due at random times, whatever became of the ones
 before, and latency counts from then; ratio: of the 99th percentiles in the same round. Generator late: how long after
-its time the generator itself sent, 99th percentile.
+its time the generator itself sent, 99th percentile; from a quarter of p99 on (bold) the row says as much about the
+generator as about the server.
 
 | workload | server | req/s | p50, µs | p99, µs | ratio | target | generator late, µs |
 |---|---|---|---|---|---|---|---|
 ";
+
+/// The share of p99 from which on the generator is part of what was measured.
+const LATE_MAX: f64 = 0.25;
 
 pub(super) fn rows(workload: &Workload, latencies: &[Latencies], verdicts: &mut Verdicts) -> String {
     let Some(ours) = latencies.first() else { return String::new() };
@@ -30,14 +34,14 @@ pub(super) fn rows(workload: &Workload, latencies: &[Latencies], verdicts: &mut 
             }
         };
         let of = |value: fn(&Paced) -> u64| median(one.slices.iter().map(|slice| micros(value(slice))));
+        let (p99, late) = (of(|slice| slice.p99_us), of(|slice| slice.late99_us));
+        let mark = if late > p99 * LATE_MAX { "**" } else { "" };
         format!(
-            "| {} | {} | {:.0} | {:.0} | {:.0} | {ratio} | {target} | {:.0} |\n",
+            "| {} | {} | {:.0} | {:.0} | {p99:.0} | {ratio} | {target} | {mark}{late:.0}{mark} |\n",
             if index == 0 { format!("{}: {}", workload.name, workload.what) } else { String::new() },
             label(&one.run),
             one.rate,
             of(|slice| slice.p50_us),
-            of(|slice| slice.p99_us),
-            of(|slice| slice.late99_us),
         )
     };
     latencies.iter().enumerate().map(row).collect()
