@@ -62,7 +62,7 @@ bench: bench-static bench-proxy ## Both benchmarks
 bench-static: ## Files: CPU per request beside nginx (root on Debian gets the peers); a table in tests/bench/results/
 	@tests/bench/run.sh static
 
-bench-proxy: ## Forwarding and tokens: CPU per request beside nginx and HAProxy
+bench-proxy: ## Forwarding, connections, tokens, memory, latency, beside nginx and HAProxy
 	@tests/bench/run.sh proxy
 
 build: ## Both binaries, release profile

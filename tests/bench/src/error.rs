@@ -5,6 +5,9 @@ use std::io;
 /// What stops a benchmark. A number that is not trustworthy is worse than none, so nothing is skipped silently.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    /// Names that are none.
+    #[error("no workload of this group is named {0}")]
+    NothingToDo(String),
     /// A file or a process.
     #[error("{0}")]
     Io(#[from] io::Error),

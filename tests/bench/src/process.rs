@@ -5,6 +5,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,7 @@ const GLANCE: Duration = Duration::from_millis(20);
 pub(crate) struct Process {
     child: Child,
     name: String,
+    companions: Vec<Process>,
 }
 
 /// A command that runs on one core only.
@@ -34,13 +37,28 @@ impl Process {
             .stdout(Stdio::null())
             .spawn()
             .map_err(|source| Error::Program { program: name.clone(), source })?;
-        Ok(Self { child, name })
+        Ok(Self { child, name, companions: Vec::new() })
+    }
+
+    /// Counts another process as part of this one, and ends it with this one.
+    pub(crate) fn with(mut self, companions: Vec<Self>) -> Self {
+        self.companions.extend(companions);
+        self
     }
 
     /// Returns when connections to this port are accepted.
     pub(crate) fn wait_until_listening(&mut self, port: u16) -> Result<(), Error> {
+        self.wait_until(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())
+    }
+
+    /// Returns when connections to this Unix socket are accepted.
+    pub(crate) fn wait_until_listening_at(&mut self, socket: &Path) -> Result<(), Error> {
+        self.wait_until(|| UnixStream::connect(socket).is_ok())
+    }
+
+    fn wait_until(&mut self, is_there: impl Fn() -> bool) -> Result<(), Error> {
         let started = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        while !is_there() {
             if started.elapsed() > PATIENCE || self.child.try_wait()?.is_some() {
                 return Err(Error::NotListening(self.name.clone()));
             }
@@ -49,7 +67,7 @@ impl Process {
         Ok(())
     }
 
-    /// The process and its descendants.
+    /// The process, its descendants and its companions.
     pub(crate) fn tree(&self) -> Vec<u32> {
         let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
             .into_iter()
@@ -63,6 +81,7 @@ impl Process {
             tree.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
             at += 1;
         }
+        tree.extend(self.companions.iter().flat_map(Self::tree));
         tree
     }
 
@@ -85,12 +104,21 @@ impl Process {
 
     /// The most memory that was resident since the last reset, in KiB, summed over the tree.
     pub(crate) fn peak_kib(&self) -> u64 {
-        let peak = |pid| {
+        self.memory_kib("VmHWM:")
+    }
+
+    /// Memory that is resident now, in KiB, summed over the tree.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        self.memory_kib("VmRSS:")
+    }
+
+    fn memory_kib(&self, key: &str) -> u64 {
+        let of = |pid| {
             let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+            let line = status.lines().find_map(|line| line.strip_prefix(key))?;
             line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
         };
-        self.tree().into_iter().filter_map(peak).sum()
+        self.tree().into_iter().filter_map(of).sum()
     }
 }
 

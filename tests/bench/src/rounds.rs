@@ -7,19 +7,21 @@ use crate::machine::Cores;
 use crate::server::Server;
 use crate::slice::{Plan, Slice};
 use crate::syscalls;
-use crate::workload::{Run, Token, Workload};
+use crate::workload::{Load, Run, Workload};
 use std::fs;
 use std::time::Duration;
 
 /// Answers that are looked at before anything is timed.
 const LOOKS: u64 = 8;
+/// Seconds of load before the first slice, at most.
+const WARM_UPS_MAX: usize = 3;
 
 /// One run, ready.
 pub(crate) struct Prepared<'a> {
-    run: Run,
-    server: &'a Server,
-    target: Target,
-    /// Of one answer, head and body.
+    pub(crate) run: Run,
+    pub(crate) server: &'a Server,
+    pub(crate) target: Target,
+    /// Of one answer, as the generator counts them.
     answer_bytes: f64,
 }
 
@@ -30,7 +32,8 @@ pub(crate) struct Measured {
     /// One a round.
     pub(crate) slices: Vec<Slice>,
     pub(crate) syscalls: Option<f64>,
-    pub(crate) peak_kib: u64,
+    /// The most memory above what the server had before its first request, in KiB.
+    pub(crate) growth_kib: u64,
 }
 
 /// Checks that every server answers as it must, and warms it up.
@@ -40,54 +43,101 @@ pub(crate) fn prepare<'a>(
     ground: &Ground,
     cores: Cores,
 ) -> Result<Vec<Prepared<'a>>, Error> {
-    let script = ground.path("wrk.lua");
-    fs::write(&script, include_str!("wrk.lua"))?;
     let mut prepared = Vec::new();
-    for run in workload.runs {
+    for (index, run) in workload.runs.iter().enumerate() {
         let Some(server) = servers.iter().find(|server| server.kind == run.server) else { continue };
-        let authorization = run.token.map(|token| match token {
-            Token::Hs256 => ground.tokens.hs256.clone(),
-            Token::EdDsa => ground.tokens.eddsa.clone(),
-        });
-        let target = Target {
-            load: workload.load,
-            url: server.url(workload.load.tls(), run.path),
-            authorization,
-            body: ground.path("post.bin"),
-            script: script.clone(),
-            core: cores.load,
-        };
-        let wrong = |what: String| Error::WrongAnswer {
-            workload: workload.name.into(),
-            server: run.server.name().into(),
-            what,
-        };
-        if run.token.is_some() {
-            let without = Target { authorization: None, ..target.clone() };
-            if without.look(1)?.good > 0 {
-                return Err(wrong("answers without a token".into()));
-            }
+        let mut target = target(workload, *run, server, ground, cores)?;
+        if let Some(token) = run.token.filter(|token| token.distinct > 1) {
+            // Each run goes through the tokens at its own pace.
+            let tokens = ground.tokens.file(token.algorithm, token.distinct)?;
+            let place = tokens.with_extension(format!("{index}.place"));
+            target.tokens = Some((tokens, place));
         }
-        let look = target.look(LOOKS)?;
-        if look.good != LOOKS || look.body_bytes != LOOKS * workload.answer_bytes {
-            return Err(wrong(format!("{} good answers of {LOOKS}, {} bytes", look.good, look.body_bytes)));
-        }
-        target.press(Duration::from_secs(1))?;
+        let answer_bytes = check(&target, workload, *run)?;
+        warm_up(&target, run.token.map_or(1, |token| token.distinct))?;
         server.process.reset_peak();
-        #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
-        let answer_bytes = look.bytes as f64 / LOOKS as f64;
         prepared.push(Prepared { run: *run, server, target, answer_bytes });
     }
     Ok(prepared)
 }
 
+/// Until every token was seen, so that a cache holds what it will hold.
+fn warm_up(target: &Target, distinct: usize) -> Result<(), Error> {
+    let mut answers = 0;
+    for _ in 0..WARM_UPS_MAX {
+        answers += target.press(Duration::from_secs(1))?.answers;
+        if usize::try_from(answers).is_ok_and(|answers| answers >= distinct) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn target(workload: &Workload, run: Run, server: &Server, ground: &Ground, cores: Cores) -> Result<Target, Error> {
+    let script = ground.path("wrk.lua");
+    fs::write(&script, include_str!("wrk.lua"))?;
+    let mut target = Target {
+        load: workload.load,
+        url: server.url(workload.load.tls(), run.path),
+        answer_bytes: workload.answer_bytes,
+        authorization: None,
+        tokens: None,
+        body: ground.path("post.bin"),
+        script,
+        core: cores.load,
+    };
+    if let Some(token) = run.token {
+        target.authorization = Some(format!("Bearer {}", ground.tokens.one(token.algorithm, 0)?));
+    }
+    Ok(target)
+}
+
+/// Right answers, and none without a token or with a forged one where tokens are needed; the bytes of an answer.
+fn check(target: &Target, workload: &Workload, run: Run) -> Result<f64, Error> {
+    let wrong =
+        |what: String| Error::WrongAnswer { workload: workload.name.into(), server: run.server.name().into(), what };
+    if let Some(good) = &target.authorization {
+        let forged = forged(good);
+        for (authorization, what) in [(None, "answers without a token"), (Some(forged), "answers to a forged token")] {
+            if (Target { authorization, ..target.clone() }).look(1)?.good > 0 {
+                return Err(wrong(what.into()));
+            }
+        }
+    }
+    let look = target.look(LOOKS)?;
+    if look.good != LOOKS || look.body_bytes != LOOKS * workload.answer_bytes {
+        return Err(wrong(format!("{} good answers of {LOOKS}, {} bytes", look.good, look.body_bytes)));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
+    Ok(match workload.load {
+        Load::Http2 { .. } => workload.answer_bytes as f64,
+        _ => look.bytes as f64 / LOOKS as f64,
+    })
+}
+
+/// The same token with another signature.
+fn forged(authorization: &str) -> String {
+    let signature = authorization.rfind('.').map_or(0, |dot| dot + 1);
+    let (before, first) = (&authorization[..signature], &authorization[signature..=signature]);
+    let other = if first == "A" { "B" } else { "A" };
+    format!("{before}{other}{}", &authorization[signature + 1..])
+}
+
+/// The runs of a round: there and back again, so that what drifts meets all alike.
+pub(crate) fn order(round: usize, runs: usize) -> Box<dyn Iterator<Item = usize>> {
+    if round.is_multiple_of(2) { Box::new(0..runs) } else { Box::new((0..runs).rev()) }
+}
+
 /// Measures all runs.
-pub(crate) fn measure(runs: &[Prepared<'_>], plan: &Plan, rounds: usize) -> Result<Vec<Measured>, Error> {
+pub(crate) fn measure(
+    workload: &Workload,
+    runs: &[Prepared<'_>],
+    plan: &Plan,
+    rounds: usize,
+) -> Result<Vec<Measured>, Error> {
     let mut slices: Vec<Vec<Slice>> = runs.iter().map(|_| Vec::new()).collect();
     for round in 0..rounds {
-        let order: Box<dyn Iterator<Item = usize>> =
-            if round % 2 == 0 { Box::new(0..runs.len()) } else { Box::new((0..runs.len()).rev()) };
-        for at in order {
+        for at in order(round, runs.len()) {
             let Prepared { server, target, answer_bytes, .. } = &runs[at];
             slices[at].push(plan.measure(target, &server.process, *answer_bytes)?);
         }
@@ -95,9 +145,28 @@ pub(crate) fn measure(runs: &[Prepared<'_>], plan: &Plan, rounds: usize) -> Resu
     runs.iter()
         .zip(slices)
         .map(|(prepared, slices)| {
-            let peak_kib = prepared.server.process.peak_kib();
-            let syscalls = syscalls::per_request(&prepared.target, &prepared.server.process, prepared.answer_bytes)?;
-            Ok(Measured { run: prepared.run, slices, syscalls, peak_kib })
+            let Prepared { run, server, target, answer_bytes } = prepared;
+            let growth_kib = server.process.peak_kib().saturating_sub(server.start_kib);
+            let counts = workload.syscalls_max.is_some();
+            let syscalls = if counts { syscalls::per_request(target, &server.process, *answer_bytes)? } else { None };
+            Ok(Measured { run: *run, slices, syscalls, growth_kib })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forged_token_differs_in_its_signature_only() {
+        assert_eq!(forged("Bearer a.b.cdef"), "Bearer a.b.Adef");
+        assert_eq!(forged("Bearer a.b.Adef"), "Bearer a.b.Bdef");
+    }
+
+    #[test]
+    fn every_second_round_runs_backwards() {
+        assert_eq!(order(0, 3).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(order(1, 3).collect::<Vec<_>>(), [2, 1, 0]);
+    }
 }

@@ -38,7 +38,7 @@ pub(crate) fn per_request(target: &Target, server: &Process, answer_bytes: f64) 
     errors.read_to_string(&mut summary)?;
     let _ = strace.wait();
     let counted = counted?;
-    Ok(total(&summary).map(|calls| calls / requests(counted.answers, counted.bytes, answer_bytes)))
+    Ok(total(&summary).map(|calls| calls / requests(target.load, &counted, answer_bytes)))
 }
 
 /// The last line of strace's summary: `    17230 total`.

@@ -1,9 +1,11 @@
-//! nginx: sendfile, cached descriptors, buffered log, kept upstream connections, bodies in memory.
+//! nginx: sendfile, cached descriptors, buffered log, kept upstream connections, bodies in memory, sessions in tickets
+//! and in a shared cache.
 
 use crate::ground::Ground;
 
-pub(super) fn config(ground: &Ground) -> String {
-    let [plain, tls] = ground.ports.nginx;
+/// The front server; `upstreams` and `locations` are what a variant adds.
+pub(super) fn config(ground: &Ground, ports: [u16; 2], upstreams: &str, locations: &str) -> String {
+    let [plain, tls] = ports;
     let upstream = ground.ports.upstream;
     let path = |name: &str| ground.path(name).display().to_string();
     let (site, certificate, key) = (path("site"), path("certificate.pem"), path("key.pem"));
@@ -11,20 +13,20 @@ pub(super) fn config(ground: &Ground) -> String {
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .iter()
-        .map(|name| format!("    {name}_temp_path {};\n", path(name)))
+        .map(|name| format!("    {name}_temp_path {};\n", path(&format!("{name}-{plain}"))))
         .collect();
-    let pid = path("nginx.pid");
+    let pid = path(&format!("nginx-{plain}.pid"));
     format!(
         r"{user}
 daemon off;
 worker_processes 1;
-worker_rlimit_nofile 8192;
+worker_rlimit_nofile 16384;
 pid {pid};
 error_log stderr crit;
 events {{
     use epoll;
     multi_accept on;
-    worker_connections 4096;
+    worker_connections 8192;
 }}
 http {{
 {temporary}
@@ -52,15 +54,16 @@ http {{
         keepalive 128;
         keepalive_requests 1000000000;
     }}
-    server {{
+{upstreams}    server {{
         listen 127.0.0.1:{plain} backlog=4096;
         listen 127.0.0.1:{tls} ssl http2 backlog=4096;
         ssl_certificate {certificate};
         ssl_certificate_key {key};
-        ssl_protocols TLSv1.3;
+        ssl_protocols TLSv1.2 TLSv1.3;
         ssl_session_cache shared:bench:10m;
+        ssl_session_tickets on;
         root {site};
-        location /api/ {{ proxy_pass http://app; }}
+        location /api/ {{ proxy_pass http://app; }}{locations}
     }}
 }}
 "

@@ -1,21 +1,37 @@
 //! The product, as released: routing, limits and access log on.
 
-use crate::ground::{AUDIENCE, Ground, ISSUERS, SECRET};
-use std::ffi::OsString;
-use std::io;
-
-/// The release build beside the benchmark's own program.
-pub(super) fn program() -> io::Result<OsString> {
-    Ok(std::env::current_exe()?.with_file_name("portcullis").into_os_string())
-}
+use crate::ground::Ground;
+use crate::tokens::{AUDIENCE, Algorithm, SECRET};
 
 pub(super) fn config(ground: &Ground) -> String {
     let [plain, tls] = ground.ports.portcullis;
     let upstream = ground.ports.upstream;
-    let [hs256, eddsa] = ISSUERS;
     let path = |name: &str| ground.path(name).display().to_string();
     let (state, site) = (path("state"), path("site"));
-    let (certificate, key, issuer) = (path("certificate.pem"), path("key.pem"), path("issuer.pem"));
+    let (certificate, key) = (path("certificate.pem"), path("key.pem"));
+    let guarded: String = Algorithm::ALL
+        .into_iter()
+        .map(|algorithm| {
+            let (name, alg, iss) = (algorithm.name(), algorithm.alg(), algorithm.issuer());
+            let keys = algorithm
+                .public_key()
+                .map_or_else(|| format!("secret = \"{SECRET}\""), |file| format!("pem_file = \"{}\"", path(&file)));
+            format!(
+                r#"
+[issuer.{name}]
+iss = "{iss}"
+audiences = ["{AUDIENCE}"]
+algorithms = ["{alg}"]
+keys = {{ {keys} }}
+
+[[route]]
+match = "/{name}/**"
+issuers = ["{name}"]
+forward = "app"
+"#
+            )
+        })
+        .collect();
     format!(
         r#"
 [server]
@@ -42,32 +58,10 @@ tls = {{ certificate = "{certificate}", key = "${{file:{key}}}" }}
 [upstream.app]
 endpoints = ["127.0.0.1:{upstream}"]
 idle_max = 128
-
-[issuer.hmac]
-iss = "{hs256}"
-audiences = ["{AUDIENCE}"]
-algorithms = ["HS256"]
-keys = {{ secret = "{SECRET}" }}
-
-[issuer.ed25519]
-iss = "{eddsa}"
-audiences = ["{AUDIENCE}"]
-algorithms = ["EdDSA"]
-keys = {{ pem_file = "{issuer}" }}
-
+{guarded}
 [[route]]
 match = "/api/**"
 auth = "public"
-forward = "app"
-
-[[route]]
-match = "/hs256/**"
-issuers = ["hmac"]
-forward = "app"
-
-[[route]]
-match = "/eddsa/**"
-issuers = ["ed25519"]
 forward = "app"
 
 [[route]]

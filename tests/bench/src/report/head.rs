@@ -1,0 +1,38 @@
+//! What a reader must know before the numbers.
+
+use crate::ground::Ground;
+use crate::machine::{self, Cores};
+use crate::server::Kind;
+
+pub(super) fn text(title: &str, cores: Cores, rounds: usize, seconds: u64) -> String {
+    let warning =
+        if cfg!(debug_assertions) { "\n**A debug build: it shows that the benchmark works, no more.**\n" } else { "" };
+    format!(
+        "\
+# Benchmark of {title}
+{warning}
+- Machine: {}, kernel {}
+- Servers on core {}, generator and upstream on core {}; {rounds} interleaved rounds of {seconds} s; medians.
+- CPU: user and system time of the server's processes per completed request, a validator behind `auth_request` included.
+  Ratio: portcullis' CPU over the peer's in the same round, below 1 is better. Rate: only where the server is what limits
+  it. Memory: the most in this workload above what the server had before its first request. Resumed: the share of
+  handshakes that were; CPU is then per resumption. Foreign: what others used of the server's core, the worst slice that
+  counts.
+",
+        machine::processor(),
+        machine::kernel(),
+        cores.server,
+        cores.load,
+    )
+}
+
+pub(super) fn versions(kinds: &[Kind], ground: &Ground) -> String {
+    let servers = kinds
+        .iter()
+        .filter(|kind| **kind != Kind::AuthRequest || !kinds.contains(&Kind::Nginx))
+        .map(|kind| kind.version(ground).unwrap_or_else(|| format!("{}: unknown version", kind.name())));
+    let generators = [("wrk", "-v"), ("h2load", "--version")]
+        .into_iter()
+        .filter_map(|(program, argument)| machine::first_line(program.as_ref(), argument));
+    servers.chain(generators).map(|line| format!("- {line}\n")).collect()
+}

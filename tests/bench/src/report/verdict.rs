@@ -1,0 +1,55 @@
+//! What is not as it should be, gathered while the tables grow.
+
+/// Missed targets, and peers that are ahead.
+#[derive(Debug, Default)]
+pub(crate) struct Verdicts {
+    missed: Vec<String>,
+    ahead: Vec<String>,
+}
+
+impl Verdicts {
+    /// Compares with a target, and says so in a cell of the table.
+    pub(super) fn judge(&mut self, what: &str, value: f64, max: Option<f64>) -> String {
+        let Some(max) = max else { return String::new() };
+        // As it is shown: 0.804 is 0.80.
+        let is_met = (value * 100.0).round() <= (max * 100.0).round();
+        if !is_met {
+            self.missed.push(format!("{what}: {value:.2}, at most {max:.2}"));
+        }
+        format!("≤ {max:.2} {}", if is_met { "met" } else { "**missed**" })
+    }
+
+    /// Notes where a peer needs less, and shows the ratio.
+    pub(super) fn compare(&mut self, what: &str, ratio: f64) -> String {
+        if (ratio * 100.0).round() > 100.0 {
+            self.ahead.push(format!("{what}: {ratio:.2}"));
+        }
+        format!("{ratio:.2}")
+    }
+
+    pub(super) fn text(&self) -> String {
+        let list = |title: &str, lines: &[String]| {
+            let lines: String = lines.iter().map(|line| format!("- {line}\n")).collect();
+            format!("\n{title}:{}\n\n{lines}", if lines.is_empty() { " none." } else { "" })
+        };
+        let text = list("Missed", &self.missed) + &list("A peer is ahead", &self.ahead);
+        text.trim_end().to_owned() + "\n"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missed_and_who_is_ahead_stands_under_the_tables() {
+        let mut verdicts = Verdicts::default();
+        assert_eq!(verdicts.judge("a", 0.804, Some(0.80)), "≤ 0.80 met");
+        assert_eq!(verdicts.judge("b", 0.806, Some(0.80)), "≤ 0.80 **missed**");
+        assert_eq!(verdicts.judge("c", 9.0, None), "");
+        assert_eq!(verdicts.compare("d", 1.004), "1.00");
+        assert_eq!(verdicts.compare("e", 1.2), "1.20");
+        assert_eq!(verdicts.text(), "\nMissed:\n\n- b: 0.81, at most 0.80\n\nA peer is ahead:\n\n- e: 1.20\n");
+        assert_eq!(Verdicts::default().text(), "\nMissed: none.\n\n\nA peer is ahead: none.\n");
+    }
+}
