@@ -1,8 +1,9 @@
 //! From a listening socket to calls of a service: accept, connection slot, TLS, HTTP/1 or HTTP/2.
 
 use crate::admission::{Admission, Admitted};
+use crate::clients::Place;
 use crate::counters::{ConnectionCounters, Refusal};
-use crate::drain::Drain;
+use crate::drain::{Drain, Open};
 use crate::handler::Handler;
 use crate::held::{Accepted, Held};
 use crate::http1;
@@ -124,23 +125,61 @@ where
             // A listener on all addresses has none of its own to tell.
             let own = many_addresses.then(|| transport.local_address()).flatten();
             let local = own.map_or_else(|| Arc::clone(&local), |own| Arc::new(Address::Tcp(canonical(own))));
-            let (acceptor, limits, make_service) = (acceptor.clone(), Rc::clone(&limits), Rc::clone(&make_service));
-            let (admission, open) = (Rc::clone(&admission), drain.open());
-            tokio::task::spawn_local(async move {
-                let opening = open_up(transport, peer, admitted, acceptor, limits.handshake_timeout, &admission);
-                match opening.await {
-                    Ok(Opened { transport, admitted, tls, http2 }) => {
-                        let Admitted { client, server, place } = admitted;
-                        let local = server.unwrap_or(local);
-                        let info = ConnectionInfo { peer: client, transport_peer: peer, local, tls, http2 };
-                        let held = Held { _slot: slot, _place: place, accepted };
-                        serve(transport, held, info, &limits, &*make_service, open.drain()).await;
-                    }
-                    Err(reason) => refused(peer, reason, &admission.counters),
+            let (limits, open) = (Rc::clone(&limits), drain.open());
+            match admitted {
+                // Nothing comes before HTTP/1: the whole task is what an idle connection costs, so it begins there.
+                Some(admitted) if acceptor.is_none() && !limits.h2c => {
+                    let (info, place) = known(admitted, peer, local, None, false);
+                    let held = Held { _slot: slot, _place: place, accepted };
+                    let handler = make_service(&info);
+                    tokio::task::spawn_local(serve_http1(
+                        transport,
+                        BytesMut::new(),
+                        held,
+                        handler,
+                        limits,
+                        open,
+                        peer,
+                    ));
                 }
-            });
+                admitted => {
+                    let (acceptor, make_service, admission) =
+                        (acceptor.clone(), Rc::clone(&make_service), Rc::clone(&admission));
+                    tokio::task::spawn_local(async move {
+                        // Boxed: its state is many times as large as that of an idle connection.
+                        let opening = Box::pin(open_up(
+                            transport,
+                            peer,
+                            admitted,
+                            acceptor,
+                            limits.handshake_timeout,
+                            &admission,
+                        ));
+                        match opening.await {
+                            Ok(Opened { transport, admitted, tls, http2 }) => {
+                                let (info, place) = known(admitted, peer, local, tls, http2);
+                                let held = Held { _slot: slot, _place: place, accepted };
+                                serve(transport, held, info, limits, &*make_service, open).await;
+                            }
+                            Err(reason) => refused(peer, reason, &admission.counters),
+                        }
+                    });
+                }
+            }
         }
     }
+}
+
+/// What is known of a connection now that HTTP may begin on it.
+fn known(
+    admitted: Admitted,
+    transport_peer: Peer,
+    own: Arc<Address>,
+    tls: Option<TlsInfo>,
+    http2: bool,
+) -> (ConnectionInfo, Option<Place>) {
+    let Admitted { client, server, place } = admitted;
+    (ConnectionInfo { peer: client, transport_peer, local: server.unwrap_or(own), tls, http2 }, place)
 }
 
 /// A connection on which HTTP may begin.
@@ -204,34 +243,48 @@ async fn serve<M, H>(
     mut transport: Transport,
     held: Held,
     mut info: ConnectionInfo,
-    limits: &ConnectionLimits,
+    limits: Rc<ConnectionLimits>,
     make_service: &M,
-    drain: &Drain,
+    open: Open,
 ) where
     M: Fn(&ConnectionInfo) -> H,
     H: Handler,
 {
-    let counters = held.counters();
     let mut early = BytesMut::new();
     if limits.h2c && info.tls.is_none() {
-        let Some(beginning) = preface::beginning(&mut transport, limits, drain).await else { return };
+        let Some(beginning) = preface::beginning(&mut transport, &limits, open.drain()).await else { return };
         info.http2 = beginning.http2;
         early = beginning.early;
         if !info.http2 {
-            counters.received_bytes.add(early.len() as u64);
+            held.counters().received_bytes.add(early.len() as u64);
         }
     }
     let handler = make_service(&info);
-    let ConnectionInfo { peer, http2, .. } = info;
+    let (peer, http2) = (info.peer, info.http2);
+    drop(info);
+    // Boxed, each: the state before it stays behind as long as this task, and most connections are idle.
     if http2 {
-        // Boxed: most of the others are idle, and wait with less.
-        let serving = Box::pin(http2::serve(transport, early, handler, limits, drain, counters));
+        let serving = Box::pin(http2::serve(transport, early, handler, &limits, open.drain(), held.counters()));
         if let Err(error) = serving.await {
             tracing::debug!(%peer, %error, "connection ended early");
         }
-    } else if let Err(error) = http1::serve(transport, early, handler, limits, drain, counters).await {
+    } else {
+        Box::pin(serve_http1(transport, early, held, handler, limits, open, peer)).await;
+    }
+}
+
+async fn serve_http1<H: Handler>(
+    transport: Transport,
+    early: BytesMut,
+    held: Held,
+    handler: H,
+    limits: Rc<ConnectionLimits>,
+    open: Open,
+    peer: Peer,
+) {
+    if let Err(error) = http1::serve(transport, early, handler, &limits, open.drain(), held.counters()).await {
         if let Some(reason) = error.protection() {
-            counters.note(reason);
+            held.counters().note(reason);
         }
         tracing::debug!(%peer, %error, "connection ended early");
     }
@@ -309,6 +362,16 @@ mod tests {
         let mut text = String::new();
         stream.read_to_string(&mut text).await.expect("an orderly end");
         text
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        fn returned_bytes<A, B, C, D, E, F, G, R>(_: fn(A, B, C, D, E, F, G) -> R) -> usize {
+            size_of::<R>()
+        }
+        // Beside it there are the socket's registration and what the handler holds.
+        let bytes = returned_bytes(serve_http1::<Fixed>);
+        assert!(bytes <= 1536, "{bytes} bytes");
     }
 
     #[test]

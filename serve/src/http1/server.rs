@@ -578,7 +578,7 @@ impl<'a> Wire<'a> {
     /// Ends the stream. With `lingers`, what the client is still sending is taken in for a while: a socket that is
     /// closed with unread bytes sends a reset, and the client's kernel would throw our answer away unread (RFC 9112
     /// section 9.6).
-    async fn close(mut self, lingers: bool) -> Result<(), Ended> {
+    async fn close(&mut self, lingers: bool) -> Result<(), Ended> {
         self.deadline.set(DISCARDED_FOR);
         let ending = poll_fn(|cx| match Pin::new(&mut self.io).poll_shutdown(cx) {
             Poll::Pending => self.deadline.poll(cx).map(Ok),
