@@ -170,15 +170,15 @@ impl Exchange {
     /// What the service wants; when that is nothing now, `cx` is woken once it changes.
     pub(crate) fn demand(&self, cx: &mut Context<'_>) -> Demand {
         let mut state = self.state();
+        match &mut state.connection {
+            Some(connection) => connection.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
         if state.ended {
             Demand::Abandoned
         } else if state.wanted && state.piece.is_none() && !state.awaits_switch {
             Demand::Piece
         } else {
-            match &mut state.connection {
-                Some(connection) => connection.clone_from(cx.waker()),
-                none => *none = Some(cx.waker().clone()),
-            }
             Demand::None
         }
     }

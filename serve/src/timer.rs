@@ -19,6 +19,9 @@ pub const TICK: Duration = Duration::from_millis(100);
 
 const UNSET: u64 = u64::MAX;
 
+/// A tick later than this means that the worker stood still.
+const LATE_MS: u64 = 500;
+
 thread_local! {
     static TABLE: RefCell<Table> = const { RefCell::new(Table::new()) };
 }
@@ -182,8 +185,15 @@ async fn tick() {
     loop {
         interval.tick().await;
         let idle = TABLE.with_borrow_mut(|table| {
+            let before_ms = table.now_ms;
             table.advance();
             let now_ms = table.now_ms;
+            // What was set while the worker stood still counts from before that: nobody else has used up the time.
+            let late_ms = (now_ms - before_ms).saturating_sub(LATE_MS);
+            if late_ms > 0 {
+                let set = table.slots.iter_mut().filter(|slot| slot.at_ms != UNSET);
+                set.for_each(|slot| slot.at_ms = slot.at_ms.saturating_add(late_ms).min(UNSET - 1));
+            }
             due.extend(table.slots.iter_mut().filter(|slot| slot.at_ms <= now_ms).filter_map(|slot| slot.waker.take()));
             table.in_use() == 0
         });

@@ -183,7 +183,7 @@ async fn an_upstream_may_decline_the_upgrade() {
 #[tokio::test]
 async fn a_websocket_on_which_nothing_passes_is_closed() {
     let mut origin = Origin::start().await;
-    let edge = Edge::start(&format!("{}\ntunnel_idle_timeout = \"200ms\"\n", forwarding_to(&origin.endpoint()))).await;
+    let edge = Edge::start(&format!("{}\nstream_idle_timeout = \"200ms\"\n", forwarding_to(&origin.endpoint()))).await;
     let mut client = Raw::connect(edge.address("http")).await;
     client.send(format!("GET /socket HTTP/1.1\r\nHost: a\r\n{WEBSOCKET}\r\n")).await;
     let mut exchange = origin.exchange().await;

@@ -464,8 +464,9 @@ pub struct RoutePolicy {
     pub progress_timeout: Duration,
     /// From the end of the request to the head of the upstream's response. Default 60 s: then 504.
     pub response_timeout: Duration,
-    /// Between two moments at which bytes pass a WebSocket, whichever way. Default 1 h: then it is closed.
-    pub tunnel_idle_timeout: Duration,
+    /// Between two pieces of a response's body, or two moments at which bytes pass a WebSocket, whichever way. Default
+    /// 1 h: then it is ended.
+    pub stream_idle_timeout: Duration,
     /// From the head of the request to the end of the response. `None`, the default: unlimited, progress is what counts.
     pub total_timeout: Option<Duration>,
     /// What happens to fields of a forwarded request. At most one rule a name.

@@ -321,7 +321,7 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         buffer,
         progress_timeout,
         response_timeout,
-        tunnel_idle_timeout,
+        stream_idle_timeout,
         total_timeout,
         request_headers,
         response_headers,
@@ -339,7 +339,7 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
     if forwards {
         page.key("forward_token", forward_token);
         page.key("response_timeout", time(response_timeout));
-        page.key("tunnel_idle_timeout", time(tunnel_idle_timeout));
+        page.key("stream_idle_timeout", time(stream_idle_timeout));
     }
     page.key("body_bytes_max", text(size(*body_bytes_max)));
     if let Some(Buffer { memory_bytes_max, disk_bytes_max }) = buffer {

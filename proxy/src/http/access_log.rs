@@ -84,6 +84,20 @@ impl Head {
 }
 
 impl Line {
+    /// Copies what is part of the block that the request was read into. For an answer that lasts: the block holds other
+    /// requests too, and all of it would stay for as long.
+    pub(super) fn let_go_of_request(&mut self) {
+        let Head { uri, host, agent, referer, .. } = &mut self.head;
+        for value in [host, agent, referer].into_iter().flatten() {
+            if let Ok(copied) = HeaderValue::from_bytes(value.as_bytes()) {
+                *value = copied;
+            }
+        }
+        if let Ok(copied) = uri.to_string().parse() {
+            *uri = copied;
+        }
+    }
+
     pub(super) fn new(
         access: &Access,
         context: RequestContext,

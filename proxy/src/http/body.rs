@@ -74,17 +74,14 @@ impl HttpBody for ProxyBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
-        let mut polled = match &mut this.kind {
+        // First: a body that is faster than its reader never has to wait itself.
+        let late = this.deadline.as_ref().is_some_and(|deadline| deadline.poll(cx).is_ready());
+        let polled = match &mut this.kind {
+            _ if late => Poll::Ready(Some(Err(BodyError::TooSlow))),
             Kind::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::File(body) => Pin::new(body).poll_frame(cx),
             Kind::Upstream(body) => Pin::new(body).poll_frame(cx),
         };
-        if polled.is_pending()
-            && let Some(deadline) = &this.deadline
-            && deadline.poll(cx).is_ready()
-        {
-            polled = Poll::Ready(Some(Err(BodyError::TooSlow)));
-        }
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let (Some(line), Some(data)) = (&mut this.line, frame.data_ref()) {

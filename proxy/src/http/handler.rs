@@ -236,6 +236,8 @@ async fn forward(
     let client = body.interim();
     let mut interim = |status, mut fields| {
         headers::remove_hop_by_hop(&mut fields);
+        // There is no content that could have one (RFC 9110 section 8.6).
+        fields.remove(header::CONTENT_LENGTH);
         // What a client does not take in time it can do without.
         let _ = client.as_ref().is_some_and(|client| client.send(status, fields));
     };

@@ -23,6 +23,9 @@ use std::task::{Context, Poll};
 use tokio::time::Instant;
 use tower::Service;
 
+/// An answer from this size on may take long to leave.
+const LASTING_BYTES: u64 = 256 * 1024;
+
 /// The front server as a service: one for each connection, all of a worker sharing its state.
 #[derive(Clone)]
 pub struct Front {
@@ -112,7 +115,10 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
         strip_body(&mut response);
     }
     if let Some((access, head)) = worker.access.as_ref().zip(noted) {
-        let line = Line::new(access, context, head, response.status(), &local.secret_parameters);
+        let mut line = Line::new(access, context, head, response.status(), &local.secret_parameters);
+        if response.body().size_hint().upper().is_none_or(|bytes| bytes > LASTING_BYTES) {
+            line.let_go_of_request();
+        }
         response.body_mut().set_line(line);
     }
     Ok(response)

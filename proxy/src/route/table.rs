@@ -198,7 +198,7 @@ mod tests {
                 buffer: None,
                 progress_timeout: std::time::Duration::ZERO,
                 response_timeout: std::time::Duration::ZERO,
-                tunnel_idle_timeout: std::time::Duration::ZERO,
+                stream_idle_timeout: std::time::Duration::ZERO,
                 total_timeout: None,
                 request_headers: vec![],
                 response_headers: vec![],

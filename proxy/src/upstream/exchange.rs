@@ -83,6 +83,11 @@ impl<'a> Exchange<'a> {
         self.watch.poll(cx, self.phase(), progress).map(Err)
     }
 
+    /// Whether the endpoint has answered without asking for the body that waited for its leave.
+    pub(super) const fn has_declined(&self) -> bool {
+        matches!(self.stage, Stage::AwaitsContinue(_))
+    }
+
     /// Asks for the first piece of the body before anything is written: a body that is known to be malformed already
     /// reaches no endpoint. Then gathers the head.
     fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), UpstreamError>> {

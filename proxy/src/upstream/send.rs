@@ -170,7 +170,9 @@ impl Upstream {
                     let failed = match sending.await {
                         Ok(response) => {
                             attempt.first_byte = Some(started.elapsed());
-                            return Ok(response.map(|body| UpstreamBody::http2(body, counted)));
+                            return Ok(
+                                response.map(|body| UpstreamBody::http2(body, counted, limits.stream_idle_timeout))
+                            );
                         }
                         Err(failed) => failed,
                     };
@@ -195,17 +197,20 @@ impl Upstream {
             match poll_fn(|cx| exchange.poll(cx)).await {
                 Ok(answer) => {
                     attempt.first_byte = Some(started.elapsed());
+                    // A body that was declined is not sent behind the answer.
+                    let declined = exchange.has_declined();
                     let ResponseHead { parts, framing, keep_alive } = answer;
                     let body = match tunnel.take() {
                         Some(client) if parts.status == StatusCode::SWITCHING_PROTOCOLS => {
-                            let tunnel = Tunnel::new(connection, client, counted, limits.tunnel_idle_timeout);
+                            let tunnel = Tunnel::new(connection, client, counted, limits.stream_idle_timeout);
                             attempt.upload = Some(tunnel.counter());
                             tunnel.into()
                         }
                         _ => {
-                            let upload = (!upload.is_done()).then(|| Box::new(upload));
+                            let upload = (!upload.is_done() && !declined).then(|| Box::new(upload));
+                            let keep_alive = keep_alive && !declined;
                             let lease = Lease { connection, counted, idle_max: self.idle_max, keep_alive, upload };
-                            UpstreamBody::http1(framing, lease)
+                            UpstreamBody::http1(framing, lease, limits.stream_idle_timeout)
                         }
                     };
                     return Ok(Response::from_parts(parts, body));

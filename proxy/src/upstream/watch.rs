@@ -16,13 +16,13 @@ pub struct SendLimits {
     pub progress_timeout: Duration,
     /// From its end to the head of the response.
     pub response_timeout: Duration,
-    /// Between two pieces, whichever way, after the protocol was switched.
-    pub tunnel_idle_timeout: Duration,
+    /// Between two pieces of the response's body or, after the protocol was switched, of either direction.
+    pub stream_idle_timeout: Duration,
 }
 
 impl From<SendLimits> for http2::Limits {
     fn from(limits: SendLimits) -> Self {
-        let SendLimits { body_bytes_max, progress_timeout, response_timeout, tunnel_idle_timeout: _ } = limits;
+        let SendLimits { body_bytes_max, progress_timeout, response_timeout, stream_idle_timeout: _ } = limits;
         Self { body_bytes_max, progress_timeout, response_timeout }
     }
 }

@@ -18,6 +18,9 @@ const SLICES_MAX: usize = 16;
 /// When this many bytes wait, no more is gathered: larger writes don't cost fewer system calls that matter.
 const GATHERED_BYTES_MAX: usize = 128 * 1024;
 
+/// To copy this much is cheaper than to have the kernel gather one more piece.
+const COPIED_BYTES_MAX: usize = 1024;
+
 /// A buffer for heads is used again up to this size.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
 
@@ -81,9 +84,12 @@ impl Outgoing {
         }
     }
 
-    /// Appends bytes without copying them.
+    /// Appends bytes; only few are copied, so that they leave with what is before and behind them as one piece.
     pub fn data(&mut self, data: Bytes) {
-        if !data.is_empty() {
+        if data.is_empty() {
+        } else if data.len() <= COPIED_BYTES_MAX {
+            self.text(|out| out.extend_from_slice(&data));
+        } else {
             self.bytes += data.len();
             self.pieces.push(Piece::Data(data));
         }

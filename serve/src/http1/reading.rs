@@ -64,7 +64,12 @@ fn poll_read(
     buffer: &mut BytesMut,
 ) -> Poll<io::Result<usize>> {
     if !buffer.is_empty() {
-        buffer.reserve(room_min);
+        if buffer.capacity() - buffer.len() < room_min {
+            // Out of the block, which what comes slowly would hold on to.
+            let mut own = BytesMut::with_capacity(buffer.len() + room_min);
+            own.extend_from_slice(buffer);
+            *buffer = own;
+        }
         return poll_read_buf(Pin::new(io), cx, buffer);
     }
     let mut block = shared.take().unwrap_or_default();

@@ -37,8 +37,17 @@ const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
 /// And for how long.
 const DISCARDED_FOR: Duration = Duration::from_secs(2);
 
-/// A client that has closed its side of a plain connection waits this long for something to read.
+/// A client that has closed its side of a plain connection waits this long for its response.
 const HALF_CLOSED_FOR: Duration = Duration::from_secs(2);
+
+/// And this long between two pieces of it.
+const HALF_CLOSED_PAUSE: Duration = Duration::from_millis(500);
+
+/// Bytes behind a request that are read before it is answered.
+const PIPELINED_BYTES_MAX: usize = 4 * 1024;
+
+/// A reader has to take this much of a response within `send_timeout`, or all that waits.
+const SEND_PROGRESS_BYTES: u64 = 4 * 1024;
 
 /// Why a connection ended other than by its normal close.
 #[derive(Debug, thiserror::Error)]
@@ -210,6 +219,8 @@ struct Wire<'a> {
     deadline: Deadline,
     /// The deadline is about the client's reading.
     waits_for_reader: bool,
+    /// Bytes that the client took since the deadline was set.
+    taken: u64,
     /// The client has said all; until when it gets something to read, or is taken to have left.
     half_closed: Option<Deadline>,
 }
@@ -227,6 +238,7 @@ impl<'a> Wire<'a> {
             deadline: Deadline::after(if early.is_empty() { limits.idle_timeout } else { limits.header_timeout }),
             buffer: early,
             waits_for_reader: false,
+            taken: 0,
             half_closed: None,
         }
     }
@@ -286,7 +298,10 @@ impl<'a> Wire<'a> {
     {
         poll_fn(|cx| {
             loop {
-                if let Poll::Ready(Ok(response)) = service.as_mut().poll(cx) {
+                let polled = service.as_mut().poll(cx);
+                // Before the response, in case both came at once: behind its head there is no place for them.
+                self.gather_interim(turn);
+                if let Poll::Ready(Ok(response)) = polled {
                     return Poll::Ready(Ok(response));
                 }
                 ready!(self.poll_attend(cx, turn))?;
@@ -295,11 +310,11 @@ impl<'a> Wire<'a> {
         .await
     }
 
-    /// Does what the service waits for; ready when something was done that it should see.
-    fn poll_attend(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ended>> {
-        let Some(exchange) = &turn.exchange else { return Poll::Pending };
+    /// Gathers the interim responses that wait. None may follow the head of the response (RFC 9110 section 15.2).
+    fn gather_interim(&mut self, turn: &mut Turn) {
+        let Some(exchange) = &turn.exchange else { return };
         for interim in exchange.take_interim() {
-            let wanted = turn.version == Version::HTTP_11;
+            let wanted = turn.version == Version::HTTP_11 && !turn.answered;
             let repeated = interim.status == StatusCode::CONTINUE && !turn.expects_continue;
             if wanted && !repeated {
                 turn.expects_continue &= interim.status != StatusCode::CONTINUE;
@@ -308,41 +323,51 @@ impl<'a> Wire<'a> {
                 });
             }
         }
+    }
+
+    /// Does what the service waits for; ready when something was done that it should see.
+    fn poll_attend(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ended>> {
+        let Some(exchange) = &turn.exchange else { return Poll::Pending };
+        let demand = exchange.demand(cx);
+        self.gather_interim(turn);
         if let Poll::Ready(Err(error)) = self.poll_send(cx) {
             return Poll::Ready(Err(error));
         }
-        match exchange.demand(cx) {
+        match demand {
             Demand::Piece => self.poll_piece(cx, turn),
+            Demand::None if !turn.incoming.has_ended() => Poll::Pending,
             // Looks for the end of the stream: a client that leaves cancels its request.
-            Demand::None | Demand::Abandoned if turn.incoming.has_ended() && self.buffer.is_empty() => {
-                self.poll_client_left(cx, turn)
-            }
-            Demand::None | Demand::Abandoned => Poll::Pending,
+            Demand::None | Demand::Abandoned => self.poll_client_left(cx, turn),
         }
     }
 
     /// Notices that a client has left, while it is being answered.
     ///
     /// Under TLS the end of its stream says so. In the clear it may also mean that it has said all and still listens;
-    /// nobody can tell the two apart without sending something. So a client that ends its stream before it is answered
-    /// gets some time for its answer. One that does so later has left.
+    /// nobody can tell the two apart without sending something. So such a client gets some time for its answer, and less
+    /// between two pieces of it.
     fn poll_client_left(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ended>> {
         if let Some(deadline) = &self.half_closed {
             return deadline.poll(cx).map(|()| Err(Ended::ClientLeft));
         }
-        match ready!(self.poll_fill(cx)) {
-            Ok(0) if self.io.is_tls() || turn.answered => Poll::Ready(Err(Ended::ClientLeft)),
-            Ok(0) => {
-                turn.keep_alive = false;
-                let deadline = Deadline::after(HALF_CLOSED_FOR);
-                let polled = deadline.poll(cx);
-                self.half_closed = Some(deadline);
-                polled.map(|()| Err(Ended::ClientLeft))
+        // What comes is the next request, or a body that nobody wants: it waits for its turn, and somewhat more is read
+        // to see the end behind it.
+        while self.buffer.len() < PIPELINED_BYTES_MAX {
+            match ready!(self.poll_fill(cx)) {
+                Ok(0) if self.io.is_tls() => return Poll::Ready(Err(Ended::ClientLeft)),
+                Ok(0) => {
+                    turn.keep_alive = false;
+                    let grace = if turn.answered { HALF_CLOSED_PAUSE } else { HALF_CLOSED_FOR };
+                    let deadline = Deadline::after(grace);
+                    let polled = deadline.poll(cx);
+                    self.half_closed = Some(deadline);
+                    return polled.map(|()| Err(Ended::ClientLeft));
+                }
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
             }
-            // The next request: it waits for its turn.
-            Ok(_) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error.into())),
         }
+        Poll::Pending
     }
 
     /// Hands over what came of the request's body together with its head: a service that wants it finds it at once, and
@@ -412,6 +437,8 @@ impl<'a> Wire<'a> {
         let (parts, body) = response.into_parts();
         let mut body = pin!(body);
         let mut reply = self.begin_reply(&parts, &*body, turn, drain);
+        // Its values are parts of what was read from an endpoint, and would keep that for as long as the body lasts.
+        drop(parts);
         poll_fn(|cx| {
             loop {
                 let mut waits_for_body = false;
@@ -460,6 +487,8 @@ impl<'a> Wire<'a> {
         let status = parts.status;
         let fields = &parts.headers;
         turn.answered = true;
+        // Who waits for leave to send has just been told otherwise.
+        let unread = std::mem::take(&mut turn.expects_continue) && !turn.incoming.has_ended();
         if status == StatusCode::SWITCHING_PROTOCOLS && turn.offers_tunnel {
             turn.incoming = Incoming::new(Framing::UntilClose);
             turn.keep_alive = false;
@@ -484,11 +513,11 @@ impl<'a> Wire<'a> {
         let named = match (given, framing) {
             // What the service said stays; a 204 has no length (RFC 9110 section 8.6), a HEAD or 304 none that is
             // made up.
-            (Some(_), _) if status != StatusCode::NO_CONTENT => None,
+            // Written anew, so that it stands there once.
+            (Some(_), framing) if status != StatusCode::NO_CONTENT => Some(framing),
             _ if bodiless && (status == StatusCode::NO_CONTENT || exact == Some(0)) => Some(Framing::UntilClose),
             (_, framing) => Some(framing),
         };
-        let unread = turn.expects_continue && !turn.incoming.has_ended();
         turn.keep_alive &= !(turn.broken
             || unread
             || drain.has_begun()
@@ -514,10 +543,12 @@ impl<'a> Wire<'a> {
         }
         let before = self.out.bytes();
         let mut sent = self.out.poll_write(cx, &mut self.io);
-        self.counters.sent_bytes.add((before - self.out.bytes()) as u64);
+        let taken = (before - self.out.bytes()) as u64;
+        self.counters.sent_bytes.add(taken);
+        self.taken += taken;
         if let Some(deadline) = self.half_closed.as_ref().filter(|_| self.out.bytes() < before) {
             // Whoever has left answers bytes with a reset.
-            deadline.set(HALF_CLOSED_FOR);
+            deadline.set(HALF_CLOSED_PAUSE);
         }
         if sent.is_ready() && self.io.is_tls() {
             self.unflushed = true;
@@ -531,8 +562,10 @@ impl<'a> Wire<'a> {
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
             Poll::Pending => {
-                if !self.waits_for_reader || self.out.bytes() < before {
+                // A byte now and then is no progress: it would hold a response, and all that it holds, without end.
+                if !self.waits_for_reader || self.taken >= SEND_PROGRESS_BYTES {
                     self.waits_for_reader = true;
+                    self.taken = 0;
                     self.deadline.set(self.limits.send_timeout);
                 }
                 self.deadline.poll(cx).map(|()| Err(Ended::ReaderStalled))
@@ -584,17 +617,21 @@ impl<'a> Wire<'a> {
             Poll::Pending => self.deadline.poll(cx).map(Ok),
             ready => ready,
         });
-        if ending.await.is_err() || (!lingers && self.buffer.is_empty()) {
+        if ending.await.is_err() {
             return Ok(());
         }
         let mut left = DISCARDED_BYTES_MAX;
+        let mut lingers = lingers || !self.buffer.is_empty();
         poll_fn(|cx| {
             loop {
                 self.buffer.clear();
                 match self.poll_fill_body(cx) {
-                    Poll::Ready(Ok(count @ 1..)) if count < left => left -= count,
-                    Poll::Ready(_) => return Poll::Ready(()),
-                    Poll::Pending => return self.deadline.poll(cx),
+                    Poll::Ready(Ok(count @ 1..)) if count < left => {
+                        left -= count;
+                        lingers = true;
+                    }
+                    Poll::Pending if lingers => return self.deadline.poll(cx),
+                    Poll::Ready(_) | Poll::Pending => return Poll::Ready(()),
                 }
             }
         })

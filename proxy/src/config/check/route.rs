@@ -25,7 +25,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
         buffer,
         progress_timeout,
         response_timeout,
-        tunnel_idle_timeout,
+        stream_idle_timeout,
         total_timeout,
         request_headers,
         response_headers,
@@ -51,7 +51,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
     let forwards = keys.at("forward").is_some();
     if !forwards {
         super::no_effect(
-            &keys.among(&["response_timeout", "tunnel_idle_timeout", "forward_token", "request_headers", "buffer"]),
+            &keys.among(&["response_timeout", "stream_idle_timeout", "forward_token", "request_headers", "buffer"]),
             "without `forward`",
             context,
         );
@@ -80,7 +80,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
                 },
                 progress_timeout: progress_timeout?.value.0,
                 response_timeout: response_timeout?.value.0,
-                tunnel_idle_timeout: tunnel_idle_timeout?.value.0,
+                stream_idle_timeout: stream_idle_timeout?.value.0,
                 total_timeout: total_timeout.map(|timeout| timeout.value.0),
                 request_headers,
                 response_headers,

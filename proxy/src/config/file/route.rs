@@ -46,9 +46,9 @@ table! {
         default("30s") progress_timeout: Timeout,
         /// From the end of the request to the head of the upstream's response: then 504.
         default("60s") response_timeout: Timeout,
-        /// Between two moments at which bytes pass a WebSocket, whichever way: then it is closed. Longer than the pings
-        /// of the application or its clients are apart.
-        default("1h") tunnel_idle_timeout: Timeout,
+        /// Between two pieces of a response's body, or two moments at which bytes pass a WebSocket, whichever way: then
+        /// it is ended. Longer than the pings of the application or its clients are apart.
+        default("1h") stream_idle_timeout: Timeout,
         /// From the head of the request to the end of the response, a WebSocket's handshake only. Left out: unlimited, progress is what counts.
         optional total_timeout: Timeout,
         /// What happens to header fields of the request before it is forwarded; a rule of the site about the same field

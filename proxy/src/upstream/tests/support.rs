@@ -20,7 +20,7 @@ pub(super) const LIMITS: SendLimits = SendLimits {
     body_bytes_max: 1 << 30,
     progress_timeout: Duration::from_secs(5),
     response_timeout: Duration::from_secs(5),
-    tunnel_idle_timeout: Duration::from_secs(5),
+    stream_idle_timeout: Duration::from_secs(5),
 };
 
 /// Runs a test on a worker's runtime.

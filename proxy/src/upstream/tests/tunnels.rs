@@ -15,10 +15,10 @@ async fn open(
     upstream: &Upstream,
     listener: &TcpListener,
     client: Body,
-    tunnel_idle_timeout: Duration,
+    stream_idle_timeout: Duration,
     answer: &str,
 ) -> (UpstreamBody, Peer) {
-    let limits = SendLimits { tunnel_idle_timeout, ..LIMITS };
+    let limits = SendLimits { stream_idle_timeout, ..LIMITS };
     let head = request(Method::GET, "/");
     let sending = send_within(upstream, head, Body::empty(), Some(client), limits);
     let (outcome, peer) = tokio::join!(sending, async {
@@ -41,7 +41,7 @@ fn bytes_pass_both_ways_and_each_end_is_told() {
     run(async |upstream, listener| {
         let (sender, client) = supplied();
         let answer = format!("{SWITCH}at once");
-        let (mut body, mut peer) = open(&upstream, &listener, client, LIMITS.tunnel_idle_timeout, &answer).await;
+        let (mut body, mut peer) = open(&upstream, &listener, client, LIMITS.stream_idle_timeout, &answer).await;
         assert!(body.is_tunnel());
         assert_eq!(next(&mut body).await, Some(Ok("at once".to_owned())));
         sender.send(piece(b"\0ping")).expect("wanted");
@@ -67,7 +67,7 @@ fn bytes_pass_both_ways_and_each_end_is_told() {
 fn what_the_client_had_sent_arrives_behind_the_endpoints_end() {
     run(async |upstream, listener| {
         let (sender, client) = supplied();
-        let (mut body, mut peer) = open(&upstream, &listener, client, LIMITS.tunnel_idle_timeout, SWITCH).await;
+        let (mut body, mut peer) = open(&upstream, &listener, client, LIMITS.stream_idle_timeout, SWITCH).await;
         peer.0.shutdown().await.expect("an open connection");
         (0..100).for_each(|_| sender.send(piece(b"up")).expect("wanted"));
         assert_eq!(next(&mut body).await, None);
@@ -80,7 +80,7 @@ fn what_the_client_had_sent_arrives_behind_the_endpoints_end() {
 fn a_client_that_is_lost_ends_the_tunnel() {
     run(async |upstream, listener| {
         let (sender, client) = supplied();
-        let (mut body, mut peer) = open(&upstream, &listener, client, LIMITS.tunnel_idle_timeout, SWITCH).await;
+        let (mut body, mut peer) = open(&upstream, &listener, client, LIMITS.stream_idle_timeout, SWITCH).await;
         sender.send(Err(BodyError::Disconnected)).expect("wanted");
         assert_eq!(next(&mut body).await, Some(Err(BodyError::Disconnected)));
         assert_eq!(peer.read_to_close().await, "");
