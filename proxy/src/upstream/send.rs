@@ -203,6 +203,8 @@ impl Upstream {
                             tunnel.into()
                         }
                         _ => {
+                            // It is answered, so it is not sent once more.
+                            upload.let_go();
                             let upload = (!upload.is_done()).then(|| Box::new(upload));
                             let lease = Lease { connection, counted, idle_max: self.idle_max, keep_alive, upload };
                             UpstreamBody::http1(framing, lease)
