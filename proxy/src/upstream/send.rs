@@ -6,7 +6,7 @@
 //! moment it is used again; in other proxies it shows as a random 502. Small bodies are held for it (`upload`).
 
 use super::balance;
-use super::body::Lease;
+use super::body::{Lease, Rest};
 use super::endpoint::{Counted, Endpoint, Link};
 use super::error::UpstreamError;
 use super::exchange::Exchange;
@@ -205,8 +205,9 @@ impl Upstream {
                         _ => {
                             // It is answered, so it is not sent once more.
                             upload.let_go();
-                            let upload = (!upload.is_done()).then(|| Box::new(upload));
-                            let lease = Lease { connection, counted, idle_max: self.idle_max, keep_alive, upload };
+                            let rest =
+                                (!upload.is_done()).then(|| Box::new(Rest::new(upload, limits.progress_timeout)));
+                            let lease = Lease { connection, counted, idle_max: self.idle_max, keep_alive, rest };
                             UpstreamBody::http1(framing, lease)
                         }
                     };
