@@ -61,6 +61,8 @@ impl Upload {
         let framing = match body.size_hint().exact() {
             _ if body.is_end_stream() => Framing::Empty,
             Some(0) => Framing::Empty,
+            // Trailers have no place behind it: those that an HTTP/2 client sends although it told a length are lost.
+            // A body with trailers that is held has no exact length.
             Some(length) => Framing::Length(length),
             None => Framing::Chunked,
         };
