@@ -213,7 +213,8 @@ async fn forward(
     if context.extended_connect && tunnel.is_none() {
         return Err(Cause::Connect);
     }
-    let carries = Carries { waiting_body: to.hold.is_none() && !body.is_end_stream(), websocket: tunnel.is_some() };
+    let hold = to.hold.filter(|_| !body.is_end_stream() && !headers::is_grpc(&head.headers));
+    let carries = Carries { waiting_body: hold.is_none() && !body.is_end_stream(), websocket: tunnel.is_some() };
     // The answer may name a file, whose conditions and ranges are then the client's.
     let for_internal_file = to.internal.as_ref().map(|_| (head.method.clone(), head.headers.clone()));
     headers::towards_upstream(&mut head, carries, context, target, to.path.as_ref().and_then(PathRule::stripped));
@@ -242,7 +243,7 @@ async fn forward(
         let _ = client.as_ref().is_some_and(|client| client.send(status, fields));
     };
     let mut content = std::mem::replace(body, Body::empty());
-    if let Some(hold) = to.hold.filter(|_| !content.is_end_stream()) {
+    if let Some(hold) = hold {
         let limits = BodyLimits { bytes_max: limits.body_bytes_max, progress_timeout: limits.progress_timeout };
         // Rare, and large beside the rest of a request's future.
         content = Box::pin(local.snapshot.spool.hold(content, hold, limits)).await.map_err(Cause::Body)?;

@@ -3,8 +3,8 @@
 use super::context::RequestContext;
 use super::target::Target;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE, VIA,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, request};
 use serve::contract::forwarded_prefix::{self, X_FORWARDED_PREFIX};
@@ -54,6 +54,13 @@ pub(super) struct Carries {
     pub(super) waiting_body: bool,
     /// The offer to switch to WebSocket.
     pub(super) websocket: bool,
+}
+
+/// Whether this is a gRPC call. Its two directions may wait for each other, so nothing of it can be held.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    const TYPE: &[u8] = b"application/grpc";
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.as_bytes().get(..TYPE.len()));
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(TYPE))
 }
 
 /// Whether the client takes trailers (RFC 9110 section 10.1.4). The edge passes them on, so it may say the same; gRPC
@@ -163,6 +170,21 @@ mod tests {
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["content-length", "host", "x-kept"]);
+    }
+
+    #[test]
+    fn grpc_is_known_by_its_type() {
+        for (kind, grpc) in [
+            (Some("application/grpc"), true),
+            (Some("Application/GRPC+proto"), true),
+            (Some("application/json"), false),
+            (Some("application/grp"), false),
+            (None, false),
+        ] {
+            let kind = kind.map(HeaderValue::from_static);
+            let headers = HeaderMap::from_iter(kind.map(|kind| (CONTENT_TYPE, kind)));
+            assert_eq!(is_grpc(&headers), grpc, "{headers:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug)]
 pub(super) struct Budget(AtomicU64);
 
-/// Some of a budget, given back when dropped.
+/// Some of a budget, given back when dropped. A body has one, however many pieces it came in.
 #[derive(Debug)]
 pub(super) struct Share {
     budget: Arc<Budget>,
@@ -21,13 +21,37 @@ impl Budget {
 
     /// All of `bytes`, or nothing.
     pub(super) fn take(self: &Arc<Self>, bytes: u64) -> Option<Share> {
-        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
-        taken.ok().map(|_| Share { budget: Arc::clone(self), bytes })
+        let mut share = Share::none(self);
+        share.grow(bytes).then_some(share)
     }
 
     #[cfg(test)]
     pub(super) fn left(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Share {
+    /// Nothing of it yet.
+    pub(super) fn none(budget: &Arc<Budget>) -> Self {
+        Self { budget: Arc::clone(budget), bytes: 0 }
+    }
+
+    /// Takes `more` bytes; false when fewer are left, and then it takes none.
+    pub(super) fn grow(&mut self, more: u64) -> bool {
+        let left = &self.budget.0;
+        let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(more)).is_ok();
+        if taken {
+            self.bytes += more;
+        }
+        taken
+    }
+
+    /// Gives back `bytes` of those that were taken.
+    pub(super) fn shrink(&mut self, bytes: u64) {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        self.budget.0.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 

@@ -1,8 +1,7 @@
 //! A body made of what is in memory, what is on disk, and what is still to come, in this order.
 
-use super::budget::{Budget, Share};
 use super::disk::Scratch;
-use super::in_place_of;
+use super::memory::Memory;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -10,24 +9,14 @@ use serve::{Body, BodyError};
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-/// A body that is being held.
-pub(super) struct Holding {
-    budget: Arc<Budget>,
-    memory_left: u64,
-    held: Held,
-}
-
 /// What stands for a body.
-#[derive(Default)]
 pub(super) struct Held {
-    memory: VecDeque<(Bytes, Share)>,
-    memory_bytes: u64,
+    memory: Memory,
     disk: Option<OnDisk>,
-    /// A piece that fitted nowhere, before the rest.
-    between: Option<Bytes>,
+    /// Pieces that fitted nowhere, before the rest. At most two, and none is empty.
+    between: VecDeque<Bytes>,
     rest: Option<Body>,
     trailers: Option<HeaderMap>,
 }
@@ -38,46 +27,29 @@ struct OnDisk {
     reading: Option<Pin<Box<dyn Future<Output = io::Result<Bytes>> + Send>>>,
 }
 
-impl Holding {
-    pub(super) fn new(budget: &Arc<Budget>, memory_left: u64) -> Self {
-        Self { budget: Arc::clone(budget), memory_left, held: Held::default() }
-    }
-
-    /// Keeps a piece in memory, or returns it when there is no room.
-    pub(super) fn keep(&mut self, data: Bytes) -> Result<(), Bytes> {
-        let length = data.len() as u64;
-        let Some((left, share)) = self.memory_left.checked_sub(length).zip(self.budget.take(length)) else {
-            return Err(data);
-        };
-        self.memory_left = left;
-        self.held.memory_bytes += length;
-        // A copy: the piece may be a small part of a large buffer, which would not be counted.
-        self.held.memory.push_back((Bytes::copy_from_slice(&data), share));
-        Ok(())
-    }
-
-    pub(super) fn on_disk(&mut self, scratch: Scratch) {
-        self.held.disk.get_or_insert(OnDisk { scratch, read: 0, reading: None });
-    }
-
-    pub(super) fn trailers(&mut self, trailers: HeaderMap) {
-        self.held.trailers = Some(trailers);
-    }
-
-    /// Nothing more comes.
-    pub(super) fn whole(self, body: Body) -> Body {
-        in_place_of(body, self.held)
-    }
-
-    /// The rest can't be held: it follows as the client sends it.
-    pub(super) fn flowing(mut self, piece: Bytes, mut body: Body) -> Body {
-        self.held.between = Some(piece);
-        self.held.rest = Some(body.take_stream());
-        in_place_of(body, self.held)
-    }
-}
-
 impl Held {
+    /// `disk`: a file, and what could not be written to it.
+    pub(super) fn new(memory: Memory, disk: Option<(Scratch, Bytes)>, trailers: Option<HeaderMap>) -> Self {
+        let mut held = Self { memory, disk: None, between: VecDeque::new(), rest: None, trailers };
+        if let Some((scratch, unwritten)) = disk {
+            held.disk = Some(OnDisk { scratch, read: 0, reading: None });
+            held.put_between(unwritten);
+        }
+        held
+    }
+
+    /// Appends what could not be held.
+    pub(super) fn follow(&mut self, piece: Bytes, rest: Body) {
+        self.put_between(piece);
+        self.rest = Some(rest);
+    }
+
+    fn put_between(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.between.push_back(piece);
+        }
+    }
+
     fn on_disk_left(&self) -> u64 {
         self.disk.as_ref().map_or(0, |disk| disk.scratch.bytes() - disk.read)
     }
@@ -89,8 +61,7 @@ impl HttpBody for Held {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        if let Some((data, _)) = this.memory.pop_front() {
-            this.memory_bytes -= data.len() as u64;
+        if let Some(data) = this.memory.next() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
         if this.on_disk_left() > 0
@@ -111,7 +82,7 @@ impl HttpBody for Held {
             }));
         }
         this.disk = None;
-        if let Some(data) = this.between.take() {
+        if let Some(data) = this.between.pop_front() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
         if let Some(rest) = &mut this.rest {
@@ -121,15 +92,19 @@ impl HttpBody for Held {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.size_hint().exact() == Some(0) && self.trailers.is_none()
+        self.size_hint().exact() == Some(0)
     }
 
+    /// Not exact while trailers are to follow: a body that is sent with its length has no place for them.
     fn size_hint(&self) -> SizeHint {
-        let held = self.memory_bytes + self.on_disk_left() + self.between.as_ref().map_or(0, |data| data.len() as u64);
+        let between: u64 = self.between.iter().map(|data| data.len() as u64).sum();
+        let held = self.memory.bytes() + self.on_disk_left() + between;
         let rest = self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint);
         let mut hint = SizeHint::new();
         hint.set_lower(held.saturating_add(rest.lower()));
-        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(held)) {
+        if self.trailers.is_none()
+            && let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(held))
+        {
             hint.set_upper(upper);
         }
         hint

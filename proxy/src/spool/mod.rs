@@ -6,12 +6,13 @@
 mod budget;
 mod disk;
 mod held;
+mod holding;
+mod memory;
 #[cfg(test)]
 mod tests;
 
 use budget::Budget;
-use disk::Scratch;
-use held::{Held, Holding};
+use holding::Holding;
 use http_body::Body as _;
 use serve::timer::Deadline;
 use serve::{Body, BodyError};
@@ -64,9 +65,7 @@ impl Spool {
         if body.is_end_stream() {
             return Ok(body);
         }
-        let mut holding = Holding::new(&self.memory, hold.memory_bytes_max);
-        let mut scratch: Option<Scratch> = None;
-        let mut disk_left = hold.disk_bytes_max;
+        let mut holding = Holding::new(self, hold);
         let deadline = Deadline::after(limits.progress_timeout);
         let mut bytes = 0;
         loop {
@@ -74,54 +73,20 @@ impl Spool {
                 Poll::Pending => deadline.poll(cx).map(|()| Some(Err(BodyError::TooSlow))),
                 ready => ready,
             });
-            let Some(frame) = frame.await.transpose()? else { return Ok(holding.whole(body)) };
+            let Some(frame) = frame.await.transpose()? else { return Ok(holding.whole(body).await) };
             deadline.set(limits.progress_timeout);
-            let data = match frame.into_data() {
-                Ok(data) => data,
-                Err(frame) => {
-                    holding.trailers(frame.into_trailers().unwrap_or_default());
-                    continue;
+            match frame.into_data() {
+                Ok(data) => {
+                    bytes += data.len() as u64;
+                    if bytes > limits.bytes_max {
+                        return Err(BodyError::TooLarge { limit_bytes: limits.bytes_max });
+                    }
+                    if let Err(data) = holding.keep(data).await {
+                        return Ok(holding.flowing(data, body).await);
+                    }
                 }
-            };
-            bytes += data.len() as u64;
-            if bytes > limits.bytes_max {
-                return Err(BodyError::TooLarge { limit_bytes: limits.bytes_max });
-            }
-            // In order: once something went to disk, so does everything behind it.
-            let data = if scratch.is_none() {
-                match holding.keep(data) {
-                    Ok(()) => continue,
-                    Err(data) => data,
-                }
-            } else {
-                data
-            };
-            let room = disk_left.checked_sub(data.len() as u64).zip(self.disk.take(data.len() as u64));
-            let Some((left, share)) = room else { return Ok(holding.flowing(data, body)) };
-            disk_left = left;
-            let file = match &scratch {
-                Some(scratch) => Ok(scratch.clone()),
-                None => Scratch::make(&self.directory).await,
-            };
-            let written = match file {
-                Ok(file) => file.append(data.clone(), share).await.map(|()| file),
-                Err(error) => Err(error),
-            };
-            match written {
-                Ok(file) => {
-                    holding.on_disk(file.clone());
-                    scratch = Some(file);
-                }
-                Err(error) => {
-                    tracing::error!(directory = %self.directory.display(), %error, "a body can't be held on disk");
-                    return Ok(holding.flowing(data, body));
-                }
+                Err(frame) => holding.trailers(frame.into_trailers().unwrap_or_default()),
             }
         }
     }
-}
-
-/// Puts what stands for a body in its place without losing the way back to its client.
-fn in_place_of(body: Body, held: Held) -> Body {
-    body.replaced_by(held)
 }

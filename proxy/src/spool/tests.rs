@@ -64,6 +64,7 @@ fn trailers_follow() {
         let spool = Spool::new(std::env::temp_dir(), 1000, 0);
         let held = spool.hold(body, hold(100, 0), LIMITS).await.expect("held");
         assert!(!held.is_end_stream());
+        assert_eq!(held.size_hint().exact(), None, "sent with its length it would lose them");
         assert_eq!(held.collect().await.expect("readable").trailers(), Some(&trailers));
     });
 }

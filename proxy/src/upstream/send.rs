@@ -6,7 +6,7 @@
 //! moment it is used again; in other proxies it shows as a random 502. Small bodies are held for it (`upload`).
 
 use super::balance;
-use super::body::Lease;
+use super::body::{Lease, Rest};
 use super::endpoint::{Counted, Endpoint, Link};
 use super::error::UpstreamError;
 use super::exchange::Exchange;
@@ -207,9 +207,12 @@ impl Upstream {
                             tunnel.into()
                         }
                         _ => {
-                            let upload = (!upload.is_done() && !declined).then(|| Box::new(upload));
+                            // It is answered, so it is not sent once more.
+                            upload.let_go();
+                            let rest = (!upload.is_done() && !declined)
+                                .then(|| Box::new(Rest::new(upload, limits.progress_timeout)));
                             let keep_alive = keep_alive && !declined;
-                            let lease = Lease { connection, counted, idle_max: self.idle_max, keep_alive, upload };
+                            let lease = Lease { connection, counted, idle_max: self.idle_max, keep_alive, rest };
                             UpstreamBody::http1(framing, lease, limits.stream_idle_timeout)
                         }
                     };

@@ -12,8 +12,20 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-/// Pieces that may be needed once more are held up to this many bytes. They are not copied.
-const HELD_BYTES_MAX: u64 = 64 * 1024;
+/// Pieces that may be needed once more are held up to this many bytes.
+pub(super) const HELD_BYTES_MAX: u64 = 64 * 1024;
+
+/// And up to this many pieces: each may keep a whole block that its connection was read into.
+pub(super) const HELD_PIECES_MAX: usize = 16;
+
+/// Pieces shorter than this are copied when they are held, because the block that they would keep is many times as
+/// large. Longer ones are held as they are.
+const COPIED_BYTES_MAX: usize = 4 * 1024;
+
+/// What to hold of a piece, so that it keeps little more memory than it is long.
+pub(super) fn to_hold(piece: &Bytes) -> Bytes {
+    if piece.len() < COPIED_BYTES_MAX { Bytes::copy_from_slice(piece) } else { piece.clone() }
+}
 
 /// The body that is sent.
 pub(super) struct Upload {
@@ -49,6 +61,8 @@ impl Upload {
         let framing = match body.size_hint().exact() {
             _ if body.is_end_stream() => Framing::Empty,
             Some(0) => Framing::Empty,
+            // Trailers have no place behind it: those that an HTTP/2 client sends although it told a length are lost.
+            // A body with trailers that is held has no exact length.
             Some(length) => Framing::Length(length),
             None => Framing::Chunked,
         };
@@ -160,10 +174,14 @@ impl Upload {
     /// What is wrong with the client's body.
     pub(super) fn poll_gather(&mut self, cx: &mut Context<'_>, out: &mut Outgoing) -> Poll<Result<(), BodyError>> {
         while !self.done && !out.is_full() {
-            if let Some(piece) = self.held.get(self.gathered) {
+            if let Some(piece) = self.held.get_mut(self.gathered) {
+                let holds = self.holds && self.taken_bytes <= HELD_BYTES_MAX && self.gathered < HELD_PIECES_MAX;
+                if holds {
+                    *piece = to_hold(piece);
+                }
                 out.body(self.framing, piece.clone());
                 self.gathered += 1;
-                if !self.holds || self.taken_bytes > HELD_BYTES_MAX {
+                if !holds {
                     self.let_go();
                 }
             } else if self.ended {
@@ -180,6 +198,8 @@ impl Upload {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
     use std::task::Waker;
 
     fn sending(body: Body, limit_bytes: u64) -> Upload {
@@ -216,6 +236,35 @@ mod tests {
                 upload.begin(false);
                 assert_eq!(gather(&mut upload), Poll::Ready(Ok(bytes)));
             }
+        }
+    }
+
+    #[test]
+    fn a_trickled_body_is_held_up_to_a_number_of_pieces() {
+        for (pieces, whole) in [(HELD_PIECES_MAX, true), (HELD_PIECES_MAX + 1, false)] {
+            let frames: Vec<_> = (0..pieces).map(|_| Ok(Frame::data(Bytes::from_static(b"x")))).collect();
+            let body = Body::stream(StreamBody::new(futures_util::stream::iter(frames)));
+            let mut upload = sending(body, u64::MAX);
+            upload.begin(true);
+            while !upload.is_done() {
+                assert!(gather(&mut upload).is_ready());
+            }
+            assert_eq!(upload.is_whole(), whole, "{pieces}");
+            assert_eq!(upload.held.is_empty(), !whole, "{pieces}");
+        }
+    }
+
+    #[test]
+    fn a_short_piece_that_is_held_does_not_keep_the_block_that_it_came_in() {
+        for (bytes, copied) in [(1, true), (COPIED_BYTES_MAX - 1, true), (COPIED_BYTES_MAX, false)] {
+            let mut block = Bytes::from(vec![b'x'; 64 * 1024]);
+            let mut upload = sending(Body::full(block.split_to(bytes)), u64::MAX);
+            upload.begin(true);
+            assert_eq!(gather(&mut upload), Poll::Ready(Ok(bytes)));
+            assert!(upload.is_whole());
+            assert_eq!(block.is_unique(), copied, "{bytes}");
+            upload.let_go();
+            assert!(block.is_unique(), "{bytes}");
         }
     }
 

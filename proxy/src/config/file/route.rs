@@ -40,7 +40,9 @@ table! {
         /// Bytes of a request body: more is 413.
         default("10MiB") body_bytes_max: Size<0, { 1 << 50 }>,
         /// Holds the request body until it is whole before the upstream is asked, so that a slow client costs the
-        /// application nothing. What fits in neither memory nor disk streams on. Left out: bodies stream.
+        /// application nothing. What fits in neither memory nor disk streams on, and so does every gRPC call (a
+        /// `Content-Type` that begins with `application/grpc`): its directions may wait for each other. Left out: bodies
+        /// stream.
         optional buffer: Buffer,
         /// Between two pieces of a request body: then 408. The whole may take as long as it needs.
         default("30s") progress_timeout: Timeout,

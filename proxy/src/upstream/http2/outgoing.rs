@@ -1,15 +1,12 @@
 //! The body of a request: counted, limited, and, as long as little of it has gone out, able to begin anew.
 
+use crate::upstream::upload::{HELD_BYTES_MAX, HELD_PIECES_MAX, to_hold};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use serve::{Body, BodyError};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-
-/// The beginning of a body is kept up to this size until the response begins, so that a request that the endpoint
-/// says it has not processed can be sent again.
-const KEPT_BYTES_MAX: usize = 64 * 1024;
 
 /// A request's body on its way to an endpoint.
 #[derive(Debug)]
@@ -20,7 +17,8 @@ pub(super) struct Outgoing {
     bytes: u64,
     /// The body has nothing more.
     ended: bool,
-    /// All that was taken; `None` once it was too much, or is not needed any more.
+    /// All that was taken until the response begins, so that a request that the endpoint says it has not processed can
+    /// be sent again. `None` once it was too much, or is not needed any more.
     kept: Option<Vec<Piece>>,
     /// How many of `kept` have been given out since the beginning.
     given: usize,
@@ -66,7 +64,7 @@ impl Outgoing {
     }
 
     fn keep(&mut self, piece: Piece) {
-        if self.bytes > KEPT_BYTES_MAX as u64 {
+        if self.bytes > HELD_BYTES_MAX || self.given >= HELD_PIECES_MAX {
             self.forget();
         }
         if let Some(kept) = &mut self.kept {
@@ -99,7 +97,9 @@ impl HttpBody for Outgoing {
             if this.bytes > this.limit_bytes {
                 return Poll::Ready(Some(Err(BodyError::TooLarge { limit_bytes: this.limit_bytes })));
             }
-            this.keep(Piece::Data(data.clone()));
+            if this.kept.is_some() {
+                this.keep(Piece::Data(to_hold(data)));
+            }
         } else if let Some(trailers) = frame.trailers_ref() {
             this.ended = true;
             this.keep(Piece::Trailers(trailers.clone()));
@@ -139,10 +139,24 @@ mod tests {
         let again = outgoing.again().expect("short");
         assert_eq!(again.collect().await.expect("whole").to_bytes().len(), 60);
 
-        let mut outgoing = Outgoing::new(pieces(&[KEPT_BYTES_MAX, 1, 1]), 1_000_000);
-        assert_eq!(next(&mut outgoing).await, Some(Ok(KEPT_BYTES_MAX)));
+        let mut outgoing = Outgoing::new(pieces(&[64 * 1024, 1, 1]), 1_000_000);
+        assert_eq!(next(&mut outgoing).await, Some(Ok(64 * 1024)));
         assert_eq!(next(&mut outgoing).await, Some(Ok(1)));
         assert!(outgoing.again().is_none(), "one byte too much is gone");
+
+        for (count, kept) in [(HELD_PIECES_MAX, true), (HELD_PIECES_MAX + 1, false)] {
+            let mut outgoing = Outgoing::new(pieces(&vec![1; count]), 1000);
+            while next(&mut outgoing).await.is_some() {}
+            assert_eq!(outgoing.again().is_some(), kept, "{count} pieces");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_short_piece_that_is_kept_does_not_keep_the_block_that_it_came_in() {
+        let mut block = Bytes::from(vec![b'x'; 64 * 1024]);
+        let mut outgoing = Outgoing::new(Body::full(block.split_to(1)), 1000);
+        assert_eq!(next(&mut outgoing).await, Some(Ok(1)));
+        assert!(outgoing.kept.is_some() && block.is_unique());
     }
 
     #[tokio::test]
