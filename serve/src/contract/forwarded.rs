@@ -4,12 +4,14 @@
 //! only when the peer is a proxy that the operator trusts, and are read from the right: the first address that is no
 //! trusted proxy is the client. From an untrusted peer all of them are dropped.
 
+mod claims;
 mod hops;
 #[cfg(test)]
 mod tests;
 
+pub use self::claims::is_claim;
+
 use self::hops::hops;
-use super::identity::strip_named;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 use std::fmt::Write as _;
@@ -23,36 +25,6 @@ pub static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-
 pub static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// The port that the client connected to.
 pub static X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
-
-/// Names that say who the client is, what it spoke, or which path it meant, in any dialect that applications read. None
-/// is passed on as a client wrote it, in no spelling that an application folds into one of these: an application that
-/// reads one would believe the client.
-static CLAIMS: [HeaderName; 23] = [
-    header::FORWARDED,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-proto"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-server"),
-    HeaderName::from_static("x-forwarded-prefix"),
-    HeaderName::from_static("x-forwarded-ssl"),
-    HeaderName::from_static("x-forwarded-protocol"),
-    HeaderName::from_static("x-forwarded-scheme"),
-    HeaderName::from_static("x-forwarded"),
-    HeaderName::from_static("forwarded-for"),
-    HeaderName::from_static("x-original-forwarded-for"),
-    HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("x-client-ip"),
-    HeaderName::from_static("x-cluster-client-ip"),
-    HeaderName::from_static("true-client-ip"),
-    HeaderName::from_static("cf-connecting-ip"),
-    HeaderName::from_static("x-original-url"),
-    HeaderName::from_static("x-rewrite-url"),
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("front-end-https"),
-    // CGI makes HTTP_PROXY of it, which many HTTP clients take for their own setting (CVE-2016-5385).
-    HeaderName::from_static("proxy"),
-];
 
 /// What the client did, as far as trusted hops tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +80,7 @@ pub fn write(
     host: Option<&HeaderValue>,
     port: Option<u16>,
 ) {
-    strip_named(headers, &CLAIMS);
+    claims::remove(headers);
     let (older, newer) = told(origin, peer, host);
     set(headers, &X_FORWARDED_FOR, older);
     set(headers, &header::FORWARDED, newer);

@@ -123,6 +123,10 @@ fn forged_fields_are_replaced() {
         ("x.real.ip", "6.6.6.6"),
         ("x-original-url", "/admin"),
         ("x-forwarded-host", "evil"),
+        ("x_forwarded_user", "admin"),
+        ("ssl-client-verify", "SUCCESS"),
+        ("cf-connecting-ipv6", "::6"),
+        ("x-forwarded2", "kept"),
     ]);
     let peer = "2001:db8::7".parse().ok();
     let origin = read(&fields, peer, true, &[]);
@@ -132,9 +136,18 @@ fn forged_fields_are_replaced() {
     assert_eq!(got("forwarded"), "for=\"[2001:db8::7]\";proto=https;host=\"example.com:8443\"");
     assert_eq!(got("x-forwarded-host"), "example.com:8443");
     assert_eq!(got("x-forwarded-port"), "8443");
-    for gone in ["x-real-ip", "x_forwarded_for", "x.real.ip", "x-original-url"] {
+    for gone in [
+        "x-real-ip",
+        "x_forwarded_for",
+        "x.real.ip",
+        "x-original-url",
+        "x_forwarded_user",
+        "ssl-client-verify",
+        "cf-connecting-ipv6",
+    ] {
         assert_eq!(got(gone), "-", "{gone}");
     }
+    assert_eq!(got("x-forwarded2"), "kept");
 }
 
 /// Elements as honest, careless and hostile hops write them.
