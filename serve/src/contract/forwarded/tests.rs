@@ -150,6 +150,32 @@ fn forged_fields_are_replaced() {
     assert_eq!(got("x-forwarded2"), "kept");
 }
 
+#[test]
+fn the_port_is_the_one_that_the_client_reached() {
+    let trusted = ["10.0.0.0/8".parse().expect("a network")];
+    for (told, peer, wanted) in [
+        (&[][..], "9.9.9.9", Some("8080")),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "443")], "9.9.9.9", Some("8080")),
+        (&[], "10.0.0.1", Some("8080")),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "443")], "10.0.0.1", Some("443")),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "1, 443")], "10.0.0.1", Some("443")),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "0443")], "10.0.0.1", Some("443")),
+        (&[("x-forwarded-for", "1.2.3.4")], "10.0.0.1", None),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "https")], "10.0.0.1", None),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "+443")], "10.0.0.1", None),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "0")], "10.0.0.1", None),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "65536")], "10.0.0.1", None),
+        (&[("forwarded", "for=1.2.3.4;proto=https"), ("x-forwarded-port", "1")], "10.0.0.1", None),
+    ] {
+        let mut fields = headers(told);
+        let peer = peer.parse().ok();
+        let origin = read(&fields, peer, false, &trusted);
+        write(&mut fields, &origin, peer, None, Some(8080));
+        let port = fields.get("x-forwarded-port").map(|port| port.to_str().expect("text"));
+        assert_eq!(port, wanted, "{told:?} from {peer:?}");
+    }
+}
+
 /// Elements as honest, careless and hostile hops write them.
 fn element() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -173,7 +199,7 @@ proptest! {
         let fields = headers(&[(name, &elements.join(", ")), ("x-forwarded-proto", "https")]);
         let peer = "9.9.9.9".parse().ok();
         let origin = read(&fields, peer, false, &["10.0.0.0/8".parse().expect("a network")]);
-        prop_assert_eq!(origin, Origin { client: peer, https: false, peer_https: false, chain: vec![] });
+        prop_assert_eq!(origin, Origin { client: peer, https: false, peer_https: false, chain: vec![], port: OriginPort::Own });
     }
 
     #[test]
