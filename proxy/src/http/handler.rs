@@ -182,7 +182,8 @@ async fn act(
             forward(permit, worker, local, to, rules, limits, context, head, body, target).await
         }
         PreparedAction::Redirect(to) => {
-            let facts = context.facts(&local.snapshot, &head.method, &head.uri, &target.authority);
+            let mut facts = context.facts(&local.snapshot, &head.method, &head.uri, &target.authority);
+            facts.path = path_in_address(facts.path);
             location(to.status, &to.fill(&facts))
         }
         PreparedAction::Respond(fixed) => {
@@ -309,8 +310,14 @@ fn towards(uri: &Uri, rule: Option<&PathRule>) -> Result<Uri, Cause> {
 
 fn redirect_to_https(head: &request::Parts, target: &Target, port: u16) -> Result<Response<ProxyBody>, Cause> {
     let port = if port == 443 { String::new() } else { format!(":{port}") };
-    let rest = head.uri.path_and_query().map_or("/", |target| target.as_str());
-    location(StatusCode::PERMANENT_REDIRECT, &format!("https://{}{port}{rest}", target.host()))
+    let path = path_in_address(head.uri.path());
+    let (sign, query) = head.uri.query().map_or(("", ""), |query| ("?", query));
+    location(StatusCode::PERMANENT_REDIRECT, &format!("https://{}{port}{path}{sign}{query}", target.host()))
+}
+
+/// The `*` of OPTIONS is the server as a whole: no path, and behind a host part of its name.
+fn path_in_address(path: &str) -> &str {
+    if path == "*" { "/" } else { path }
 }
 
 fn location(status: StatusCode, to: &str) -> Result<Response<ProxyBody>, Cause> {
