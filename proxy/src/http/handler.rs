@@ -4,6 +4,7 @@ use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
 use super::headers::{self, Carries};
+use super::max_forwards;
 use super::response_rules;
 use super::target::{self, Target};
 use super::websocket::{self, Handshake};
@@ -64,6 +65,10 @@ pub(super) async fn handle(
     context.route = Some(Arc::clone(&route.name));
     context.route_index = Some(index);
     response_rules::keep(snapshot, &head, &target, context);
+    // Its answer would show a script what it can't read otherwise: cookies, and towards the application the assertion.
+    if head.method == Method::TRACE && !route.methods.contains(&Method::TRACE) {
+        return Err(Cause::Trace);
+    }
 
     // Without `..`: a new policy does not compile until it has its place in the order. The rules about the response
     // come when there is one, an error too: `response_rules::apply`, in the ring.
@@ -78,6 +83,14 @@ pub(super) async fn handle(
     auth.cleanse(&mut head.headers);
     if auth.query_token_param().is_some() {
         target::remove_query_token(&mut head.uri, auth.query_token_param());
+    }
+    let forwards = matches!(route.action, PreparedAction::Forward(_));
+    if forwards && max_forwards::ends_here(&head.method, &mut head.headers) {
+        return if head.method == Method::TRACE {
+            Err(Cause::Trace)
+        } else {
+            Ok(max_forwards::options(&route.methods))
+        };
     }
 
     let rules = Layers { site: &snapshot.site(site).request_headers, route: request_headers };

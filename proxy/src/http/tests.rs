@@ -132,6 +132,7 @@ fn requests_are_answered_by_their_cause() {
             (get(&long), StatusCode::URI_TOO_LONG, "uri_too_long"),
             (get("/hello").header("x-large", &large), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large"),
             (get("/closed/x"), StatusCode::UNAUTHORIZED, "token_missing"),
+            (get("/hello").method("TRACE"), StatusCode::METHOD_NOT_ALLOWED, "trace_refused"),
             (get("example.test:80").method("CONNECT"), StatusCode::METHOD_NOT_ALLOWED, "connect_unsupported"),
         ] {
             let response = ask(&front, request).await;
