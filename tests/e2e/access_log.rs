@@ -125,7 +125,10 @@ async fn a_text_line_has_no_words_of_a_client() {
     let answer = talk(guarded.edge.address("http"), request).await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     let line = guarded.edge.log().text_with("marker=2").await;
-    assert!(line.contains(" GET a\\x20code=forged\\x20reason=\\x22forged\\x22/\\x22x?marker=2 HTTP/1.1 400 "), "{line}");
+    assert!(
+        line.contains(" GET a\\x20code=forged\\x20reason=\\x22forged\\x22/\\x22x?marker=2 HTTP/1.1 400 "),
+        "{line}"
+    );
     assert!(line.contains(" code=bad_host reason=\""), "{line}");
     assert!(!guarded.edge.log().text().contains(" code=forged"));
 }
