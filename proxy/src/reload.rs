@@ -68,7 +68,8 @@ impl Reloader {
     }
 }
 
-/// The static half: what is bound or started once. Trusted proxies, stripped fields and traces of `[server]` do reload.
+/// The static half: what is bound or started once. Budgets of held bodies, trusted proxies,
+/// stripped fields and traces of `[server]` do reload.
 fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
     let of_server = |config: &Config| {
         // Without `..`: a new key does not compile until it is on one side or the other.

@@ -8,7 +8,7 @@ use crate::rules::{Facts, HeaderRules, PathRule, fill};
 use crate::spool::{HoldLimits, Spool};
 use crate::upstream::{self, HostField, SendLimits, Transport};
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use serve::shared_key::SharedKeyError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +91,8 @@ pub(crate) struct SiteRules {
 
 pub(crate) struct PreparedRoute {
     pub(crate) name: Arc<str>,
+    /// Empty: any method.
+    pub(crate) methods: Box<[Method]>,
     pub(crate) policy: PreparedPolicy,
     pub(crate) action: PreparedAction,
 }
@@ -281,7 +283,7 @@ impl PreparedRoute {
                 content_type: respond.content_type.clone(),
             }),
         };
-        Ok(Self { name: route.name.as_str().into(), policy, action })
+        Ok(Self { name: route.name.as_str().into(), methods: route.matcher.methods.as_slice().into(), policy, action })
     }
 }
 

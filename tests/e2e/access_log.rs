@@ -6,6 +6,7 @@ use portcullis_tests::edge::{Edge, forwarding_to};
 use portcullis_tests::exchange::ok;
 use portcullis_tests::guarded::Guarded;
 use portcullis_tests::origin::Origin;
+use portcullis_tests::raw::talk;
 use tempfile::TempDir;
 
 #[tokio::test]
@@ -107,6 +108,29 @@ async fn a_combined_line_names_the_user() {
     assert_eq!(before, "127.0.0.1 - alice\\x20\\x22a\\x22\\x20b ");
     let (_, after) = rest.split_once(']').expect("a time");
     assert_eq!(after, " \"GET /x?a=b HTTP/1.1\" 200 2 \"https://from.test/\" \"test/1\"");
+}
+
+/// Programs find words such as ` code=` in the line for people, so nobody may write one: not by `Host`, not by a path or
+/// its query, not by the subject of a token.
+#[tokio::test]
+async fn a_text_line_has_no_words_of_a_client() {
+    let guarded = Guarded::start("EdDSA", "[log]\nformat = \"text\"").await;
+    let token = guarded.token("alice code=forged reason=\"forged\"");
+    let _ = guarded.edge.http().get("/x?marker=1").bearer(&token).send().await.expect_status(200);
+    let line = guarded.edge.log().text_with("marker=1").await;
+    assert!(line.contains("/x?marker=1 HTTP/1.1 200 "), "{line}");
+    assert!(line.contains(" subject=alice\\x20code=forged\\x20reason=\\x22forged\\x22 id="), "{line}");
+
+    let request = "GET /\"x?marker=2 HTTP/1.1\r\nHost: a code=forged reason=\"forged\"\r\nConnection: close\r\n\r\n";
+    let answer = talk(guarded.edge.address("http"), request).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    let line = guarded.edge.log().text_with("marker=2").await;
+    assert!(
+        line.contains(" GET a\\x20code=forged\\x20reason=\\x22forged\\x22/\\x22x?marker=2 HTTP/1.1 400 "),
+        "{line}"
+    );
+    assert!(line.contains(" code=bad_host reason=\""), "{line}");
+    assert!(!guarded.edge.log().text().contains(" code=forged"));
 }
 
 /// The times of one request are nested: connect and first byte are parts of what the upstream took, and that of the

@@ -214,6 +214,12 @@ async fn an_application_hands_over_a_file_without_naming_it_to_the_client() {
     assert_eq!((part.text(), part.header("content-range")), ("234", Some("bytes 2-4/10")));
     let _ = edge.http().get("/get/digest").header("If-None-Match", "\"v1\"").send().await.expect_status(304);
 
+    // After another method the file is the answer to it, whole: the conditions of a POST were the application's matter.
+    let posted = edge.http().post("/get/digest").header("Range", "bytes=2-4").send().await.expect_status(200);
+    assert_eq!(posted.text(), "0123456789");
+    let head = edge.http().call("HEAD", "/get/digest").send().await.expect_status(200);
+    assert_eq!((head.text(), head.header("content-length")), ("", Some("10")));
+
     for missing in ["/get/nothing", "/get/%2e%2e/secret", "/get/..%2fsecret"] {
         let answer = edge.http().get(missing).send().await;
         assert!(answer.status.is_client_error() || answer.status == 502, "{missing}: {answer:?}");

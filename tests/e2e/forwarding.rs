@@ -170,3 +170,49 @@ async fn head_has_no_body_and_204_and_304_neither() {
     assert_eq!(fresh.header("etag"), Some("\"x\""));
     assert_eq!(origin.connections(), 1, "the upstream's connection stays in step");
 }
+
+#[tokio::test]
+async fn options_are_counted_down_and_answered_at_the_end() {
+    let origin = Origin::start().await.always(ok("ok"));
+    let config = forwarding_to(&origin.endpoint());
+    let edge = Edge::start(&format!("{config}\nmethods = [\"GET\", \"OPTIONS\", \"TRACE\"]\n")).await;
+    for (method, told, left) in
+        [("OPTIONS", "3", Some("2")), ("TRACE", "1", Some("0")), ("GET", "0", Some("0")), ("OPTIONS", "x", Some("x"))]
+    {
+        let call = edge.http().call(method, "/").header("Max-Forwards", told);
+        let _ = call.send().await.expect_status(200);
+        assert_eq!(origin.last().head.field("max-forwards"), left, "{method} {told}");
+    }
+    let asked = origin.last().head.raw;
+    let last = edge.http().call("OPTIONS", "/end").header("Max-Forwards", "0").send().await.expect_status(204);
+    assert_eq!(last.header("allow"), Some("GET, HEAD, OPTIONS, TRACE"));
+    let last = edge.http().call("TRACE", "/end").header("Max-Forwards", "0").send().await.expect_status(405);
+    assert_eq!(last.edge_code(), "trace_refused");
+    assert_eq!(origin.last().head.raw, asked, "nothing more was forwarded");
+}
+
+/// Its answer would show what scripts can't read otherwise, and the assertion.
+#[tokio::test]
+async fn trace_is_refused_where_no_route_names_it() {
+    let mut origin = Origin::start().await;
+    let edge = Edge::start(&forwarding_to(&origin.endpoint())).await;
+    let answer = edge.http().call("TRACE", "/").send().await.expect_status(405);
+    assert_eq!(answer.edge_code(), "trace_refused");
+    assert!(answer.header("allow").is_some_and(|allowed| !allowed.contains("TRACE")), "{answer:?}");
+    assert!(origin.is_quiet());
+}
+
+/// Fields that `Connection` names are removed, and the trace is told all the same: the log line has its id.
+#[tokio::test]
+async fn no_client_ends_a_trace() {
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let origin = Origin::start().await.always(ok("ok"));
+    let edge = Edge::start(&forwarding_to(&origin.endpoint())).await;
+    for told in [Some(PARENT), None] {
+        let call = edge.http().get("/").header("Connection", "traceparent");
+        let call = if let Some(parent) = told { call.header("traceparent", parent) } else { call };
+        let _ = call.send().await.expect_status(200);
+        let parent = origin.last().head.field("traceparent").map(str::to_owned);
+        assert!(parent.is_some() && (told.is_none() || parent.as_deref() == told), "{told:?}: {parent:?}");
+    }
+}

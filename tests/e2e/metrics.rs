@@ -56,6 +56,16 @@ async fn requests_connections_and_bytes_are_counted() {
     assert_eq!(edge.metrics().await.get(&requests("http/1.0", "2xx")), 1);
 }
 
+/// Bytes that are no request are answered and logged, so they are counted too.
+#[tokio::test]
+async fn what_is_no_request_is_counted_as_one() {
+    let edge = Edge::start(&forwarding_to("127.0.0.1:9")).await;
+    let answer = talk(edge.address("http"), "no HTTP\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    edge.counted(&requests("http/1.1", "4xx"), 1).await;
+    assert_eq!(edge.metrics().await.sum("portcullis_http_requests_total"), 1);
+}
+
 #[tokio::test]
 async fn requests_over_http2_are_counted_as_such() {
     let edge = Edge::start(

@@ -2,6 +2,7 @@
 
 use portcullis_tests::client::Client;
 use portcullis_tests::edge::Edge;
+use portcullis_tests::raw::talk;
 
 const CONFIG: &str = r#"
     [listener.http]
@@ -41,6 +42,20 @@ async fn a_route_redirects_with_path_and_query() {
     let edge = Edge::start(CONFIG).await;
     let answer = edge.http().get("/old/a%20b?c").send().await.expect_status(301);
     assert_eq!(answer.header("location"), Some("https://new.example/old/a%20b?c"));
+}
+
+/// `*` is the server as a whole: `https://host*` would be another host.
+#[tokio::test]
+async fn the_server_as_a_whole_is_sent_to_the_root() {
+    let route = "[[route]]\nmatch = \"/**\"\nauth = \"public\"\nredirect = { to = \"https://{host}{path}\" }\n";
+    let (listeners, _) = CONFIG.split_once("[[route]]").expect("routes");
+    let edge = Edge::start(&format!("{listeners}{route}")).await;
+    for (listener, location) in [("secure", "https://shop.example:8443/"), ("http", "https://shop.example/")] {
+        let request = "OPTIONS * HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n";
+        let answer = talk(edge.address(listener), request).await.to_ascii_lowercase();
+        assert!(answer.starts_with("http/1.1 30"), "{answer}");
+        assert!(answer.contains(&format!("\r\nlocation: {location}\r\n")), "{answer}");
+    }
 }
 
 #[tokio::test]

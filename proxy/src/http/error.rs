@@ -44,6 +44,8 @@ pub(super) enum Cause {
     NoRoute,
     #[error("CONNECT is for forward proxies")]
     Connect,
+    #[error("TRACE is answered by nobody here")]
+    Trace,
     #[error("{}", .0.log_reason())]
     Refused(Box<Refusal>),
     #[error("the body is larger than {0} bytes")]
@@ -84,6 +86,7 @@ impl Cause {
             Self::Path(_) | Self::PathRule(_) => told(&codes::BAD_PATH),
             Self::NoRoute => plain(&codes::NO_ROUTE),
             Self::Connect => told(&codes::CONNECT_UNSUPPORTED),
+            Self::Trace => told(&codes::TRACE_REFUSED),
             Self::Refused(refusal) => plain(refusal.entry()),
             Self::BodyTooLarge(_) => told(&codes::BODY_TOO_LARGE),
             Self::Body(error) => Self::body(error),

@@ -4,6 +4,7 @@ use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
 use super::headers::{self, Carries};
+use super::max_forwards;
 use super::response_rules;
 use super::target::{self, Target};
 use super::websocket::{self, Handshake};
@@ -64,6 +65,10 @@ pub(super) async fn handle(
     context.route = Some(Arc::clone(&route.name));
     context.route_index = Some(index);
     response_rules::keep(snapshot, &head, &target, context);
+    // Its answer would show a script what it can't read otherwise: cookies, and towards the application the assertion.
+    if head.method == Method::TRACE && !route.methods.contains(&Method::TRACE) {
+        return Err(Cause::Trace);
+    }
 
     // Without `..`: a new policy does not compile until it has its place in the order. The rules about the response
     // come when there is one, an error too: `response_rules::apply`, in the ring.
@@ -78,6 +83,14 @@ pub(super) async fn handle(
     auth.cleanse(&mut head.headers);
     if auth.query_token_param().is_some() {
         target::remove_query_token(&mut head.uri, auth.query_token_param());
+    }
+    let forwards = matches!(route.action, PreparedAction::Forward(_));
+    if forwards && max_forwards::ends_here(&head.method, &mut head.headers) {
+        return if head.method == Method::TRACE {
+            Err(Cause::Trace)
+        } else {
+            Ok(max_forwards::options(&route.methods))
+        };
     }
 
     let rules = Layers { site: &snapshot.site(site).request_headers, route: request_headers };
@@ -182,7 +195,8 @@ async fn act(
             forward(permit, worker, local, to, rules, limits, context, head, body, target).await
         }
         PreparedAction::Redirect(to) => {
-            let facts = context.facts(&local.snapshot, &head.method, &head.uri, &target.authority);
+            let mut facts = context.facts(&local.snapshot, &head.method, &head.uri, &target.authority);
+            facts.path = path_in_address(facts.path);
             location(to.status, &to.fill(&facts))
         }
         PreparedAction::Respond(fixed) => {
@@ -312,8 +326,14 @@ fn towards(uri: &Uri, rule: Option<&PathRule>) -> Result<Uri, Cause> {
 
 fn redirect_to_https(head: &request::Parts, target: &Target, port: u16) -> Result<Response<ProxyBody>, Cause> {
     let port = if port == 443 { String::new() } else { format!(":{port}") };
-    let rest = head.uri.path_and_query().map_or("/", |target| target.as_str());
-    location(StatusCode::PERMANENT_REDIRECT, &format!("https://{}{port}{rest}", target.host()))
+    let path = path_in_address(head.uri.path());
+    let (sign, query) = head.uri.query().map_or(("", ""), |query| ("?", query));
+    location(StatusCode::PERMANENT_REDIRECT, &format!("https://{}{port}{path}{sign}{query}", target.host()))
+}
+
+/// The `*` of OPTIONS is the server as a whole: no path, and behind a host part of its name.
+fn path_in_address(path: &str) -> &str {
+    if path == "*" { "/" } else { path }
 }
 
 fn location(status: StatusCode, to: &str) -> Result<Response<ProxyBody>, Cause> {

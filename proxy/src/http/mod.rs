@@ -9,6 +9,7 @@ mod context;
 mod error;
 mod handler;
 mod headers;
+mod max_forwards;
 mod random;
 mod response_rules;
 mod stack;

@@ -74,8 +74,10 @@ impl Handler for Front {
         let (mut head, ()) = Request::new(()).into_parts();
         head.method = Method::from_bytes(b"-").unwrap_or_default();
         head.uri = Uri::from_static("*");
+        head.version = if self.info.http2 { Version::HTTP_2 } else { Version::HTTP_11 };
         let mut context = RequestContext::begin(&head, &self.info, &local.snapshot.config.server);
         let mut response = refuse(&self.worker, Cause::Malformed(malformed), &mut context, head.version);
+        self.worker.metrics.requests.answered(head.version, response.status());
         response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
         if let Some(access) = &self.worker.access {
             let line = Line::new(access, context, Head::of(&head), response.status(), &local.secret_parameters);

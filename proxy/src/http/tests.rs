@@ -8,10 +8,11 @@ use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
 use http::{Request, Response, StatusCode, Version, header};
 use http_body_util::BodyExt;
-use serve::Body;
 use serve::connection::ConnectionInfo;
+use serve::http1::Malformed;
 use serve::listener::{Address, Peer};
 use serve::telemetry::RequestLog;
+use serve::{Body, Handler as _};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use tower::ServiceExt;
@@ -73,6 +74,11 @@ fn with_front(test: impl AsyncFnOnce(Front)) -> String {
 }
 
 fn with_front_logging(format: LogFormat, test: impl AsyncFnOnce(Front)) -> String {
+    with_front_of(false, format, test)
+}
+
+/// `http2`: what the connection speaks.
+fn with_front_of(http2: bool, format: LogFormat, test: impl AsyncFnOnce(Front)) -> String {
     let config = config::load_str("test.toml", CONFIG, &|_| None, std::path::Path::new(".")).expect("a sound config");
     let snapshot = Snapshot::build(Arc::new(config), None).expect("a snapshot");
     let limits = snapshot.config.listeners[0].limits.clone();
@@ -87,7 +93,7 @@ fn with_front_logging(format: LogFormat, test: impl AsyncFnOnce(Front)) -> Strin
         let worker = WorkerState::new(tools, Arc::default());
         let local = Arc::new(Address::Tcp("127.0.0.1:80".parse().expect("an address")));
         let peer = Peer::Tcp("192.0.2.7:4711".parse().expect("an address"));
-        let info = ConnectionInfo { peer, transport_peer: peer, local, tls: None, http2: false };
+        let info = ConnectionInfo { peer, transport_peer: peer, local, tls: None, http2 };
         let front = Front::maker(worker, &limits, None)(&info);
         test(front).await;
     });
@@ -126,6 +132,7 @@ fn requests_are_answered_by_their_cause() {
             (get(&long), StatusCode::URI_TOO_LONG, "uri_too_long"),
             (get("/hello").header("x-large", &large), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large"),
             (get("/closed/x"), StatusCode::UNAUTHORIZED, "token_missing"),
+            (get("/hello").method("TRACE"), StatusCode::METHOD_NOT_ALLOWED, "trace_refused"),
             (get("example.test:80").method("CONNECT"), StatusCode::METHOD_NOT_ALLOWED, "connect_unsupported"),
         ] {
             let response = ask(&front, request).await;
@@ -184,6 +191,22 @@ fn http2_answers_never_close_the_connection_by_a_field() {
         let open = ask(&front, Request::get("/hello").version(Version::HTTP_2)).await;
         assert!(!open.headers().contains_key(header::CONNECTION));
     });
+}
+
+#[test]
+fn what_is_no_request_is_refused_in_the_version_of_its_connection() {
+    for (http2, protocol) in [(false, "HTTP/1.1"), (true, "HTTP/2")] {
+        let log = with_front_of(http2, LogFormat::Json, async |mut front| {
+            let reason = "this is no HTTP request";
+            let malformed = Malformed { status: StatusCode::BAD_REQUEST, code: "malformed_request", reason };
+            let response = front.refuse(malformed);
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+            assert_eq!(response.headers().contains_key(header::CONNECTION), !http2, "{protocol}");
+            let _ = text(response).await;
+        });
+        let line: serde_json::Value = serde_json::from_str(&log).expect("one line of JSON");
+        assert_eq!((line["protocol"].as_str(), line["code"].as_str()), (Some(protocol), Some("malformed_request")));
+    }
 }
 
 #[test]

@@ -76,11 +76,13 @@ impl Layers<'_> {
         self.in_force().for_each(|rule| rule.apply(headers, &facts));
     }
 
-    /// Adds to the fields of a message whose own ones stay: what an error says about itself is true.
+    /// Adds to the fields of a message whose own ones stay: what an error says about itself is true. Nothing is added
+    /// that would let somebody keep it, whatever `Cache-Control` says: the next cache would serve an error of a moment
+    /// for hours, and to others.
     pub fn complete<'f>(&self, headers: &mut HeaderMap, facts: impl FnOnce() -> Facts<'f>) {
         let facts = self.needed(facts);
         for rule in self.in_force() {
-            if !headers.contains_key(&rule.name) {
+            if !headers.contains_key(&rule.name) && !is_about_caching(&rule.name) {
                 rule.apply(headers, &facts);
             }
         }
@@ -93,6 +95,14 @@ impl Layers<'_> {
     fn in_force(&self) -> impl Iterator<Item = &Rule> {
         self.site.rules.iter().filter(|rule| !self.route.is_about(&rule.name)).chain(&self.route.rules)
     }
+}
+
+/// Whether a field tells a cache how long to keep a message: `Cache-Control`, the targeted ones (`CDN-Cache-Control` and
+/// others by that pattern, RFC 9213 section 2), and those from before.
+fn is_about_caching(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.ends_with("cache-control")
+        || matches!(name, "expires" | "surrogate-control" | "edge-control" | "x-accel-expires")
 }
 
 impl Rule {

@@ -4,16 +4,19 @@
 //! only when the peer is a proxy that the operator trusts, and are read from the right: the first address that is no
 //! trusted proxy is the client. From an untrusted peer all of them are dropped.
 
+mod claims;
 mod hops;
 #[cfg(test)]
 mod tests;
 
-use self::hops::hops;
-use super::identity::strip_named;
+pub use self::claims::is_claim;
+
+use self::hops::{hops, told_port};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 
 /// The client and all hops, comma-separated, the nearest last.
 pub static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -23,36 +26,6 @@ pub static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-
 pub static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// The port that the client connected to.
 pub static X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
-
-/// Names that say who the client is, what it spoke, or which path it meant, in any dialect that applications read. None
-/// is passed on as a client wrote it, in no spelling that an application folds into one of these: an application that
-/// reads one would believe the client.
-static CLAIMS: [HeaderName; 23] = [
-    header::FORWARDED,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-proto"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-server"),
-    HeaderName::from_static("x-forwarded-prefix"),
-    HeaderName::from_static("x-forwarded-ssl"),
-    HeaderName::from_static("x-forwarded-protocol"),
-    HeaderName::from_static("x-forwarded-scheme"),
-    HeaderName::from_static("x-forwarded"),
-    HeaderName::from_static("forwarded-for"),
-    HeaderName::from_static("x-original-forwarded-for"),
-    HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("x-client-ip"),
-    HeaderName::from_static("x-cluster-client-ip"),
-    HeaderName::from_static("true-client-ip"),
-    HeaderName::from_static("cf-connecting-ip"),
-    HeaderName::from_static("x-original-url"),
-    HeaderName::from_static("x-rewrite-url"),
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("front-end-https"),
-    // CGI makes HTTP_PROXY of it, which many HTTP clients take for their own setting (CVE-2016-5385).
-    HeaderName::from_static("proxy"),
-];
 
 /// What the client did, as far as trusted hops tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +39,17 @@ pub struct Origin {
     pub peer_https: bool,
     /// The hops before this proxy as they are passed on, the client first; empty when the peer is the client.
     pub chain: Vec<IpAddr>,
+    /// The port that the client reached.
+    pub port: OriginPort,
+}
+
+/// Which port the client reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OriginPort {
+    /// The peer is the client: the port of its connection.
+    Own,
+    /// Another, as the trusted hop before this proxy tells; `None` when it does not.
+    Told(Option<NonZeroU16>),
 }
 
 /// Whether an address is a proxy whose word counts.
@@ -77,14 +61,17 @@ pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
 /// Reads who the client is. `peer` is `None` on a Unix socket, whose other end is this machine's own and trusted.
 #[must_use]
 pub fn read(headers: &HeaderMap, peer: Option<IpAddr>, peer_https: bool, trusted: &[IpNet]) -> Origin {
-    let direct = Origin { client: peer, https: peer_https, peer_https, chain: Vec::new() };
+    let direct = Origin { client: peer, https: peer_https, peer_https, chain: Vec::new(), port: OriginPort::Own };
     if peer.is_some_and(|address| !is_trusted(address, trusted)) {
         return direct;
     }
     // From the right: our own peer vouches for the last entry, that entry (if trusted) for the one before.
     let mut chain = Vec::new();
     let mut https = peer_https;
-    for hop in hops(headers) {
+    let hops = hops(headers);
+    // The port of our own listener is where a hop has connected to, not the client.
+    let port = if hops.is_empty() { OriginPort::Own } else { OriginPort::Told(told_port(headers)) };
+    for hop in hops {
         if let Some(told) = hop.https {
             https = told;
         }
@@ -95,12 +82,12 @@ pub fn read(headers: &HeaderMap, peer: Option<IpAddr>, peer_https: bool, trusted
         }
     }
     chain.reverse();
-    Origin { client: chain.first().copied().or(peer), https, peer_https, chain }
+    Origin { client: chain.first().copied().or(peer), https, peer_https, chain, port }
 }
 
 /// Replaces every such field by what this proxy knows: the chain of trusted hops, then its own peer.
 ///
-/// `host` is the host as the client asked for it and `port` the port that it reached, when they are known.
+/// `host` is the host as the client asked for it and `port` the port of this proxy that was reached, when they are known.
 pub fn write(
     headers: &mut HeaderMap,
     origin: &Origin,
@@ -108,7 +95,7 @@ pub fn write(
     host: Option<&HeaderValue>,
     port: Option<u16>,
 ) {
-    strip_named(headers, &CLAIMS);
+    claims::remove(headers);
     let (older, newer) = told(origin, peer, host);
     set(headers, &X_FORWARDED_FOR, older);
     set(headers, &header::FORWARDED, newer);
@@ -116,6 +103,10 @@ pub fn write(
     match host {
         Some(host) => headers.insert(X_FORWARDED_HOST.clone(), host.clone()),
         None => headers.remove(&X_FORWARDED_HOST),
+    };
+    let port = match origin.port {
+        OriginPort::Own => port,
+        OriginPort::Told(told) => told.map(NonZeroU16::get),
     };
     match port {
         Some(port) => headers.insert(X_FORWARDED_PORT.clone(), HeaderValue::from(port)),

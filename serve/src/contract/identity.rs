@@ -92,11 +92,6 @@ pub fn strip(headers: &mut HeaderMap, also: &[HeaderName]) {
     });
 }
 
-/// Removes every field whose name an application may read as one of these.
-pub(super) fn strip_named(headers: &mut HeaderMap, names: &[HeaderName]) {
-    remove_folded(headers, |name| names.iter().any(|other| same_folded(name, other)));
-}
-
 fn remove_folded(headers: &mut HeaderMap, is_forged: impl Fn(&HeaderName) -> bool) {
     let forged: Vec<HeaderName> = headers.keys().filter(|name| is_forged(name)).cloned().collect();
     for name in forged {
@@ -109,7 +104,8 @@ fn same_folded(left: &HeaderName, right: &HeaderName) -> bool {
     left.len() == right.len() && left.iter().zip(right).all(|(&l, &r)| folded(l) == folded(r))
 }
 
-fn folded(byte: u8) -> u8 {
+/// A byte of a field name as CGI and its heirs read it.
+pub(super) fn folded(byte: u8) -> u8 {
     match byte {
         b'_' | b'.' => b'-',
         other => other.to_ascii_lowercase(),

@@ -58,11 +58,12 @@ impl TraceParent {
         self.value.as_bytes().get(TRACE_ID).and_then(|id| std::str::from_utf8(id).ok()).unwrap_or_default()
     }
 
-    /// Sets what the next hop gets. What came in sound stays as it is; where the trace begins here, whatever stood
+    /// Sets what the next hop gets. What came in sound goes on as it is, also where the client's `Connection` has named
+    /// it and it was removed as a field of one hop: the log has its id. Where the trace begins here, whatever stood
     /// there was broken, and `tracestate` goes with it.
     pub fn write(&self, headers: &mut HeaderMap) {
+        headers.insert(&TRACEPARENT, self.value.clone());
         if self.begun_here {
-            headers.insert(&TRACEPARENT, self.value.clone());
             headers.remove(&TRACESTATE);
         }
     }
@@ -126,6 +127,16 @@ mod tests {
             trace.write(&mut fields);
             assert_eq!(fields, before, "{parent}");
         }
+    }
+
+    #[test]
+    fn a_parent_that_was_removed_on_the_way_is_told_all_the_same() {
+        let mut fields = headers(&[SOUND]);
+        let trace = TraceParent::read(&fields).expect("a sound parent");
+        // As after `Connection: traceparent`.
+        fields.remove(&TRACEPARENT);
+        trace.write(&mut fields);
+        assert_eq!(fields[&TRACEPARENT], SOUND);
     }
 
     #[test]

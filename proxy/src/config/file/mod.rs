@@ -48,7 +48,8 @@ table! {
 }
 
 table! {
-    /// The process. Changes need a restart, except of `trusted_proxies`, `identity_headers` and `trace`.
+    /// The process. Changes need a restart, except of `buffer_memory_max`, `buffer_disk_max`, `trusted_proxies`,
+    /// `identity_headers` and `trace`.
     Server as "server" => {
         /// Worker threads, one runtime each. Left out: the number of cores.
         optional threads: Number<1, 1024>,
@@ -60,10 +61,11 @@ table! {
         default(512) connections_per_client_max: Number<0, 10_000_000>,
         /// How long a stop waits for work in flight before it is cut.
         default("30s") drain_timeout: Time<0, 86_400_000>,
-        /// Where the proxy keeps what it makes itself: development certificates. Left out: `./var/portcullis` below
-        /// the working directory.
+        /// Where the proxy keeps what it makes itself: development certificates, and request bodies that are held on
+        /// disk (see `route.buffer`). Left out: `./var/portcullis` below the working directory.
         optional state: FilePath,
-        /// Memory that the held bodies of all requests may take together (see `route.buffer`).
+        /// Memory that the held bodies of all requests may take together (see `route.buffer`). After a reload with
+        /// other limits, bodies that are held already do not count against them.
         default("256MiB") buffer_memory_max: Size<0, { 1 << 50 }>,
         /// Disk that they may take together.
         default("8GiB") buffer_disk_max: Size<0, { 1 << 50 }>,

@@ -5,8 +5,28 @@ use percent_encoding::percent_decode;
 use std::rc::Rc;
 
 /// Query parameters whose values are secrets by their names.
-const BY_NAME: [&str; 10] =
-    ["access_token", "refresh_token", "id_token", "token", "code", "password", "secret", "signature", "key", "api_key"];
+const BY_NAME: [&str; 20] = [
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "id_token_hint",
+    "token",
+    "jwt",
+    "code",
+    "code_verifier",
+    "client_secret",
+    "password",
+    "secret",
+    "session",
+    "auth",
+    "sig",
+    "signature",
+    "key",
+    "api_key",
+    "apikey",
+    "x-amz-signature",
+    "x-amz-security-token",
+];
 
 /// What stands for a secret.
 const REDACTED: &[u8] = b"redacted";

@@ -19,12 +19,10 @@ impl Line {
             None => out.extend_from_slice(b"unix"),
         }
         push(out, b" ", head.method.as_str().as_bytes());
-        push(out, b" ", self.host().unwrap_or_default());
-        push(out, b"", head.uri.path().as_bytes());
-        if let Some(query) = head.uri.query() {
-            out.push(b'?');
-            self.secrets.query(query.as_bytes(), &mut |piece| out.extend_from_slice(piece));
-        }
+        out.push(b' ');
+        // Words of a client or of a token: a space in one could begin a word that it may not say, such as ` code=`.
+        Escape::Word.push(out, self.host().unwrap_or_default());
+        self.push(out, &Value::Target(head.uri.path(), head.uri.query()), Escape::Word);
         push(out, b" ", protocol(head.version).as_bytes());
         push(out, b" ", self.status.as_str().as_bytes());
         out.push(b' ');
@@ -56,7 +54,8 @@ impl Line {
             out.push(b'B');
         }
         if let Some(identity) = &context.subject {
-            push(out, b" subject=", identity.subject.as_bytes());
+            out.extend_from_slice(b" subject=");
+            Escape::Word.push(out, identity.subject.as_bytes());
         }
         if let Some((code, reason)) = &context.cause {
             push(out, b" code=", code.as_bytes());
@@ -86,7 +85,7 @@ fn time(out: &mut Vec<u8>, name: &[u8], duration: Option<Duration>) {
     }
 }
 
-/// A line stays a line, whatever a client or a token's subject holds.
+/// A line stays a line, whatever the names in a configuration hold.
 fn keep_on_one_line(out: &mut Vec<u8>, start: usize) {
     if out[start..].iter().all(|byte| (b' '..=b'~').contains(byte)) {
         return;

@@ -5,6 +5,7 @@ use crate::config::ErrorShape;
 use crate::files::{self, FileError};
 use crate::http::body::ProxyBody;
 use crate::http::context::RequestContext;
+use crate::http::max_forwards::ALLOW_USUAL;
 use crate::upstream::UpstreamError;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
@@ -54,9 +55,8 @@ impl Cause {
                     headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
                 }
             }
-            Self::Connect => {
-                let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-                headers.insert(header::ALLOW, allowed);
+            Self::Connect | Self::Trace => {
+                headers.insert(header::ALLOW, ALLOW_USUAL);
             }
             Self::File(FileError::MethodNotAllowed) => {
                 headers.insert(header::ALLOW, files::ALLOW);

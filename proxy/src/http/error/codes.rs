@@ -36,6 +36,9 @@ serve::error_codes! {
         CONNECT_UNSUPPORTED = "connect_unsupported", METHOD_NOT_ALLOWED, Useless,
             "CONNECT asks for a forward proxy, which this is not.",
             "Use a forward proxy.";
+        TRACE_REFUSED = "trace_refused", METHOD_NOT_ALLOWED, Useless,
+            "The answer to TRACE would show the client the request as the application gets it, with cookies and identity.",
+            "Ask otherwise. Where an application needs it, name `TRACE` in the route's `methods`.";
         UNKNOWN_HOST = "unknown_host", NOT_FOUND, Useless,
             "No site has this host name.",
             "Add the name to a site's `hosts`, or a site without `hosts`, which takes every name.";

@@ -62,6 +62,18 @@ fn what_an_error_says_of_itself_stays() {
 }
 
 #[test]
+fn no_rule_makes_an_error_cacheable() {
+    let rules = rules(
+        "cache-control = \"max-age=60\", cdn-cache-control = \"max-age=60\", surrogate-control = \"max-age=60\", \
+         cloudflare-cdn-cache-control = { add = \"max-age=60\" }, expires = \"Fri, 01 Jan 2038 00:00:00 GMT\", \
+         x-accel-expires = \"60\", surrogate-key = \"a\"",
+    );
+    let mut fields = headers(&[]);
+    Layers { site: &HeaderRules::default(), route: &rules }.complete(&mut fields, Facts::default);
+    assert_eq!(sorted(&fields), sorted(&headers(&[("surrogate-key", "a")])));
+}
+
+#[test]
 fn every_variable_is_filled_in() {
     let facts = Facts {
         host: "a.example:1",

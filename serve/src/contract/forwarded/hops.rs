@@ -2,10 +2,11 @@
 //!
 //! The right-most element is the peer's own. Whatever a client puts before it must not change how it is read.
 
-use super::{X_FORWARDED_FOR, X_FORWARDED_PROTO};
+use super::{X_FORWARDED_FOR, X_FORWARDED_PORT, X_FORWARDED_PROTO};
 use http::{HeaderMap, HeaderName, header};
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 
 /// Hops that are walked, from the right. What stands further left is not looked at.
 const HOPS_MAX: usize = 32;
@@ -32,6 +33,17 @@ pub(super) fn hops(headers: &HeaderMap) -> Vec<Hop> {
         hop.https = text(told).and_then(scheme);
     }
     hops
+}
+
+/// The port that the peer's client reached, in the peer's own words. Beside `Forwarded` alone the field could be a
+/// client's that was passed on untouched, as with `X-Forwarded-Proto`.
+pub(super) fn told_port(headers: &HeaderMap) -> Option<NonZeroU16> {
+    if !headers.contains_key(&X_FORWARDED_FOR) {
+        return None;
+    }
+    let told = nearest(headers, &X_FORWARDED_PORT, plain_elements);
+    // `parse` would take a sign.
+    told.first().filter(|port| port.iter().all(u8::is_ascii_digit)).and_then(|port| text(port)?.parse().ok())
 }
 
 /// The last elements of all fields of this name, the last one first; empty ones do not count (RFC 9110 section 5.6.1).

@@ -123,6 +123,10 @@ fn forged_fields_are_replaced() {
         ("x.real.ip", "6.6.6.6"),
         ("x-original-url", "/admin"),
         ("x-forwarded-host", "evil"),
+        ("x_forwarded_user", "admin"),
+        ("ssl-client-verify", "SUCCESS"),
+        ("cf-connecting-ipv6", "::6"),
+        ("x-forwarded2", "kept"),
     ]);
     let peer = "2001:db8::7".parse().ok();
     let origin = read(&fields, peer, true, &[]);
@@ -132,8 +136,43 @@ fn forged_fields_are_replaced() {
     assert_eq!(got("forwarded"), "for=\"[2001:db8::7]\";proto=https;host=\"example.com:8443\"");
     assert_eq!(got("x-forwarded-host"), "example.com:8443");
     assert_eq!(got("x-forwarded-port"), "8443");
-    for gone in ["x-real-ip", "x_forwarded_for", "x.real.ip", "x-original-url"] {
+    for gone in [
+        "x-real-ip",
+        "x_forwarded_for",
+        "x.real.ip",
+        "x-original-url",
+        "x_forwarded_user",
+        "ssl-client-verify",
+        "cf-connecting-ipv6",
+    ] {
         assert_eq!(got(gone), "-", "{gone}");
+    }
+    assert_eq!(got("x-forwarded2"), "kept");
+}
+
+#[test]
+fn the_port_is_the_one_that_the_client_reached() {
+    let trusted = ["10.0.0.0/8".parse().expect("a network")];
+    for (told, peer, wanted) in [
+        (&[][..], "9.9.9.9", Some("8080")),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "443")], "9.9.9.9", Some("8080")),
+        (&[], "10.0.0.1", Some("8080")),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "443")], "10.0.0.1", Some("443")),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "1, 443")], "10.0.0.1", Some("443")),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "0443")], "10.0.0.1", Some("443")),
+        (&[("x-forwarded-for", "1.2.3.4")], "10.0.0.1", None),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "https")], "10.0.0.1", None),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "+443")], "10.0.0.1", None),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "0")], "10.0.0.1", None),
+        (&[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-port", "65536")], "10.0.0.1", None),
+        (&[("forwarded", "for=1.2.3.4;proto=https"), ("x-forwarded-port", "1")], "10.0.0.1", None),
+    ] {
+        let mut fields = headers(told);
+        let peer = peer.parse().ok();
+        let origin = read(&fields, peer, false, &trusted);
+        write(&mut fields, &origin, peer, None, Some(8080));
+        let port = fields.get("x-forwarded-port").map(|port| port.to_str().expect("text"));
+        assert_eq!(port, wanted, "{told:?} from {peer:?}");
     }
 }
 
@@ -160,7 +199,7 @@ proptest! {
         let fields = headers(&[(name, &elements.join(", ")), ("x-forwarded-proto", "https")]);
         let peer = "9.9.9.9".parse().ok();
         let origin = read(&fields, peer, false, &["10.0.0.0/8".parse().expect("a network")]);
-        prop_assert_eq!(origin, Origin { client: peer, https: false, peer_https: false, chain: vec![] });
+        prop_assert_eq!(origin, Origin { client: peer, https: false, peer_https: false, chain: vec![], port: OriginPort::Own });
     }
 
     #[test]
