@@ -3,12 +3,14 @@
 //! Only the nine bytes in front of each frame are looked at (RFC 9113 section 4.1), and the first of trailers. What a
 //! frame means, and whether it is allowed where it stands, is for `h2` to say.
 
-use super::opening::LOCAL_RESETS_MAX;
 use super::trailers::Trailers;
 use crate::counters::Protection;
 
 /// Streams that a client may reset, beyond as many as were answered (CVE-2023-44487).
 pub(super) const RESETS_MAX: u64 = 200;
+
+/// Streams that `h2` may reset for breaking its rules, or refuse, over the life of a connection (CVE-2025-8671).
+pub(super) const LOCAL_RESETS_MAX: usize = 1024;
 
 /// Frames without a request or a body in them that a client may send at once: PING and SETTINGS each demand an answer,
 /// WINDOW_UPDATE, PRIORITY and unknown ones cost time (CVE-2019-9511 to 9517).
