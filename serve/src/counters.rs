@@ -110,8 +110,6 @@ reasons! {
         EmptyFrames = "empty_frames",
         /// A head with more bytes or fields than the listener allows.
         HeaderList = "header_list",
-        /// More HTTP/2 streams at once than the listener allows.
-        Streams = "streams",
         /// HTTP/2 windows kept shut, so that answers stayed in the server (CVE-2019-9511, CVE-2019-9517).
         WindowStall = "window_stall",
         /// The head of a request that did not end in time.

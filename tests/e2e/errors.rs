@@ -1,12 +1,17 @@
 //! Errors of the edge: each has a documented code, says who made it, and can be joined with the log by its id.
 
 use portcullis_tests::answer::Answer;
-use portcullis_tests::edge::Edge;
+use portcullis_tests::edge::{Edge, forwarding_to};
 use portcullis_tests::exchange::ok;
 use portcullis_tests::guarded::Guarded;
 use portcullis_tests::origin::Origin;
 use serde_json::json;
+use std::time::Duration;
 use tempfile::TempDir;
+use tokio::net::{TcpSocket, TcpStream};
+
+/// How long a connect on this machine takes at most.
+const BRIEF: Duration = Duration::from_millis(500);
 
 /// The list that users read.
 const DOCUMENTED: &str = include_str!("../../docs/errors.md");
@@ -164,6 +169,44 @@ async fn an_error_about_an_upstream_names_it_and_counts_the_attempts() {
         assert!(line["upstream_ms"].as_f64().expect("a time") >= 100.0, "{line}");
         drop(held);
     }
+}
+
+/// A listener whose queue is full does not answer a SYN, as a firewall that drops packets.
+#[tokio::test]
+async fn an_endpoint_that_answers_no_connect_is_given_up() {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let silent = socket.listen(0).expect("a listener");
+    let address = silent.local_addr().expect("its address");
+    let mut queued = Vec::new();
+    while let Ok(connected) = tokio::time::timeout(BRIEF, TcpStream::connect(address)).await {
+        queued.push(connected.expect("a connection"));
+        assert!(queued.len() < 64, "the queue is never full");
+    }
+    let limited = "connect_timeout = \"200ms\"\n[[route]]";
+    let edge = Edge::start(&forwarding_to(&address.to_string()).replace("[[route]]", limited)).await;
+    let answer = edge.http().get("/").send().await;
+    expect(&edge, &answer, 504, "upstream_connect_timeout").await;
+    assert_eq!((&answer.json()["upstream"], &answer.json()["attempts"]), (&json!("app"), &json!(1)));
+}
+
+/// Everybody, root too, may only write this file of the kernel's.
+#[tokio::test]
+async fn a_file_that_may_not_be_read_is_forbidden() {
+    let edge = Edge::start(
+        r#"
+        [listener.http]
+        address = "127.0.0.1:0"
+
+        [[route]]
+        match = "/**"
+        auth = "public"
+        files = { root = "/proc/sys/vm" }
+        "#,
+    )
+    .await;
+    let answer = edge.http().get("/drop_caches").send().await;
+    expect(&edge, &answer, 403, "file_forbidden").await;
 }
 
 /// The upstream was reached, but it is the client who was at fault.

@@ -1,10 +1,13 @@
 //! Floods of frames that cost a client nothing: the connection ends, memory stays where it was, and others are served
 //! on. Against the real binary, whose memory can be measured.
 
+use portcullis_tests::client::Client;
+use portcullis_tests::deadline::within;
 use portcullis_tests::exchange::ok;
 use portcullis_tests::frame::{CONTINUATION, END_HEADERS, Frame, HEADERS, bytes};
 use portcullis_tests::hpack;
 use portcullis_tests::http2::{Ending, Http2, PREFACE};
+use portcullis_tests::metrics::Metrics;
 use portcullis_tests::origin::{Answering, Origin};
 use portcullis_tests::process::Process;
 use portcullis_tests::raw::End;
@@ -54,8 +57,26 @@ async fn start(origin: &Answering) -> (Process, u64) {
     (process, before)
 }
 
-/// Floods a connection and checks that it ends, at what price, and that the next client is served.
-async fn ends(flood: Vec<u8>) {
+/// Waits until the operator is told why a connection was cut: for one of these reasons and for no other.
+async fn noted(process: &Process, reasons: &[&str]) {
+    let admin = Client::unix(&process.folder().join("admin.sock"));
+    let sample = |reason: &&str| format!("portcullis_protections_total{{reason=\"{reason}\"}}");
+    let counted = async {
+        loop {
+            let page = Metrics::parse(admin.get("/metrics").send().await.expect_status(200).text());
+            let sum = page.sum("portcullis_protections_total");
+            if sum > 0 {
+                return (reasons.iter().any(|reason| page.get(&sample(reason)) == sum), page);
+            }
+        }
+    };
+    let (is_expected, page) = within("the end of a connection to be counted", counted).await;
+    assert!(is_expected, "not only for one of {reasons:?}: {page:#?}");
+}
+
+/// Floods a connection and checks that it ends, at what price, what it is counted as, and that the next client is
+/// served.
+async fn ends(flood: Vec<u8>, reasons: &[&str]) {
     let origin = Origin::start().await.always(ok("ok"));
     let (process, before) = start(&origin).await;
     let mut connection = Http2::open(&process.https("front")).await.into_raw();
@@ -63,6 +84,7 @@ async fn ends(flood: Vec<u8>) {
     let grown = process.peak_kib().saturating_sub(before);
     assert_ne!(end, End::Open, "the flood may go on ({grown} KiB so far)");
     assert!(grown < GROWTH_KIB_MAX, "the flood took {grown} KiB");
+    noted(&process, reasons).await;
     let _ = process.https("front").http2().get("/next").send().await.expect_status(200);
     let seen = origin.received().len();
     assert!(seen < 2_000, "{seen} requests have reached the upstream");
@@ -80,40 +102,53 @@ fn streams(count: u32) -> impl Iterator<Item = u32> {
 /// CVE-2023-44487.
 #[tokio::test]
 async fn rapid_resets() {
-    ends(bytes(&streams(20_000).flat_map(|stream| [get(stream), Frame::reset(stream, 8)]).collect::<Vec<_>>())).await;
+    ends(
+        bytes(&streams(20_000).flat_map(|stream| [get(stream), Frame::reset(stream, 8)]).collect::<Vec<_>>()),
+        &["rapid_reset"],
+    )
+    .await;
 }
 
-/// CVE-2025-8671: the client makes the server reset, which no count of the client's resets sees.
+/// CVE-2025-8671: the client makes the server reset, by windows that grow too large, which no count of the client's
+/// resets sees. Which limit comes first depends on how many are answered before.
 #[tokio::test]
 async fn resets_that_the_server_is_made_to_send() {
-    let provoked = |stream| [get(stream), Frame::window_update(stream, 0)];
-    ends(bytes(&streams(20_000).flat_map(provoked).collect::<Vec<_>>())).await;
+    let provoked = |stream| [get(stream), Frame::window_update(stream, 0x7fff_ffff)];
+    let flood = bytes(&streams(20_000).flat_map(provoked).collect::<Vec<_>>());
+    ends(flood, &["control_frames", "induced_reset"]).await;
+}
+
+/// Streams beyond the limit are refused one by one, but not without end.
+#[tokio::test]
+async fn streams_that_are_never_ended() {
+    let open = |stream| Frame::headers(stream, hpack::request("POST", "/flood", &[]));
+    ends(bytes(&streams(20_000).map(open).collect::<Vec<_>>()), &["induced_reset"]).await;
 }
 
 /// As many malformed requests as a client likes: each is answered with a reset.
 #[tokio::test]
 async fn malformed_requests_without_end() {
     let malformed = |stream| Frame::headers(stream, hpack::request("GET", "/flood", &[("connection", "close")])).end();
-    ends(bytes(&streams(20_000).map(malformed).collect::<Vec<_>>())).await;
+    ends(bytes(&streams(20_000).map(malformed).collect::<Vec<_>>()), &["induced_reset"]).await;
 }
 
 /// CVE-2019-9512.
 #[tokio::test]
 async fn pings() {
-    ends(Frame::ping(b"12345678").bytes().repeat(200_000)).await;
+    ends(Frame::ping(b"12345678").bytes().repeat(200_000), &["control_frames"]).await;
 }
 
 /// CVE-2019-9515.
 #[tokio::test]
 async fn settings() {
-    ends(Frame::settings(&[]).bytes().repeat(200_000)).await;
+    ends(Frame::settings(&[]).bytes().repeat(200_000), &["control_frames"]).await;
 }
 
 /// CVE-2019-9518.
 #[tokio::test]
 async fn empty_data() {
     let open = Frame::headers(1, hpack::request("POST", "/flood", &[])).bytes();
-    ends([open, Frame::data(1, []).bytes().repeat(200_000)].concat()).await;
+    ends([open, Frame::data(1, []).bytes().repeat(200_000)].concat(), &["empty_frames"]).await;
 }
 
 /// CVE-2024-27316: a header block that never ends.
@@ -121,14 +156,14 @@ async fn empty_data() {
 async fn continuations() {
     let open = Frame::headers(1, hpack::request("GET", "/flood", &[])).without(END_HEADERS).end().bytes();
     let field = hpack::literal("x-any", "y".repeat(1_000)).repeat(16);
-    ends([open, Frame::new(CONTINUATION, 0, 1, field).bytes().repeat(1_000)].concat()).await;
+    ends([open, Frame::new(CONTINUATION, 0, 1, field).bytes().repeat(1_000)].concat(), &["continuation"]).await;
 }
 
 /// The same with nothing in it, which no limit of bytes counts.
 #[tokio::test]
 async fn empty_continuations() {
     let open = Frame::headers(1, hpack::request("GET", "/flood", &[])).without(END_HEADERS).end().bytes();
-    ends([open, Frame::new(CONTINUATION, 0, 1, []).bytes().repeat(200_000)].concat()).await;
+    ends([open, Frame::new(CONTINUATION, 0, 1, []).bytes().repeat(200_000)].concat(), &["continuation"]).await;
 }
 
 /// CVE-2016-6581: a field of the table, named again and again by one byte each.
@@ -177,6 +212,7 @@ async fn windows_that_never_open() {
     let (_, end) = connection.flood(&[PREFACE, &settings, &requests].concat(), PATIENCE).await;
     let grown = process.peak_kib().saturating_sub(before);
     assert_ne!(end, End::Open, "a client that takes nothing keeps its connection");
+    noted(&process, &["window_stall"]).await;
     assert!(grown < 2 * GROWTH_KIB_MAX, "100 answers that wait took {grown} KiB");
     let _ = process.https("front").http2().get("/next").send().await.expect_status(200);
 }

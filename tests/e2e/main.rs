@@ -44,3 +44,4 @@ mod tokens;
 mod upstream_http2;
 mod upstream_tls;
 mod volume;
+mod websocket;

@@ -21,6 +21,17 @@ async fn before_the_first_request_all_is_zero_and_the_process_says_who_it_is() {
     for start in ["portcullis_http", "portcullis_connections", "portcullis_protections", "portcullis_upstream"] {
         assert_eq!(metrics.sum(start), 0, "{start}");
     }
+    for sample in [
+        &requests("http/1.1", "2xx"),
+        "portcullis_connections_accepted_total",
+        "portcullis_connections_open",
+        "portcullis_connections_refused_total{reason=\"per_client\"}",
+        "portcullis_protections_total{reason=\"rapid_reset\"}",
+        "portcullis_upstream_connections_total{upstream=\"app\"}",
+        "portcullis_upstream_failures_total{upstream=\"app\",reason=\"connect\"}",
+    ] {
+        assert!(metrics.has(sample), "{sample} is there from the beginning");
+    }
     // The operator's own listener is not counted: scrapes would be most of a quiet server's requests.
     assert_eq!(edge.metrics().await.get("portcullis_connections_accepted_total"), 0);
     let _ = edge.admin().post("/metrics").send().await.expect_status(405);

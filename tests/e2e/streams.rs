@@ -103,32 +103,6 @@ async fn trailers_pass_both_ways() {
     assert_eq!(body.trailers, ["x-check: 2"]);
 }
 
-#[tokio::test]
-async fn expect_100_continue_is_answered() {
-    let mut origin = Origin::start().await;
-    let edge = Edge::start(&forwarding_to(&origin.endpoint())).await;
-    let mut client = Raw::connect(edge.address("http")).await;
-    client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n").await;
-    let (interim, exchange) = tokio::join!(
-        async {
-            let interim = client.read_head().await;
-            client.send("hi").await;
-            interim
-        },
-        async {
-            let mut exchange = origin.exchange().await;
-            if exchange.head().has("expect") {
-                exchange.send("HTTP/1.1 100 Continue\r\n\r\n").await;
-            }
-            assert_eq!(exchange.read_body().await.content, b"hi");
-            exchange
-        }
-    );
-    assert_eq!(interim.status(), 100);
-    exchange.reply_text("ok").await;
-    assert_eq!(client.read_head().await.status(), 200);
-}
-
 const WEBSOCKET: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 

@@ -266,7 +266,10 @@ impl<H: Handler> Driver<'_, H> {
     fn cut(&mut self, protection: Protection) {
         self.cut_for = Some(protection);
         self.streams.clear();
-        self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+        self.connection.abrupt_shutdown(match protection {
+            Protection::Malformed => Reason::PROTOCOL_ERROR,
+            _ => Reason::ENHANCE_YOUR_CALM,
+        });
         self.turns.mark();
     }
 

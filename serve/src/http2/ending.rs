@@ -33,7 +33,7 @@ pub(crate) enum Ended {
     NotBegun,
     #[error("the client did not take the responses in time")]
     ReaderStalled,
-    #[error("the client did too much of what only costs: {}", .0.label())]
+    #[error("the client was cut: {}", .0.label())]
     Excess(Protection),
 }
 

@@ -1,12 +1,16 @@
 //! Counts the frames that come in, before `h2` sees them, to find clients that only cause work.
 //!
-//! Only the nine bytes in front of each frame are looked at (RFC 9113 section 4.1). What a frame means, and whether it
-//! is allowed where it stands, is for `h2` to say.
+//! Only the nine bytes in front of each frame are looked at (RFC 9113 section 4.1), and the first of trailers. What a
+//! frame means, and whether it is allowed where it stands, is for `h2` to say.
 
+use super::trailers::Trailers;
 use crate::counters::Protection;
 
 /// Streams that a client may reset, beyond as many as were answered (CVE-2023-44487).
 pub(super) const RESETS_MAX: u64 = 200;
+
+/// Streams that `h2` may reset for breaking its rules, or refuse, over the life of a connection (CVE-2025-8671).
+pub(super) const LOCAL_RESETS_MAX: usize = 1024;
 
 /// Frames without a request or a body in them that a client may send at once: PING and SETTINGS each demand an answer,
 /// WINDOW_UPDATE, PRIORITY and unknown ones cost time (CVE-2019-9511 to 9517).
@@ -59,7 +63,10 @@ pub(super) struct Meter {
     kind: u8,
     /// A field block has begun; the second says whether it ends with the current frame.
     block: Option<(u32, bool)>,
+    trailers: Trailers,
     continuations_max: u32,
+    /// Field blocks: requests, and a few trailers.
+    blocks: usize,
     resets: u64,
     answers: u64,
     control_frames: u64,
@@ -82,7 +89,9 @@ impl Meter {
             head_filled: 0,
             kind: SETTINGS,
             block: None,
+            trailers: Trailers::new(),
             continuations_max: u32::try_from(continuations).unwrap_or(u32::MAX),
+            blocks: 0,
             resets: 0,
             answers: 0,
             control_frames: 0,
@@ -99,6 +108,9 @@ impl Meter {
         loop {
             let skipped = self.payload_left.min(bytes.len());
             self.payload_left -= skipped;
+            if self.trailers.payload(&bytes[..skipped]) {
+                self.trip(Protection::Malformed);
+            }
             bytes = &bytes[skipped..];
             if self.payload_left == 0 && matches!(self.block, Some((_, true))) {
                 self.block = None;
@@ -118,10 +130,16 @@ impl Meter {
     }
 
     fn frame(&mut self, now_ms: u64) {
-        let [high, middle, low, kind, flags, ..] = self.head;
+        let [high, middle, low, kind, flags, stream @ ..] = self.head;
         let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
         self.payload_left = length;
         self.kind = kind;
+        match kind {
+            // The highest bit is reserved.
+            HEADERS => self.trailers.headers(u32::from_be_bytes(stream) & 0x7fff_ffff, flags, length),
+            CONTINUATION => self.trailers.continuation(length),
+            _ => self.trailers.other(),
+        }
         match kind {
             DATA if length > 0 => self.moved(length),
             DATA if flags & FLAG_END_STREAM != 0 => {}
@@ -131,7 +149,10 @@ impl Meter {
                     self.trip(Protection::EmptyFrames);
                 }
             }
-            HEADERS => self.block = Some((0, flags & FLAG_END_HEADERS != 0)),
+            HEADERS => {
+                self.blocks += 1;
+                self.block = Some((0, flags & FLAG_END_HEADERS != 0));
+            }
             CONTINUATION => {
                 let count = self.block.map_or(0, |(count, _)| count) + 1;
                 self.block = Some((count, flags & FLAG_END_HEADERS != 0));
@@ -206,12 +227,14 @@ impl Meter {
         self.block.is_some()
     }
 
-    /// What `h2` most likely means when it finds the client excessive by its own measures: it does not say.
+    /// What `h2` most likely means when it finds the client excessive by its own measures: it does not say. What came
+    /// last tells little of a flood of several kinds, which has been read further than `h2` has looked.
     pub(super) const fn likely(&self) -> Protection {
         match self.kind {
             DATA => Protection::EmptyFrames,
-            HEADERS | CONTINUATION => Protection::HeaderList,
-            RST_STREAM => Protection::RapidReset,
+            CONTINUATION => Protection::HeaderList,
+            _ if self.resets > self.blocks as u64 / 2 => Protection::RapidReset,
+            HEADERS if self.blocks <= LOCAL_RESETS_MAX => Protection::HeaderList,
             _ => Protection::InducedReset,
         }
     }
@@ -299,6 +322,40 @@ mod tests {
             assert_eq!(meter.tripped(), None, "{step}");
             meter.received(last, 0);
             assert_eq!(meter.tripped(), Some(Protection::RapidReset), "{step}");
+        }
+    }
+
+    #[test]
+    fn what_h2_found_is_told_by_what_there_was_most_of() {
+        let headers = frame(HEADERS, FLAG_END_HEADERS, 30);
+        let reset = frame(RST_STREAM, 0, 4);
+        let window = frame(8, 0, 4);
+        for (frames, times, expected) in [
+            (vec![&headers], 1, Protection::HeaderList),
+            (vec![&headers], LOCAL_RESETS_MAX + 1, Protection::InducedReset),
+            (vec![&headers, &window], 500, Protection::InducedReset),
+            (vec![&headers, &reset], 150, Protection::RapidReset),
+            (vec![&reset, &headers], 150, Protection::RapidReset),
+        ] {
+            let mut meter = begun();
+            (0..times).for_each(|_| frames.iter().for_each(|frame| meter.received(frame, 0)));
+            assert_eq!(meter.likely(), expected);
+        }
+    }
+
+    #[test]
+    fn trailers_that_begin_with_a_pseudo_field_are_malformed_wherever_they_are_cut() {
+        let head = |kind, flags, length| frame(kind, flags, length)[..FRAME_HEAD_BYTES].to_vec();
+        let request = [head(HEADERS, FLAG_END_HEADERS, 3), b"\x82\x87\x84".to_vec(), frame(DATA, 0, 7)].concat();
+        for (block, expected) in [(b"\x40\x02:a\x00", Some(Protection::Malformed)), (b"\x40\x02xa\x00", None)] {
+            let trailers = [head(HEADERS, 0, 1), block[..1].to_vec(), head(CONTINUATION, FLAG_END_HEADERS, 4)].concat();
+            let bytes = [&request[..], &trailers, &block[1..]].concat();
+            for cut in 1..bytes.len() {
+                let mut meter = begun();
+                meter.received(&bytes[..cut], 0);
+                meter.received(&bytes[cut..], 0);
+                assert_eq!(meter.tripped(), expected, "cut at {cut}");
+            }
         }
     }
 

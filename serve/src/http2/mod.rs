@@ -4,7 +4,7 @@
 //! task of a connection, in which its streams are polled too, between `opening` and `ending`; `stream` is one request
 //! with its `call`, `outgoing` the response, `incoming` the request's body. `wire` lies under `h2` and lets all frames of
 //! one turn leave together; `meter` looks at the frames that come in and finds clients that only cause work. `head`
-//! refuses what `h2` lets pass, `preface` tells HTTP/2 from HTTP/1 where both may come in the clear.
+//! and `trailers` find what `h2` lets pass and must not, `preface` tells HTTP/2 from HTTP/1 where both may come in the clear.
 
 mod call;
 mod connection;
@@ -18,6 +18,7 @@ pub(crate) mod preface;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod trailers;
 mod turns;
 mod wire;
 

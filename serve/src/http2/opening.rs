@@ -3,6 +3,7 @@
 use super::call::Shared;
 use super::ending::Ended;
 use super::head::FIELD_OVERHEAD_BYTES;
+use super::meter::LOCAL_RESETS_MAX;
 use super::wire::Handle;
 use crate::drain::Drain;
 use crate::timer::Deadline;
@@ -21,9 +22,6 @@ const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 
 /// What `h2` may hold of one response, in bytes, until the socket takes it.
 const SEND_BUFFER_BYTES_MAX: usize = 64 * 1024;
-
-/// Streams that `h2` may reset for breaking its rules, over the life of a connection (CVE-2025-8671).
-const LOCAL_RESETS_MAX: usize = 1024;
 
 /// DATA frames of less than 256 bytes cost `h2` that much to hold; so many such bytes may wait for their reader.
 const DATA_OVERHEAD_BYTES_MAX: usize = 512 * 1024;
