@@ -166,8 +166,12 @@ impl<H: Handler> Driver<'_, H> {
 
     /// Why the connection has ended, all things considered.
     fn judge(&self, ended: Result<(), Ended>) -> Result<(), Ended> {
+        if let Some(protection) = self.cut_for {
+            return Err(Ended::Excess(protection));
+        }
         // `h2` has limits of its own, and may have come first.
-        if let Some(protection) = self.cut_for.or_else(|| self.shared.wire.borrow().meter.tripped()) {
+        if let Some(protection) = self.shared.wire.borrow().meter.tripped() {
+            self.shared.note(protection);
             return Err(Ended::Excess(protection));
         }
         match ended {
@@ -262,8 +266,10 @@ impl<H: Handler> Driver<'_, H> {
         }
     }
 
-    /// Ends the connection at once, with a word.
+    /// Ends the connection at once, with a word. Counted before the client hears it, so that whoever has seen the end
+    /// finds it in the metrics.
     fn cut(&mut self, protection: Protection) {
+        self.shared.note(protection);
         self.cut_for = Some(protection);
         self.streams.clear();
         self.connection.abrupt_shutdown(match protection {

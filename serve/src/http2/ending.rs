@@ -37,17 +37,16 @@ pub(crate) enum Ended {
     Excess(Protection),
 }
 
-/// What a client was cut for.
+/// What a client was cut for, where that was not counted at the cut.
 pub(super) fn protection(ended: &Ended, wire: &Wire) -> Option<Protection> {
     match ended {
-        Ended::Excess(protection) => Some(*protection),
         Ended::ReaderStalled => Some(Protection::SlowReader),
         Ended::NotBegun => Some(Protection::SlowHead),
         Ended::Broken(error) if error.is_library() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM) => {
             Some(wire.meter.likely())
         }
         Ended::Broken(error) if error.is_library() => Some(Protection::Malformed),
-        Ended::Broken(_) | Ended::Lost(_) | Ended::Idle => None,
+        Ended::Excess(_) | Ended::Broken(_) | Ended::Lost(_) | Ended::Idle => None,
     }
 }
 
