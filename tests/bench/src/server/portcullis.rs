@@ -37,6 +37,7 @@ forward = "app"
 [server]
 threads = 1
 state = "{state}"
+connections_per_client_max = 10000
 
 [admin]
 address = "unix:{state}.admin"
