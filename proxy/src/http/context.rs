@@ -107,10 +107,12 @@ impl RequestContext {
     /// Begins a trace where none came. It has the request's id where that has the form of one, so that what is found
     /// by the one id is found by the other too.
     pub(super) fn trace(&mut self) -> &TraceParent {
-        let id = self.request_id.as_str();
         self.trace.get_or_insert_with(|| {
-            let own = (id.len() == 32).then(|| u128::from_str_radix(id, 16).ok()).flatten();
-            TraceParent::begin(own.unwrap_or_else(random::bits), low_half(random::bits()))
+            let span = low_half(random::bits());
+            match self.request_id.as_trace_id() {
+                Some(id) => TraceParent::begin(id, span),
+                None => TraceParent::begin_anew(random::bits(), span),
+            }
         })
     }
 

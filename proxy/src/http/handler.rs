@@ -45,26 +45,26 @@ pub(super) async fn handle(
     local: &Rc<Local>,
     entrance: &Entrance,
     context: &mut RequestContext,
-    mut head: request::Parts,
+    head: &mut request::Parts,
     body: &mut Body,
 ) -> Result<Response<ProxyBody>, Cause> {
     if context.extended_connect {
         head.method = Method::GET;
     }
-    check_head(&head, entrance, context)?;
-    let target = Target::read(&head)?;
+    check_head(head, entrance, context)?;
+    let target = Target::read(head)?;
     if let Some(port) = entrance.redirect_to_https {
-        return redirect_to_https(&head, &target, port);
+        return redirect_to_https(head, &target, port);
     }
     let snapshot = &*local.snapshot;
     let site = snapshot.sites.find(target.host()).ok_or(Cause::UnknownHost)?;
     context.site = local.site_names.get(site).cloned();
     context.site_index = Some(site);
-    response_rules::keep(snapshot, &head, &target, context);
-    let (index, route) = find_route(snapshot, site, &head)?;
+    response_rules::keep(snapshot, head, &target, context);
+    let (index, route) = find_route(snapshot, site, head)?;
     context.route = Some(Arc::clone(&route.name));
     context.route_index = Some(index);
-    response_rules::keep(snapshot, &head, &target, context);
+    response_rules::keep(snapshot, head, &target, context);
     // Its answer would show a script what it can't read otherwise: cookies, and towards the application the assertion.
     if head.method == Method::TRACE && !route.methods.contains(&Method::TRACE) {
         return Err(Cause::Trace);
@@ -165,7 +165,7 @@ async fn act(
     rules: Layers<'_>,
     limits: &SendLimits,
     context: &mut RequestContext,
-    head: request::Parts,
+    head: &mut request::Parts,
     body: &mut Body,
     target: &Target,
 ) -> Result<Response<ProxyBody>, Cause> {
@@ -217,12 +217,12 @@ async fn forward(
     rules: Layers<'_>,
     limits: &SendLimits,
     context: &mut RequestContext,
-    mut head: request::Parts,
+    head: &mut request::Parts,
     body: &mut Body,
     target: &Target,
 ) -> Result<Response<ProxyBody>, Cause> {
     let upstream = &local.upstreams[to.upstream];
-    let offers_tunnel = context.extended_connect || websocket::is_wanted(&head);
+    let offers_tunnel = context.extended_connect || websocket::is_wanted(head);
     let tunnel = offers_tunnel.then(|| body.take_tunnel()).flatten();
     if context.extended_connect && tunnel.is_none() {
         return Err(Cause::Connect);
@@ -231,7 +231,7 @@ async fn forward(
     let carries = Carries { waiting_body: hold.is_none() && !body.is_end_stream(), websocket: tunnel.is_some() };
     // The answer may name a file, whose conditions and ranges are then the client's.
     let for_internal_file = to.internal.as_ref().map(|_| (head.method.clone(), head.headers.clone()));
-    headers::towards_upstream(&mut head, carries, context, target, to.path.as_ref().and_then(PathRule::stripped));
+    headers::towards_upstream(head, carries, context, target, to.path.as_ref().and_then(PathRule::stripped));
     if local.snapshot.config.server.trace {
         context.trace().write(&mut head.headers);
     }

@@ -2,32 +2,28 @@
 
 use super::context::RequestContext;
 use super::target::Target;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, TE, UPGRADE, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, request};
 use serve::contract::forwarded_prefix::{self, X_FORWARDED_PREFIX};
 use serve::contract::{forwarded, request_id::X_REQUEST_ID};
 use smallvec::SmallVec;
 
-static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-static HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
-
 /// Fields that concern one connection only (RFC 9110 section 7.6.1), beside those that `Connection` names.
-static HOP_BY_HOP: [&HeaderName; 10] = [
-    &CONNECTION,
-    &KEEP_ALIVE,
-    &PROXY_CONNECTION,
-    &HTTP2_SETTINGS,
-    &PROXY_AUTHENTICATE,
-    &PROXY_AUTHORIZATION,
-    &TE,
-    &TRAILER,
-    &TRANSFER_ENCODING,
-    &UPGRADE,
-];
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "http2-settings"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// Removes what concerns one connection only. `Connection` may not name the fields that frame or address a message:
 /// a client could make the application see another message than the edge did.
@@ -43,8 +39,10 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
         named.iter().for_each(|name| drop(headers.remove(name)));
     }
     // Few messages have any: looking at the names that are there costs a quarter of asking for each that may be.
-    let there: SmallVec<[HeaderName; 4]> = headers.keys().filter(|name| HOP_BY_HOP.contains(name)).cloned().collect();
-    there.iter().for_each(|name| drop(headers.remove(name)));
+    if headers.keys().any(is_hop_by_hop) {
+        let there: SmallVec<[HeaderName; 4]> = headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
+        there.iter().for_each(|name| drop(headers.remove(name)));
+    }
 }
 
 /// What comes with a request's head.

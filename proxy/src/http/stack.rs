@@ -88,17 +88,18 @@ impl Handler for Front {
 }
 
 /// The future of this function is copied into its box for every request, so it must stay small: what is rare and large
-/// below it (opening a connection, reading a disk) has a box of its own, and nothing is moved once it is polled.
+/// below it (opening a connection, reading a disk) has a box of its own, and the request's head stands here, for all
+/// steps: whoever took it by value would have room for it twice.
 async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody>, Infallible> {
     let Front { worker, info, entrance } = &front;
     let local = worker.local();
-    let (head, mut body) = request.into_parts();
+    let (mut head, mut body) = request.into_parts();
     let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server);
     let noted = worker.access.as_ref().map(|_| Head::of(&head));
     let (version, is_head) = (head.version, head.method == Method::HEAD);
 
     let handled = {
-        let handling = pin!(handler::handle(worker, &local, entrance, &mut context, head, &mut body));
+        let handling = pin!(handler::handle(worker, &local, entrance, &mut context, &mut head, &mut body));
         AssertUnwindSafe(handling).catch_unwind().await
     };
     let mut response = match handled {

@@ -54,8 +54,8 @@ pub struct Upstream {
 
 /// A request as it is to be sent.
 pub struct Call<'a> {
-    /// Its head, with the fields of this hop.
-    pub head: request::Parts,
+    /// Its head, with the fields of this hop. HTTP/2 takes it out.
+    pub head: &'a mut request::Parts,
     /// Its body.
     pub body: Body,
     /// For a request that offers a switch of protocols: what its client sends after the switch. The body of a 101
@@ -144,7 +144,7 @@ impl Upstream {
     pub async fn send(&self, call: Call<'_>, attempt: &mut Attempt) -> Result<Response<UpstreamBody>, UpstreamError> {
         let started = Instant::now();
         attempt.started = Some(started);
-        let Call { mut head, body, mut tunnel, host, limits, identity_headers, prelude, interim } = call;
+        let Call { head, body, mut tunnel, host, limits, identity_headers, prelude, interim } = call;
         let mut upload = Upload::new(body, limits.body_bytes_max, Rc::clone(identity_headers));
         attempt.upload = upload.counter();
         let idempotent = head.method.is_idempotent();
@@ -165,8 +165,9 @@ impl Upstream {
                         counter: attempt.upload.clone(),
                         identity_headers: Rc::clone(identity_headers),
                     };
+                    let taken = std::mem::replace(head, http::Request::new(()).into_parts().0);
                     // Several times as large as the rest of a request's future.
-                    let sending = Box::pin(http2::send(slot, head, body, limits.into(), client, informational));
+                    let sending = Box::pin(http2::send(slot, taken, body, limits.into(), client, informational));
                     let failed = match sending.await {
                         Ok(response) => {
                             attempt.first_byte = Some(started.elapsed());
@@ -184,7 +185,7 @@ impl Upstream {
                             return Err(error);
                         }
                     };
-                    head = again;
+                    *head = again;
                     upload = Upload::new(body, limits.body_bytes_max, Rc::clone(identity_headers));
                     continue;
                 }
@@ -193,7 +194,7 @@ impl Upstream {
             head.headers.remove(TE);
             let reused = connection.used > 0;
             let mut exchange =
-                Exchange::begin(&mut connection, &head, &mut upload, tunnel.is_some(), limits, &mut *interim);
+                Exchange::begin(&mut connection, &*head, &mut upload, tunnel.is_some(), limits, &mut *interim);
             match poll_fn(|cx| exchange.poll(cx)).await {
                 Ok(answer) => {
                     attempt.first_byte = Some(started.elapsed());

@@ -12,6 +12,7 @@ mod tests;
 pub use self::claims::is_claim;
 
 use self::hops::{hops, told_port};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 use std::fmt::Write as _;
@@ -120,13 +121,45 @@ fn told(
     peer: Option<IpAddr>,
     host: Option<&HeaderValue>,
 ) -> (Option<HeaderValue>, Option<HeaderValue>) {
-    let (mut older, mut newer) = (String::with_capacity(48), String::with_capacity(112));
+    let mut newer = String::with_capacity(112);
+    let mut older = String::new();
+    // Where there is one address, and it stands as it is in both, the older value is a piece of the newer one.
+    let mut only = None;
+    match (&*origin.chain, peer) {
+        ([], None) => {
+            newer.push_str("for=unknown");
+            push_scheme(&mut newer, origin.https);
+        }
+        ([], Some(IpAddr::V4(peer))) => {
+            newer.push_str("for=");
+            let from = newer.len();
+            push_address(&mut newer, IpAddr::V4(peer));
+            only = Some(from..newer.len());
+            push_scheme(&mut newer, origin.https);
+        }
+        (chain, peer) => push_hops(&mut older, &mut newer, origin, chain.iter().copied().chain(peer)),
+    }
+    // A host is a token with `:` and brackets (RFC 9110 section 7.2): quoting needs no escape.
+    if let Some(host) = host.and_then(|host| host.to_str().ok()).filter(|host| !host.contains(['"', '\\'])) {
+        [";host=\"", host, "\""].into_iter().for_each(|part| newer.push_str(part));
+    }
+    let newer = Bytes::from(newer);
+    let older = match only {
+        Some(only) => Some(newer.slice(only)),
+        None => (!older.is_empty()).then(|| Bytes::from(older)),
+    };
+    let value = |text| HeaderValue::from_maybe_shared(text).ok();
+    (older.and_then(value), value(newer))
+}
+
+/// Appends an element for each hop, the client's first. The last is this proxy's own: of its peer it knows the scheme.
+fn push_hops(older: &mut String, newer: &mut String, origin: &Origin, hops: impl Iterator<Item = IpAddr>) {
     let mut address = String::with_capacity(48);
-    let mut schemes = 0;
-    for hop in origin.chain.iter().copied().chain(peer) {
+    let mut count = 0;
+    for hop in hops {
         address.clear();
         push_address(&mut address, hop);
-        for list in [&mut older, &mut newer] {
+        for list in [&mut *older, &mut *newer] {
             list.push_str(if list.is_empty() { "" } else { ", " });
         }
         older.push_str(&address);
@@ -134,25 +167,14 @@ fn told(
         let (before, after) = if hop.is_ipv6() { ("for=\"[", "]\"") } else { ("for=", "") };
         [before, &address, after].into_iter().for_each(|part| newer.push_str(part));
         // What the client spoke belongs to its own element (RFC 7239 section 5.4).
-        if schemes == 0 {
-            push_scheme(&mut newer, origin.https);
+        if count == 0 {
+            push_scheme(newer, origin.https);
         }
-        schemes += 1;
+        count += 1;
     }
-    // The last element is this proxy's own: of its peer it knows scheme and host.
-    match schemes {
-        0 => {
-            newer.push_str("for=unknown");
-            push_scheme(&mut newer, origin.https);
-        }
-        1 => {}
-        _ => push_scheme(&mut newer, origin.peer_https),
+    if count > 1 {
+        push_scheme(newer, origin.peer_https);
     }
-    // A host is a token with `:` and brackets (RFC 9110 section 7.2): quoting needs no escape.
-    if let Some(host) = host.and_then(|host| host.to_str().ok()).filter(|host| !host.contains(['"', '\\'])) {
-        [";host=\"", host, "\""].into_iter().for_each(|part| newer.push_str(part));
-    }
-    ((!older.is_empty()).then(|| HeaderValue::try_from(older).ok()).flatten(), HeaderValue::try_from(newer).ok())
 }
 
 fn push_scheme(element: &mut String, https: bool) {

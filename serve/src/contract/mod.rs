@@ -3,6 +3,7 @@
 pub mod error_code;
 pub mod forwarded;
 pub mod forwarded_prefix;
+mod hex;
 pub mod identity;
 pub mod link;
 pub mod problem;

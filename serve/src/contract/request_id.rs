@@ -1,5 +1,6 @@
 //! The id that joins the edge's log line, the application's log line and the error body of one request.
 
+use super::hex;
 use http::{HeaderName, HeaderValue};
 use std::fmt;
 
@@ -8,8 +9,6 @@ pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest id that is taken over from a peer, in bytes.
 pub const REQUEST_ID_BYTES_MAX: usize = 64;
-
-const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// One request's id: visible, short, safe in logs and headers.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,9 +28,7 @@ impl RequestId {
     #[must_use]
     pub fn from_random(random: u128) -> Self {
         let mut text = [0; 32];
-        for (index, digit) in text.iter_mut().enumerate() {
-            *digit = HEX[usize::from(random.to_be_bytes()[index / 2] >> (4 - 4 * (index % 2)) & 0xf)];
-        }
+        hex::write(&mut text, &random.to_be_bytes());
         Self(HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("00000000")))
     }
 
@@ -39,6 +36,13 @@ impl RequestId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
+    }
+
+    /// The id as a W3C trace id, where it has the form of one: 32 lower-case hexadecimal digits, not all of them zero.
+    #[must_use]
+    pub fn as_trace_id(&self) -> Option<&[u8; 32]> {
+        let id = <&[u8; 32]>::try_from(self.0.as_bytes()).ok()?;
+        (hex::is_hex(id) && *id != [b'0'; 32]).then_some(id)
     }
 
     /// The id as a field value, shared and not copied.
@@ -71,6 +75,19 @@ mod tests {
             "0123456789abcdef0011223344556677"
         );
         assert_eq!(RequestId::from_random(0).as_str(), "0".repeat(32));
+    }
+
+    #[test]
+    fn an_id_of_the_right_form_is_a_trace_id() {
+        assert!(RequestId::from_random(7).as_trace_id().is_some());
+        assert_eq!(RequestId::from_random(0).as_trace_id(), None);
+        for value in ["0123456789ABCDEF0011223344556677", "0123456789abcdef001122334455667", "abcdefgh"] {
+            assert_eq!(
+                RequestId::accept(&HeaderValue::from_static(value)).expect(value).as_trace_id(),
+                None,
+                "{value}"
+            );
+        }
     }
 
     #[test]

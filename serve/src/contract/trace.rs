@@ -3,6 +3,7 @@
 //! The edge records no spans of its own, so it is no member of the trace: a sound `traceparent` goes on untouched and
 //! its `tracestate` with it. Without one a trace begins, so that the log lines of both servers share its id.
 
+use super::hex::{self, is_hex};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Which trace a request belongs to, and which span asked (section 3.2).
@@ -42,14 +43,23 @@ impl TraceParent {
         fields.next().is_none().then(|| Self { value: value.clone(), begun_here: false })
     }
 
-    /// Begins a trace with random ids. An id of zero would be invalid, so zero counts as one.
+    /// Begins a trace with this id, which is 32 lower-case hexadecimal digits, not all of them zero, and a random span.
+    /// A span of zero would be invalid, so zero counts as one.
     #[must_use]
-    pub fn begin(trace: u128, span: u64) -> Self {
+    pub fn begin(trace: &[u8; 32], span: u64) -> Self {
         // Not by `format!`: this is done for nearly every request that is forwarded.
         let mut text = *BEGUN;
-        write_hex(&mut text[TRACE_ID], &trace.max(1).to_be_bytes());
-        write_hex(&mut text[PARENT_ID], &span.max(1).to_be_bytes());
+        text[TRACE_ID].copy_from_slice(trace);
+        hex::write(&mut text[PARENT_ID], &span.max(1).to_be_bytes());
         Self { value: HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("")), begun_here: true }
+    }
+
+    /// Begins a trace with random ids. An id of zero would be invalid, so zero counts as one.
+    #[must_use]
+    pub fn begin_anew(trace: u128, span: u64) -> Self {
+        let mut text = [0; 32];
+        hex::write(&mut text, &trace.max(1).to_be_bytes());
+        Self::begin(&text, span)
     }
 
     /// 32 lower-case hexadecimal digits.
@@ -69,30 +79,21 @@ impl TraceParent {
     }
 }
 
-/// Two digits a byte.
-fn write_hex(text: &mut [u8], bytes: &[u8]) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    for (digits, byte) in text.chunks_exact_mut(2).zip(bytes) {
-        digits.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]]);
-    }
-}
-
 /// Sections 3.2.2 and 3.2.4: `version "-" trace-id "-" parent-id "-" flags`, all lower-case hexadecimal, ids not zero.
 fn is_sound(value: &[u8]) -> bool {
     let Some(known) = value.get(..PARENT_BYTES) else { return false };
-    let hex = |digits: &[u8]| digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-    let is_id = |digits: &[u8]| hex(digits) && digits.iter().any(|&digit| digit != b'0');
+    let is_id = |digits: &[u8]| is_hex(digits) && digits.iter().any(|&digit| digit != b'0');
     let version = &known[..2];
     let ends = match version {
         b"00" => value.len() == PARENT_BYTES,
         b"ff" => false,
         _ => value.get(PARENT_BYTES).is_none_or(|&next| next == b'-'),
     };
-    ends && hex(version)
+    ends && is_hex(version)
         && [2, 35, 52].into_iter().all(|dash| known[dash] == b'-')
         && is_id(&known[TRACE_ID])
         && is_id(&known[PARENT_ID])
-        && hex(&known[FLAGS])
+        && is_hex(&known[FLAGS])
 }
 
 #[cfg(test)]
@@ -165,7 +166,7 @@ mod tests {
     #[test]
     fn a_trace_that_begins_here_replaces_whatever_stood_there() {
         let mut fields = headers(&["garbage", SOUND]);
-        TraceParent::begin(0xab, 0).write(&mut fields);
+        TraceParent::begin_anew(0xab, 0).write(&mut fields);
         let parents: Vec<_> = fields.get_all(&TRACEPARENT).iter().collect();
         assert_eq!(parents, ["00-000000000000000000000000000000ab-0000000000000001-01"]);
         assert!(!fields.contains_key(&TRACESTATE));
@@ -174,7 +175,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_begins_here_is_sound_elsewhere(trace: u128, span: u64) {
-            let begun = TraceParent::begin(trace, span);
+            let begun = TraceParent::begin_anew(trace, span);
             let mut fields = HeaderMap::new();
             begun.write(&mut fields);
             let read = TraceParent::read(&fields).expect("a sound parent");

@@ -39,8 +39,10 @@ pub(super) fn push_tenths(out: &mut Vec<u8>, duration: Duration) {
 }
 
 /// Milliseconds with this many decimals, each unit of the last being this many nanoseconds.
-fn push_decimals(out: &mut Vec<u8>, duration: Duration, unit_nanoseconds: u128, decimals: u32) {
-    let units = u64::try_from((duration.as_nanos() + unit_nanoseconds / 2) / unit_nanoseconds).unwrap_or(u64::MAX);
+fn push_decimals(out: &mut Vec<u8>, duration: Duration, unit_nanoseconds: u64, decimals: u32) {
+    // Five hundred years of nanoseconds; a division of 128 bits is slow.
+    let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    let units = nanoseconds.saturating_add(unit_nanoseconds / 2) / unit_nanoseconds;
     let mut place = 10_u64.pow(decimals);
     push_number(out, units / place);
     out.push(b'.');

@@ -87,7 +87,8 @@ fn time(out: &mut Vec<u8>, name: &[u8], duration: Option<Duration>) {
 
 /// A line stays a line, whatever the names in a configuration hold.
 fn keep_on_one_line(out: &mut Vec<u8>, start: usize) {
-    if out[start..].iter().all(|byte| (b' '..=b'~').contains(byte)) {
+    // Without an early end, so that many bytes are looked at at once.
+    if out[start..].iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte)) {
         return;
     }
     let line = String::from_utf8_lossy(&out[start..]);

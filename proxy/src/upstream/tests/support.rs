@@ -107,13 +107,14 @@ pub(super) fn request(method: Method, target: &str) -> http::request::Parts {
 /// Sends a request; interim responses are noted.
 pub(super) async fn send_noting(
     upstream: &Upstream,
-    head: http::request::Parts,
+    mut head: http::request::Parts,
     body: Body,
     noted: &mut Vec<(StatusCode, HeaderMap)>,
 ) -> Outcome {
     let interim = &mut |status, fields| noted.push((status, fields));
     let tunnel = None;
     let identity_headers = &Rc::from([]);
+    let head = &mut head;
     let call =
         Call { head, body, tunnel, host: &HostField::Kept, limits: LIMITS, identity_headers, prelude: &[], interim };
     upstream.send(call, &mut Attempt::default()).await
@@ -122,13 +123,14 @@ pub(super) async fn send_noting(
 /// Sends a request within limits, and maybe with the offer of a tunnel.
 pub(super) async fn send_within(
     upstream: &Upstream,
-    head: http::request::Parts,
+    mut head: http::request::Parts,
     body: Body,
     tunnel: Option<Body>,
     limits: SendLimits,
 ) -> Outcome {
     let interim = &mut |_, _| ();
     let identity_headers = &Rc::from([]);
+    let head = &mut head;
     let call = Call { head, body, tunnel, host: &HostField::Kept, limits, identity_headers, prelude: &[], interim };
     upstream.send(call, &mut Attempt::default()).await
 }

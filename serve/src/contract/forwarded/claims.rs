@@ -53,6 +53,10 @@ const NAMES: [&[u8]; 9] = [
 #[must_use]
 pub fn is_claim(name: &str) -> bool {
     let name = name.as_bytes();
+    // Names are lower-case in a map of fields; the others are for whoever asks.
+    let Some(b'x' | b'f' | b's' | b'c' | b't' | b'p' | b'w' | b'r') = name.first().map(u8::to_ascii_lowercase) else {
+        return false;
+    };
     let (name, families, names): (_, &[&[u8]], &[&[u8]]) = match name {
         [b'x' | b'X', b'-' | b'_' | b'.', rest @ ..] => (rest, &X_FAMILIES, &X_NAMES),
         _ => (name, &FAMILIES, &NAMES),
@@ -63,6 +67,9 @@ pub fn is_claim(name: &str) -> bool {
 
 /// Removes every such field.
 pub(super) fn remove(headers: &mut HeaderMap) {
+    if !headers.keys().any(|name| is_claim(name.as_str())) {
+        return;
+    }
     let claimed: Vec<HeaderName> = headers.keys().filter(|name| is_claim(name.as_str())).cloned().collect();
     claimed.iter().for_each(|name| drop(headers.remove(name)));
 }
