@@ -247,7 +247,12 @@ impl<'a> Wire<'a> {
     fn poll_head(&mut self, cx: &mut Context<'_>, drain: &Drain) -> Poll<Result<Arrival, Ended>> {
         loop {
             match self.reader.request(&mut self.buffer, self.head_limits) {
-                Ok(Some(head)) => return Poll::Ready(Ok(Arrival::Request(Box::new(head)))),
+                Ok(Some(head)) => {
+                    if let Some(deadline) = &self.half_closed {
+                        deadline.set(HALF_CLOSED_FOR);
+                    }
+                    return Poll::Ready(Ok(Arrival::Request(Box::new(head))));
+                }
                 Err(malformed) => return Poll::Ready(Ok(Arrival::Malformed(malformed))),
                 Ok(None) => {}
             }
@@ -356,7 +361,8 @@ impl<'a> Wire<'a> {
             match ready!(self.poll_fill(cx)) {
                 Ok(0) if self.io.is_tls() => return Poll::Ready(Err(Ended::ClientLeft)),
                 Ok(0) => {
-                    turn.keep_alive = false;
+                    // What has come before is still to be answered.
+                    turn.keep_alive &= !self.buffer.is_empty();
                     let grace = if turn.answered { HALF_CLOSED_PAUSE } else { HALF_CLOSED_FOR };
                     let deadline = Deadline::after(grace);
                     let polled = deadline.poll(cx);
