@@ -107,16 +107,6 @@ where
     }
 }
 
-impl Ended {
-    /// The protection that ended the connection, if one did.
-    pub(crate) const fn protection(&self) -> Option<Protection> {
-        match self {
-            Self::ReaderStalled => Some(Protection::SlowReader),
-            Self::Broken(_) | Self::ClientLeft | Self::ResponseBroken => None,
-        }
-    }
-}
-
 /// What came instead of, or as, the next request.
 enum Arrival {
     Request(Box<RequestHead>),
@@ -574,7 +564,10 @@ impl<'a> Wire<'a> {
                     self.taken = 0;
                     self.deadline.set(self.limits.send_timeout);
                 }
-                self.deadline.poll(cx).map(|()| Err(Ended::ReaderStalled))
+                ready!(self.deadline.poll(cx));
+                // Before the client sees the end, so that whoever has seen it finds it in the metrics.
+                self.counters.note(Protection::SlowReader);
+                Poll::Ready(Err(Ended::ReaderStalled))
             }
         }
     }
