@@ -4,6 +4,7 @@
 use super::fields::{self, Announced, Unsound};
 use super::malformed::Malformed;
 use bytes::{Buf, Bytes, BytesMut};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode, Uri, Version, header, request, response};
 use std::mem::MaybeUninit;
 
@@ -175,7 +176,11 @@ fn request(head: &Bytes, fields_max: usize) -> Result<RequestHead, Malformed> {
             // A fragment is never sent (RFC 9112 section 3.2): who forwards it and who cuts it disagree.
             return Err(Malformed::TARGET);
         }
+        let whole_server = parts.method == Method::OPTIONS && has_no_path(&target);
         parts.uri = Uri::from_maybe_shared(target).map_err(|_| Malformed::TARGET)?;
+        if whole_server {
+            parts.uri = with_asterisk(parts.uri)?;
+        }
         parts.version = version(parsed.version);
         parts.headers = fields::fields(head, parsed.headers)?;
         let framing = match fields::announced(&parts.headers) {
@@ -190,6 +195,19 @@ fn request(head: &Bytes, fields_max: usize) -> Result<RequestHead, Malformed> {
         let keep_alive = keep_alive(parts.version, &parts.headers);
         Ok(RequestHead { parts, framing, keep_alive })
     })
+}
+
+/// A target in absolute form without path and query. With OPTIONS it means the server as a whole, as `*` does in the
+/// other form (RFC 9112 section 3.2.4). Once it is read, its path is a slash like any other.
+fn has_no_path(target: &[u8]) -> bool {
+    let authority = memchr::memmem::find(target, b"://").and_then(|at| target.get(at + 3..));
+    !target.starts_with(b"/") && authority.is_some_and(|authority| memchr::memchr2(b'/', b'?', authority).is_none())
+}
+
+fn with_asterisk(uri: Uri) -> Result<Uri, Malformed> {
+    let mut parts = uri.into_parts();
+    parts.path_and_query = Some(PathAndQuery::from_static("*"));
+    Uri::from_parts(parts).map_err(|_| Malformed::TARGET)
 }
 
 fn response(head: &Bytes, fields_max: usize, asked: &Method) -> Result<ResponseHead, Malformed> {
