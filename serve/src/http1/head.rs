@@ -223,7 +223,9 @@ fn response(head: &Bytes, fields_max: usize, asked: &Method) -> Result<ResponseH
         parts.version = version(parsed.version);
         parts.headers = fields::fields(head, parsed.headers)?;
         let framing = response_framing(&parts, asked)?;
-        let keep_alive = framing != Framing::UntilClose && keep_alive(parts.version, &parts.headers);
+        let keep_alive = framing != Framing::UntilClose
+            && !announces_impossible(&parts)
+            && keep_alive(parts.version, &parts.headers);
         Ok(ResponseHead { parts, framing, keep_alive })
     })
 }
@@ -246,6 +248,13 @@ fn response_framing(parts: &response::Parts, asked: &Method) -> Result<Framing, 
         Announced::Chunked => Framing::Chunked,
         Announced::Nothing => Framing::UntilClose,
     })
+}
+
+/// A 204 that announces content, which it can't have (RFC 9110 section 8.6, RFC 9112 section 6.1): who writes that may
+/// send it too, and later than the next request.
+fn announces_impossible(parts: &response::Parts) -> bool {
+    parts.status == StatusCode::NO_CONTENT
+        && !matches!(fields::announced(&parts.headers), Ok(Announced::Nothing | Announced::Length(0)))
 }
 
 /// RFC 9112 section 9.3.
