@@ -4,7 +4,7 @@ use super::context::RequestContext;
 use super::target::Target;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+    TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, request};
 use serve::contract::forwarded_prefix::{self, X_FORWARDED_PREFIX};
@@ -15,8 +15,9 @@ static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 static HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
-/// Fields that concern one connection only (RFC 9110 section 7.6.1), beside those that `Connection` names.
-static HOP_BY_HOP: [&HeaderName; 10] = [
+/// Fields that concern one connection only (RFC 9110 section 7.6.1), beside those that `Connection` names. `Trailer` is
+/// none of them: some servers throw away what it does not announce.
+static HOP_BY_HOP: [&HeaderName; 9] = [
     &CONNECTION,
     &KEEP_ALIVE,
     &PROXY_CONNECTION,
@@ -24,7 +25,6 @@ static HOP_BY_HOP: [&HeaderName; 10] = [
     &PROXY_AUTHENTICATE,
     &PROXY_AUTHORIZATION,
     &TE,
-    &TRAILER,
     &TRANSFER_ENCODING,
     &UPGRADE,
 ];
