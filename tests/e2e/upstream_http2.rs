@@ -1,5 +1,7 @@
 //! HTTP/2 to upstreams in the clear: shared connections, what endpoints refuse or leave out, bodies and trailers.
 
+mod between;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, StreamBody};
@@ -336,22 +338,4 @@ async fn te_trailers_and_nothing_else_of_the_connection_goes_on() {
     }
     let websocket = edge.http().get("/").header("connection", "upgrade").header("upgrade", "websocket");
     assert_eq!(websocket.send().await.expect_status(200).text(), "- - -");
-}
-
-/// An endpoint that does not want a body says so before the client has sent it, as over HTTP/1.1.
-#[tokio::test]
-async fn an_endpoint_may_decline_a_body_unseen() {
-    let origin = Service::start(Speaks::default(), async |_| {
-        let mut declined = answer("no");
-        *declined.status_mut() = http::StatusCode::UNAUTHORIZED;
-        declined
-    })
-    .await;
-    let edge = before(&origin.endpoint()).await;
-    let mut client = Raw::connect(edge.address("http")).await;
-    client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n").await;
-    let head = client.read_head().await;
-    assert_eq!(head.status(), 401, "no 100 came before");
-    assert_eq!(client.read_body(&head).await.content, b"no");
-    assert_eq!(client.read_to_close().await, "", "whether a body follows nobody knows");
 }

@@ -18,7 +18,7 @@ use super::upload::Upload;
 use super::watch::SendLimits;
 use crate::config::{self, ProxyVersion};
 use crate::metrics::{Failure, UpstreamCounters};
-use http::header::TE;
+use http::header::{TE, TRAILER};
 use http::{HeaderMap, HeaderName, Response, StatusCode, request};
 use serve::Body;
 use serve::http1::{Framing, ResponseHead};
@@ -189,6 +189,9 @@ impl Upstream {
                     continue;
                 }
             };
+            if upload.framing != Framing::Empty && head.headers.contains_key(TRAILER) {
+                upload.expect_trailer();
+            }
             // It would have to be named in `Connection` (RFC 9110 section 10.1.4), and no gRPC comes this way.
             head.headers.remove(TE);
             let reused = connection.used > 0;

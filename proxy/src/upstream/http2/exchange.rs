@@ -9,7 +9,7 @@ use crate::upstream::dial;
 use crate::upstream::exchange::{CONTINUE_AWAITED_FOR, INTERIM_MAX};
 use h2::Reason;
 use h2::client::ResponseFuture;
-use http::header::{CONTENT_LENGTH, EXPECT};
+use http::header::{CONTENT_LENGTH, EXPECT, TRAILER};
 use http::{HeaderMap, Method, Response, StatusCode, request};
 use http_body::Body as _;
 use serve::timer::Deadline;
@@ -79,11 +79,16 @@ pub(in crate::upstream) async fn send(
     let outcome = poll_fn(|cx| waiting.poll(cx, &mut informational)).await;
     let Waiting { mut pump, .. } = waiting;
     match outcome {
-        Ok(response) => {
+        Ok(mut response) => {
             connection.answers();
             pump.forget();
             let pump = (!pump.has_ended()).then_some(pump);
-            let length = content_length(&head.method, response.status(), response.headers());
+            let mut length = content_length(&head.method, response.status(), response.headers());
+            if length.is_some() && response.headers().contains_key(TRAILER) {
+                // HTTP/1.1 has no room for a trailer behind a length, and HTTP/2 needs none.
+                response.headers_mut().remove(CONTENT_LENGTH);
+                length = None;
+            }
             Ok(response.map(|stream| Http2Body::new(stream, length, slot, pump)))
         }
         Err(Lost::Stream(error)) => {
