@@ -94,6 +94,8 @@ async fn trailers_pass_both_ways() {
     assert_eq!(body.trailers, ["x-sum: 1"]);
     // Some servers throw away what is not announced.
     assert_eq!(exchange.head().field("trailer"), Some("X-Sum"));
+    // And some send theirs only to who says that it takes them, as a matter of this connection.
+    assert_eq!((exchange.head().field("te"), exchange.head().field("connection")), (Some("trailers"), Some("te")));
     exchange
         .reply(
             "HTTP/1.1 200 OK\r\nTrailer: X-Check\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Check: 2\r\n\r\n",
