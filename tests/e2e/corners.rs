@@ -151,3 +151,91 @@ async fn what_follows_a_declined_offer_is_a_request() {
     exchange.reply_text("ok").await;
     assert_eq!(client.read_head().await.status(), 200);
 }
+
+/// Answers that the edge makes itself, while a body is still on its way: to whom, and with which status.
+const OWN_ANSWERS: &[(&str, &str, u16)] = &[
+    ("a", "/fixed", 200),
+    ("a", "/moved", 308),
+    ("a", "/closed", 401),
+    ("a", "/files/none", 404),
+    ("other", "/", 404),
+    ("a", "/fixed/%2e%2e", 400),
+];
+
+async fn answering_itself() -> Edge {
+    Edge::start(
+        r#"
+        [listener.http]
+        address = "127.0.0.1:0"
+
+        [site.main]
+        hosts = ["a"]
+
+        [issuer.test]
+        iss = "https://issuer.test"
+        audiences = ["api"]
+        algorithms = ["HS256"]
+        keys = { secret = "a secret of thirty-two bytes or more" }
+
+        [[route]]
+        match = "/fixed"
+        auth = "public"
+        respond = { body = "fixed" }
+
+        [[route]]
+        match = "/moved"
+        auth = "public"
+        redirect = { to = "/fixed" }
+
+        [[route]]
+        match = "/closed"
+        respond = { body = "closed" }
+
+        [[route]]
+        match = "/files/**"
+        auth = "public"
+        files = { root = "{folder}" }
+        "#,
+    )
+    .await
+}
+
+/// Whoever answers before a body has come must not take the body for the next request: not when it is there already,
+/// not when it comes after a pause, and not when its client waits to be asked for it.
+#[tokio::test]
+async fn a_body_that_nobody_reads_is_never_a_request() {
+    const INSIDE: &str = "GET /fixed?smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+    let edge = answering_itself().await;
+    let chunks = format!("{:x}\r\n{INSIDE}\r\n0\r\n\r\n", INSIDE.len());
+    let length = format!("Content-Length: {}\r\n", INSIDE.len());
+    let next = "GET /fixed HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    for (host, path, status) in OWN_ANSWERS {
+        for (framing, body) in [(length.as_str(), INSIDE), ("Transfer-Encoding: chunked\r\n", chunks.as_str())] {
+            for (expect, pauses) in [("", false), ("", true), ("Expect: 100-continue\r\n", true)] {
+                let mut client = Raw::connect(edge.address("http")).await;
+                let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{expect}{framing}\r\n");
+                let case = format!("{head:?}, pauses: {pauses}");
+                if pauses {
+                    client.send(&head).await;
+                } else {
+                    client.send(format!("{head}{body}{next}")).await;
+                }
+                let first = client.read_head().await;
+                assert_eq!(first.status(), *status, "{case}");
+                let _ = client.read_body(&first).await;
+                if pauses {
+                    client.send(format!("{body}{next}")).await;
+                }
+                let (rest, end) = client.read_to_end(PROMPTLY).await;
+                let rest = String::from_utf8_lossy(&rest);
+                // Either the connection has ended, or the request behind the body is answered, and that alone.
+                let closed = rest.is_empty() && first.field("connection") == Some("close");
+                let answered = rest.matches("HTTP/1.1 ").count() == 1 && rest.starts_with("HTTP/1.1 200 ");
+                assert!(end != End::Open && (closed || answered), "{case}: {end:?} {rest}");
+                assert!(expect.is_empty() || closed, "{case}: nobody knows whether the body follows");
+            }
+        }
+    }
+    let log = edge.log().text();
+    assert!(!log.contains("smuggled"), "{log}");
+}
