@@ -14,6 +14,7 @@ use crate::timer;
 use crate::transport::Transport;
 use bytes::BytesMut;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -155,13 +156,10 @@ where
                             limits.handshake_timeout,
                             &admission,
                         ));
-                        match opening.await {
-                            Ok(Opened { transport, admitted, tls, http2 }) => {
-                                let (info, place) = known(admitted, peer, local, tls, http2);
-                                let held = Held { _slot: slot, _place: place, accepted };
-                                serve(transport, held, info, limits, &*make_service, open).await;
-                            }
-                            Err(reason) => refused(peer, reason, &admission.counters),
+                        if let Some(Opened { transport, admitted, tls, http2 }) = opening.await {
+                            let (info, place) = known(admitted, peer, local, tls, http2);
+                            let held = Held { _slot: slot, _place: place, accepted };
+                            serve(transport, held, info, limits, &*make_service, open).await;
                         }
                     });
                 }
@@ -191,7 +189,7 @@ struct Opened {
 }
 
 /// What comes before HTTP, within `limit` altogether: the header that names the client, if it is not known yet, and the
-/// TLS handshake, if the listener has an acceptor.
+/// TLS handshake, if the listener has an acceptor. `None`: refused, and counted before the peer sees its connection end.
 async fn open_up(
     transport: Transport,
     peer: Peer,
@@ -199,28 +197,40 @@ async fn open_up(
     acceptor: Option<TlsAcceptor>,
     mut limit: Duration,
     admission: &Admission,
-) -> Result<Opened, Refusal> {
+) -> Option<Opened> {
+    let refuse = |reason| refused(peer, reason, &admission.counters);
     let admitted = match admitted {
         Some(admitted) => admitted,
         None => {
             let began = Instant::now();
             let announced = timer::timeout(limit, admission.admit_announced(&transport, peer)).await;
             limit = limit.saturating_sub(began.elapsed());
-            announced.map_err(|_| Refusal::ProxyTimeout)??
+            announced.unwrap_or(Err(Refusal::ProxyTimeout)).map_err(refuse).ok()?
         }
     };
     let Some(acceptor) = acceptor else {
-        return Ok(Opened { transport, admitted, tls: None, http2: false });
+        return Some(Opened { transport, admitted, tls: None, http2: false });
     };
-    let handshake = timer::timeout(limit, acceptor.accept(transport)).await;
-    let stream = handshake.map_err(|_| Refusal::HandshakeTimeout)?.map_err(|_| Refusal::Handshake)?;
+    // What failed keeps its transport until it is counted.
+    let mut handshake = pin!(acceptor.accept(transport).into_fallible());
+    let stream = match timer::timeout(limit, handshake.as_mut()).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err((_, _transport))) => {
+            refuse(Refusal::Handshake);
+            return None;
+        }
+        Err(_) => {
+            refuse(Refusal::HandshakeTimeout);
+            return None;
+        }
+    };
     let (_, session) = stream.get_ref();
     let tls = TlsInfo {
         version: session.protocol_version(),
         server_name: session.server_name().map(|name| name.to_ascii_lowercase().into()),
     };
     let http2 = session.alpn_protocol() == Some(b"h2");
-    Ok(Opened { transport: Transport::Tls(Box::new(stream)), admitted, tls: Some(tls), http2 })
+    Some(Opened { transport: Transport::Tls(Box::new(stream)), admitted, tls: Some(tls), http2 })
 }
 
 fn refused(peer: Peer, reason: Refusal, counters: &ConnectionCounters) {
@@ -283,9 +293,6 @@ async fn serve_http1<H: Handler>(
     peer: Peer,
 ) {
     if let Err(error) = http1::serve(transport, early, handler, &limits, open.drain(), held.counters()).await {
-        if let Some(reason) = error.protection() {
-            held.counters().note(reason);
-        }
         tracing::debug!(%peer, %error, "connection ended early");
     }
 }

@@ -1,6 +1,7 @@
 //! What an HTTP/2 server must refuse, and how (RFC 9113, RFC 7541): each row is one script of frames with the section
 //! that it is about, and the error that the standard names. The order of the standard is the order of the tables.
 
+mod accepted;
 mod compression;
 mod connection;
 mod frames;

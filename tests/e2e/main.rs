@@ -9,6 +9,7 @@ mod browser;
 mod buffering;
 mod callable;
 mod command_line;
+mod corners;
 mod differential;
 mod drain;
 mod errors;

@@ -1,5 +1,7 @@
 //! HTTP/2 to upstreams in the clear: shared connections, what endpoints refuse or leave out, bodies and trailers.
 
+mod between;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, StreamBody};

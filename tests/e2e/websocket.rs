@@ -3,6 +3,7 @@
 
 mod extended_connect;
 mod frames;
+mod suite;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;

@@ -141,6 +141,15 @@ impl Call {
         Ok(Streaming(within(what, connection.send(self.into_request())).await?))
     }
 
+    /// As [`Call::open_on`] and without a limit of time: for a body so large that the test watches its way itself.
+    ///
+    /// # Errors
+    ///
+    /// When the connection ends without an answer.
+    pub async fn open_watched_on(self, connection: &mut Connection) -> hyper::Result<Streaming> {
+        Ok(Streaming(connection.send(self.into_request()).await?))
+    }
+
     fn into_request(self) -> Request<RequestBody> {
         let Self { client, method, path, fields, body } = self;
         let target = match client.version {

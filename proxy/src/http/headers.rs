@@ -8,7 +8,8 @@ use serve::contract::forwarded_prefix::{self, X_FORWARDED_PREFIX};
 use serve::contract::{forwarded, request_id::X_REQUEST_ID};
 use smallvec::SmallVec;
 
-/// Fields that concern one connection only (RFC 9110 section 7.6.1), beside those that `Connection` names.
+/// Fields that concern one connection only (RFC 9110 section 7.6.1), beside those that `Connection` names. `Trailer` is
+/// none of them: some servers throw away what it does not announce.
 fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
@@ -19,7 +20,6 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
             | "proxy-authenticate"
             | "proxy-authorization"
             | "te"
-            | "trailer"
             | "transfer-encoding"
             | "upgrade"
     )

@@ -12,10 +12,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// How long a client's body waits for the endpoint to ask for it; then it is sent unasked (RFC 9110 section 10.1.1).
-const CONTINUE_AWAITED_FOR: Duration = Duration::from_secs(1);
+pub(super) const CONTINUE_AWAITED_FOR: Duration = Duration::from_secs(1);
 
 /// Interim responses before the response. More are no conversation.
-const INTERIM_MAX: u32 = 16;
+pub(super) const INTERIM_MAX: u32 = 16;
 
 /// A request that is being sent, or whose response is awaited.
 pub(super) struct Exchange<'a> {

@@ -18,8 +18,8 @@ use super::upload::Upload;
 use super::watch::SendLimits;
 use crate::config::{self, ProxyVersion};
 use crate::metrics::{Failure, UpstreamCounters};
-use http::header::TE;
-use http::{HeaderMap, HeaderName, Response, StatusCode, request};
+use http::header::{CONNECTION, TE, TRAILER, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request};
 use serve::Body;
 use serve::http1::{Framing, ResponseHead};
 use serve::timer;
@@ -190,8 +190,10 @@ impl Upstream {
                     continue;
                 }
             };
-            // It would have to be named in `Connection` (RFC 9110 section 10.1.4), and no gRPC comes this way.
-            head.headers.remove(TE);
+            if upload.framing != Framing::Empty && head.headers.contains_key(TRAILER) {
+                upload.expect_trailer();
+            }
+            name_te(&mut head.headers);
             let reused = connection.used > 0;
             let mut exchange =
                 Exchange::begin(&mut connection, &*head, &mut upload, tunnel.is_some(), limits, &mut *interim);
@@ -308,6 +310,17 @@ impl Upstream {
             tracing::debug!(upstream = &*self.name, endpoint = &*endpoint.label, %error, "no connection");
             last = Some(error);
         }
+    }
+}
+
+/// `TE` is a matter of one HTTP/1.1 connection, which is said by naming it (RFC 9110 section 10.1.4). Some servers send
+/// trailers only to who says both. A switch of protocols has no trailers.
+fn name_te(headers: &mut HeaderMap) {
+    if !headers.contains_key(TE) {
+    } else if headers.contains_key(UPGRADE) {
+        headers.remove(TE);
+    } else {
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
 }
 

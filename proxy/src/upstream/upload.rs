@@ -61,8 +61,8 @@ impl Upload {
         let framing = match body.size_hint().exact() {
             _ if body.is_end_stream() => Framing::Empty,
             Some(0) => Framing::Empty,
-            // Trailers have no place behind it: those that an HTTP/2 client sends although it told a length are lost.
-            // A body with trailers that is held has no exact length.
+            // Trailers have no place behind it, unless they were announced: see `expect_trailer`. A body with trailers
+            // that is held has no exact length.
             Some(length) => Framing::Length(length),
             None => Framing::Chunked,
         };
@@ -81,6 +81,13 @@ impl Upload {
             ended: framing == Framing::Empty,
             done: false,
             waits_for_client: false,
+        }
+    }
+
+    /// The head has announced a trailer: HTTP/2 has room for one behind a length, HTTP/1.1 only behind chunks.
+    pub(super) fn expect_trailer(&mut self) {
+        if matches!(self.framing, Framing::Length(_)) {
+            self.framing = Framing::Chunked;
         }
     }
 

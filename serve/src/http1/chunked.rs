@@ -1,5 +1,6 @@
 //! Chunks (RFC 9112 section 7.1), taken apart strictly and as they come.
 
+use super::extension;
 use super::head::{self, HeadLimits};
 use super::malformed::Malformed;
 use bytes::{Buf, Bytes, BytesMut};
@@ -88,10 +89,7 @@ impl Decoder {
         let line = window[..end].strip_suffix(b"\r").ok_or(Malformed::CHUNK)?;
         let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
         let (size, extensions) = line.split_at(digits);
-        // `;` may have white space before it (RFC 9112 section 7.1.1); nothing else may follow the size.
-        let sound = extensions.is_empty() || extensions.trim_ascii_start().first() == Some(&b';');
-        let visible = extensions.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
-        if digits == 0 || digits > DIGITS_MAX || !sound || !visible {
+        if digits == 0 || digits > DIGITS_MAX || !extension::are_sound(extensions) {
             return Err(Malformed::CHUNK);
         }
         let size = size.iter().fold(0, |size, &digit| size * 16 + u64::from(hex(digit)));

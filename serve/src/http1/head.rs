@@ -4,6 +4,7 @@
 use super::fields::{self, Announced, Unsound};
 use super::malformed::Malformed;
 use bytes::{Buf, Bytes, BytesMut};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode, Uri, Version, header, request, response};
 use std::mem::MaybeUninit;
 
@@ -175,7 +176,11 @@ fn request(head: &Bytes, fields_max: usize) -> Result<RequestHead, Malformed> {
             // A fragment is never sent (RFC 9112 section 3.2): who forwards it and who cuts it disagree.
             return Err(Malformed::TARGET);
         }
+        let whole_server = parts.method == Method::OPTIONS && has_no_path(&target);
         parts.uri = Uri::from_maybe_shared(target).map_err(|_| Malformed::TARGET)?;
+        if whole_server {
+            parts.uri = with_asterisk(parts.uri)?;
+        }
         parts.version = version(parsed.version);
         parts.headers = fields::fields(head, parsed.headers)?;
         let framing = match fields::announced(&parts.headers) {
@@ -192,6 +197,19 @@ fn request(head: &Bytes, fields_max: usize) -> Result<RequestHead, Malformed> {
     })
 }
 
+/// A target in absolute form without path and query. With OPTIONS it means the server as a whole, as `*` does in the
+/// other form (RFC 9112 section 3.2.4). Once it is read, its path is a slash like any other.
+fn has_no_path(target: &[u8]) -> bool {
+    let authority = memchr::memmem::find(target, b"://").and_then(|at| target.get(at + 3..));
+    !target.starts_with(b"/") && authority.is_some_and(|authority| memchr::memchr2(b'/', b'?', authority).is_none())
+}
+
+fn with_asterisk(uri: Uri) -> Result<Uri, Malformed> {
+    let mut parts = uri.into_parts();
+    parts.path_and_query = Some(PathAndQuery::from_static("*"));
+    Uri::from_parts(parts).map_err(|_| Malformed::TARGET)
+}
+
 fn response(head: &Bytes, fields_max: usize, asked: &Method) -> Result<ResponseHead, Malformed> {
     with_room(fields_max, |room| {
         let mut parsed = httparse::Response::new(&mut []);
@@ -205,7 +223,9 @@ fn response(head: &Bytes, fields_max: usize, asked: &Method) -> Result<ResponseH
         parts.version = version(parsed.version);
         parts.headers = fields::fields(head, parsed.headers)?;
         let framing = response_framing(&parts, asked)?;
-        let keep_alive = framing != Framing::UntilClose && keep_alive(parts.version, &parts.headers);
+        let keep_alive = framing != Framing::UntilClose
+            && !announces_impossible(&parts)
+            && keep_alive(parts.version, &parts.headers);
         Ok(ResponseHead { parts, framing, keep_alive })
     })
 }
@@ -228,6 +248,13 @@ fn response_framing(parts: &response::Parts, asked: &Method) -> Result<Framing, 
         Announced::Chunked => Framing::Chunked,
         Announced::Nothing => Framing::UntilClose,
     })
+}
+
+/// A 204 that announces content, which it can't have (RFC 9110 section 8.6, RFC 9112 section 6.1): who writes that may
+/// send it too, and later than the next request.
+fn announces_impossible(parts: &response::Parts) -> bool {
+    parts.status == StatusCode::NO_CONTENT
+        && !matches!(fields::announced(&parts.headers), Ok(Announced::Nothing | Announced::Length(0)))
 }
 
 /// RFC 9112 section 9.3.

@@ -5,6 +5,7 @@
 
 mod chunked;
 mod encode;
+mod extension;
 mod fields;
 mod head;
 mod incoming;

@@ -107,16 +107,6 @@ where
     }
 }
 
-impl Ended {
-    /// The protection that ended the connection, if one did.
-    pub(crate) const fn protection(&self) -> Option<Protection> {
-        match self {
-            Self::ReaderStalled => Some(Protection::SlowReader),
-            Self::Broken(_) | Self::ClientLeft | Self::ResponseBroken => None,
-        }
-    }
-}
-
 /// What came instead of, or as, the next request.
 enum Arrival {
     Request(Box<RequestHead>),
@@ -247,7 +237,12 @@ impl<'a> Wire<'a> {
     fn poll_head(&mut self, cx: &mut Context<'_>, drain: &Drain) -> Poll<Result<Arrival, Ended>> {
         loop {
             match self.reader.request(&mut self.buffer, self.head_limits) {
-                Ok(Some(head)) => return Poll::Ready(Ok(Arrival::Request(Box::new(head)))),
+                Ok(Some(head)) => {
+                    if let Some(deadline) = &self.half_closed {
+                        deadline.set(HALF_CLOSED_FOR);
+                    }
+                    return Poll::Ready(Ok(Arrival::Request(Box::new(head))));
+                }
                 Err(malformed) => return Poll::Ready(Ok(Arrival::Malformed(malformed))),
                 Ok(None) => {}
             }
@@ -356,7 +351,8 @@ impl<'a> Wire<'a> {
             match ready!(self.poll_fill(cx)) {
                 Ok(0) if self.io.is_tls() => return Poll::Ready(Err(Ended::ClientLeft)),
                 Ok(0) => {
-                    turn.keep_alive = false;
+                    // What has come before is still to be answered.
+                    turn.keep_alive &= !self.buffer.is_empty();
                     let grace = if turn.answered { HALF_CLOSED_PAUSE } else { HALF_CLOSED_FOR };
                     let deadline = Deadline::after(grace);
                     let polled = deadline.poll(cx);
@@ -568,7 +564,10 @@ impl<'a> Wire<'a> {
                     self.taken = 0;
                     self.deadline.set(self.limits.send_timeout);
                 }
-                self.deadline.poll(cx).map(|()| Err(Ended::ReaderStalled))
+                ready!(self.deadline.poll(cx));
+                // Before the client sees the end, so that whoever has seen it finds it in the metrics.
+                self.counters.note(Protection::SlowReader);
+                Poll::Ready(Err(Ended::ReaderStalled))
             }
         }
     }

@@ -52,6 +52,25 @@ async fn pseudo_fields_are_checked() {
             Frame::headers(1, hpack::block(&[METHOD, SCHEME, (":path", "/"), ("host", "localhost")])).end().bytes(),
             Answer(1),
         ),
+        row("8.3.1", "a host that is not the authority", with(("host", "other")), Refusal(1)),
+        row("8.3.1", "two hosts", fields(&[METHOD, SCHEME, PATH, ("host", "a"), ("host", "a")]), Refusal(1)),
+        row("8.3.1", "neither host nor authority", fields(&[METHOD, SCHEME, PATH]), Refusal(1)),
+        row("8.3.1", "a user before the host", fields(&[METHOD, SCHEME, (":authority", "me@a"), PATH]), Refusal(1)),
+        row("8.3.1", "a host with a path", fields(&[METHOD, SCHEME, PATH, ("host", "a/b")]), Refusal(1)),
+        row("8.3.1", "a list of hosts", fields(&[METHOD, SCHEME, PATH, ("host", "a, b")]), Refusal(1)),
+        row("4 of RFC 8441", "a protocol without CONNECT", with((":protocol", "websocket")), MALFORMED),
+        row(
+            "4 of RFC 8441",
+            "a tunnel without a path",
+            fields(&[(":method", "CONNECT"), (":protocol", "websocket"), SCHEME, AUTHORITY]),
+            MALFORMED,
+        ),
+        row(
+            "4 of RFC 8441",
+            "a tunnel without a scheme",
+            fields(&[(":method", "CONNECT"), (":protocol", "websocket"), AUTHORITY, PATH]),
+            MALFORMED,
+        ),
     ];
     hold(table).await;
 }

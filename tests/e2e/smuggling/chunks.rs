@@ -47,6 +47,15 @@ const BODIES: &[(&str, &str)] = &[
     ("a line feed inside an extension", "5;a=\"\n\"\r\nhello\r\n0\r\n\r\n"),
     ("a carriage return inside an extension", "5;a=\rb\r\nhello\r\n0\r\n\r\n"),
     ("a zero byte inside an extension", "5;a=\0\r\nhello\r\n0\r\n\r\n"),
+    ("a quote that does not end in an extension", "5;a=\"b\r\nhello\r\n0\r\n\r\n"),
+    ("a line end inside quotes", "5;a=\"\r\nhello\r\n0\r\n\r\n\"\r\n"),
+    ("a word behind quotes", "5;a=\"b\"c\r\nhello\r\n0\r\n\r\n"),
+    ("an extension without a name", "5;=b\r\nhello\r\n0\r\n\r\n"),
+    ("an extension of nothing", "5;\r\nhello\r\n0\r\n\r\n"),
+    ("an extension without its value", "5;a=\r\nhello\r\n0\r\n\r\n"),
+    ("two words for an extension", "5;a b\r\nhello\r\n0\r\n\r\n"),
+    ("an extension of the last chunk in an open quote", "5\r\nhello\r\n0;a=\"\r\n\r\n"),
+    ("spaces behind the size", "5  \r\nhello\r\n0\r\n\r\n"),
     ("a chunk size in another form", "5 hello\r\n0\r\n\r\n"),
     ("a trailer without a colon", "5\r\nhello\r\n0\r\nnothing\r\n\r\n"),
     ("a trailer without a name", "5\r\nhello\r\n0\r\n: y\r\n\r\n"),
@@ -99,6 +108,7 @@ async fn sound_chunks_in_odd_spellings_are_read() {
         ("zeros before the size", "0005\r\nhello\r\n000\r\n\r\n"),
         ("an extension of 20 bytes", "5;name=a-value-of-it\r\nhello\r\n0\r\n\r\n"),
         ("a quoted extension", "5;a=\"b;c\"\r\nhello\r\n0;d\r\n\r\n"),
+        ("an extension with white space where it may be", "5 ; a = \"b\\\"\" ;c\r\nhello\r\n0\r\n\r\n"),
         ("a trailer", "5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n"),
     ] {
         let head = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";

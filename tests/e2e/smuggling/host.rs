@@ -75,6 +75,33 @@ async fn an_absolute_target_that_agrees_is_the_same_request() {
     }
 }
 
+/// RFC 9112 section 3.2.2 says so of every method, and section 3.2.4 what OPTIONS without a path means.
+#[tokio::test]
+async fn an_absolute_target_may_be_asked_with_every_method() {
+    let origin = Origin::start().await.always(ok("ok"));
+    let edge = Edge::start(&forwarding_to(&origin.endpoint())).await;
+    let mut rows = vec![
+        ("OPTIONS", "http://a", "*"),
+        ("OPTIONS", "HTTP://A.example:80", "*"),
+        ("OPTIONS", "http://a/", "/"),
+        ("OPTIONS", "http://a?b", "/?b"),
+        ("OPTIONS", "http://a/?http://b", "/?http://b"),
+        ("OPTIONS", "/x://y", "/x://y"),
+        ("GET", "http://a", "/"),
+    ];
+    rows.extend(
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "PURGE"].map(|method| (method, "http://a/x?y", "/x?y")),
+    );
+    for (method, target, arrives) in rows {
+        let host = if target.contains("example") { "a.example:80" } else { "a" };
+        let request = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let answer = talk(edge.address("http"), request).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{method} {target}: {answer}");
+        let head = origin.last().head;
+        assert_eq!((head.method(), head.target(), head.field("host")), (method, arrives, Some(host)), "{target}");
+    }
+}
+
 /// RFC 9112 section 3.2: HTTP/1.0 had no Host; an HTTP/1.1 upstream needs one nevertheless.
 #[tokio::test]
 async fn a_request_of_http_1_0_without_a_host_has_one_upstream() {

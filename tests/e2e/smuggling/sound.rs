@@ -83,3 +83,21 @@ async fn an_asterisk_is_a_target_of_options() {
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_eq!(origin.last().head.start_line, "OPTIONS * HTTP/1.1");
 }
+
+/// CGI and its heirs fold `_` and `-` together: to them a field that frames nothing here could frame a body.
+#[tokio::test]
+async fn framing_in_another_spelling_stays_at_the_edge() {
+    let origin = Origin::start().await.always(ok("ok"));
+    let edge = Edge::start(&forwarding_to(&origin.endpoint())).await;
+    for field in
+        ["Content_Length: 100", "CONTENT.LENGTH: 100", "Transfer_Encoding: chunked", "transfer.encoding: chunked"]
+    {
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{field}\r\nContent-Length: 2\r\n\r\n");
+        let answer = talk(edge.address("http"), format!("{head}hi")).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{field}: {answer}");
+        let received = origin.last();
+        let name = field.split(':').next().unwrap_or_default();
+        assert!(!received.head.has(name), "{}", received.head.raw);
+        assert_eq!((received.head.content_length(), received.body.content.as_slice()), (2, b"hi".as_slice()));
+    }
+}

@@ -26,6 +26,33 @@ async fn a_client_that_has_said_all_gets_its_answer() {
     }
 }
 
+/// Nothing of what was said before the end is left out: each request is answered, however long the first takes.
+#[tokio::test]
+async fn a_client_that_has_said_several_things_gets_all_its_answers() {
+    let (edge, mut origin) = start("", "").await;
+    let mut client = Raw::connect(edge.address("http")).await;
+    client
+        .send(
+            "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi\
+             GET /3 HTTP/1.1\r\nHost: a\r\n\r\nGET /half HTTP/1.1\r\n",
+        )
+        .await;
+    client.finish().await;
+    for path in ["/1", "/2", "/3"] {
+        let mut exchange = origin.exchange().await;
+        assert_eq!(exchange.head().target(), path);
+        let _ = exchange.read_body().await;
+        assert!(origin.is_quiet(), "one after the other");
+        exchange.reply_text(path).await;
+        let head = client.read_head().await;
+        assert_eq!((head.status(), client.read_body(&head).await.content), (200, path.as_bytes().to_vec()));
+    }
+    let (rest, end) = client.read_to_end(PROMPTLY).await;
+    let rest = String::from_utf8_lossy(&rest);
+    assert!(end != End::Open && (rest.is_empty() || rest.starts_with("HTTP/1.1 400 ")), "{end:?} {rest}");
+    assert!(origin.is_quiet(), "half a request is none");
+}
+
 #[tokio::test]
 async fn half_a_head_and_the_end_are_no_request() {
     let (edge, mut origin) = start("", "").await;

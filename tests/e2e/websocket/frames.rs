@@ -9,23 +9,27 @@ use portcullis_tests::origin::Origin;
 use portcullis_tests::raw::{End, Raw};
 
 /// What frames carry (RFC 6455 section 5.2).
-mod opcode {
-    pub(super) const CONTINUATION: u8 = 0;
-    pub(super) const TEXT: u8 = 1;
-    pub(super) const BINARY: u8 = 2;
-    pub(super) const CLOSE: u8 = 8;
-    pub(super) const PING: u8 = 9;
-    pub(super) const PONG: u8 = 10;
+pub(super) mod opcode {
+    pub(in crate::websocket) const CONTINUATION: u8 = 0;
+    pub(in crate::websocket) const TEXT: u8 = 1;
+    pub(in crate::websocket) const BINARY: u8 = 2;
+    pub(in crate::websocket) const CLOSE: u8 = 8;
+    pub(in crate::websocket) const PING: u8 = 9;
+    pub(in crate::websocket) const PONG: u8 = 10;
 }
 
 const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
-const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+pub(super) const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+/// What a bit means that RFC 7692 gives to compression.
+const COMPRESSED: u8 = 0x40;
+/// What both ends say when they agree to it.
+pub(super) const DEFLATE: &str = "permessage-deflate; client_no_context_takeover; client_max_window_bits=10";
 /// The key of RFC 6455 section 1.3.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// A frame's bytes; clients mask theirs.
-fn frame(first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
     let marked = if mask.is_some() { MASKED } else { 0 };
     let mut bytes = vec![first];
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
@@ -40,12 +44,12 @@ fn frame(first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A frame of the client that ends its message.
-fn whole(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+pub(super) fn whole(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     frame(FIN | opcode, Some(MASK), payload.as_ref())
 }
 
 /// The client's close with the code for "all done".
-fn close() -> Vec<u8> {
+pub(super) fn close() -> Vec<u8> {
     whole(opcode::CLOSE, 1000_u16.to_be_bytes())
 }
 
@@ -53,9 +57,13 @@ fn close() -> Vec<u8> {
 /// frame that it may not take. Returns what it has received, and how that ended.
 async fn endpoint(mut exchange: Exchange, greeting: &[u8]) -> (Vec<u8>, End) {
     let key = exchange.head().field("sec-websocket-key").expect("a key").to_owned();
-    exchange.send([switched(&key).as_bytes(), greeting].concat()).await;
+    let extensions = exchange.head().field("sec-websocket-extensions").map(str::to_owned);
+    let agreed = extensions.iter().map(|named| format!("Sec-WebSocket-Extensions: {named}\r\n\r\n")).next();
+    let yes = switched(&key).replacen("\r\n\r\n", &format!("\r\n{}", agreed.as_deref().unwrap_or("\r\n")), 1);
+    exchange.send([yes.as_bytes(), greeting].concat()).await;
     let mut raw = exchange.into_raw();
     let (mut received, mut message, mut kind) = (Vec::new(), Vec::new(), opcode::CONTINUATION);
+    let (mut packed, allowed) = (0, if extensions.is_some() { COMPRESSED } else { 0 });
     loop {
         let head = raw.read_exactly(2).await;
         let more = match head[1] & 0x7f {
@@ -72,23 +80,30 @@ async fn endpoint(mut exchange: Exchange, greeting: &[u8]) -> (Vec<u8>, End) {
         let payload: Vec<u8> = payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
         let (is_last, opcode) = (head[0] & FIN != 0, head[0] & 0x0f);
         let answer = match opcode {
-            _ if mask.is_empty() || head[0] & 0x70 != 0 => None,
+            _ if mask.is_empty() || head[0] & 0x70 & !allowed != 0 => None,
             opcode::PING if is_last && length < 126 => Some(frame(FIN | opcode::PONG, None, &payload)),
             opcode::PONG => Some(Vec::new()),
             opcode::CONTINUATION | opcode::TEXT | opcode::BINARY
                 if (opcode == opcode::CONTINUATION) == (kind != opcode::CONTINUATION) =>
             {
-                kind = if opcode == opcode::CONTINUATION { kind } else { opcode };
+                if opcode != opcode::CONTINUATION {
+                    (kind, packed) = (opcode, head[0] & COMPRESSED);
+                }
                 message.extend(payload);
+                let is_text = kind == opcode::TEXT && packed == 0;
+                if is_last && is_text && std::str::from_utf8(&message).is_err() {
+                    raw.send(closed(1007)).await;
+                    break;
+                }
                 is_last
                     .then(|| {
                         let kind = std::mem::replace(&mut kind, opcode::CONTINUATION);
-                        frame(FIN | kind, None, &std::mem::take(&mut message))
+                        frame(FIN | packed | kind, None, &std::mem::take(&mut message))
                     })
                     .or_else(|| Some(Vec::new()))
             }
             opcode::CLOSE => {
-                raw.send(frame(FIN | opcode::CLOSE, None, &payload)).await;
+                raw.send(said(opcode::CLOSE, answer_to_close(&payload))).await;
                 break;
             }
             _ => None,
@@ -105,6 +120,19 @@ async fn endpoint(mut exchange: Exchange, greeting: &[u8]) -> (Vec<u8>, End) {
     (received, end)
 }
 
+/// What a close is answered with: itself, or a code that says what is wrong with it (RFC 6455 sections 5.5.1 and 7.4).
+fn answer_to_close(payload: &[u8]) -> Vec<u8> {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return if payload.is_empty() { Vec::new() } else { 1002_u16.to_be_bytes().to_vec() };
+    };
+    let known = matches!(u16::from_be_bytes(*code), 1000..=1003 | 1007..=1011 | 3000..=4999);
+    match std::str::from_utf8(reason) {
+        _ if !known || payload.len() > 125 => 1002_u16.to_be_bytes().to_vec(),
+        Ok(_) => payload.to_vec(),
+        Err(_) => 1007_u16.to_be_bytes().to_vec(),
+    }
+}
+
 /// What each side of a conversation has received, and how it ended.
 #[derive(Debug, PartialEq, Eq)]
 struct Transcript {
@@ -113,26 +141,30 @@ struct Transcript {
 }
 
 /// What is said in one conversation.
-struct Talk<'a> {
-    name: &'a str,
+pub(super) struct Talk<'a> {
+    pub(super) name: &'a str,
     /// Sent with the request, before anybody has agreed to anything.
-    early: Vec<u8>,
+    pub(super) early: Vec<u8>,
     /// Each is one write.
-    then: Vec<Vec<u8>>,
+    pub(super) then: Vec<Vec<u8>>,
     /// Sent by the endpoint right behind its 101.
-    greeting: Vec<u8>,
+    pub(super) greeting: Vec<u8>,
     /// The frames that the client is to receive.
-    expected: Vec<u8>,
+    pub(super) expected: Vec<u8>,
+    /// What the client offers, which the endpoint agrees to.
+    pub(super) extensions: Option<&'a str>,
 }
 
-fn talk<'a>(name: &'a str, then: &[Vec<u8>], expected: &[Vec<u8>]) -> Talk<'a> {
-    Talk { name, early: Vec::new(), then: then.to_vec(), greeting: Vec::new(), expected: expected.concat() }
+pub(super) fn talk<'a>(name: &'a str, then: &[Vec<u8>], expected: &[Vec<u8>]) -> Talk<'a> {
+    let (early, greeting, extensions) = (Vec::new(), Vec::new(), None);
+    Talk { name, early, then: then.to_vec(), greeting, expected: expected.concat(), extensions }
 }
 
 async fn converse(mut client: Raw, origin: &mut Origin, talk: &Talk<'_>) -> Transcript {
+    let offered = talk.extensions.map(|named| format!("Sec-WebSocket-Extensions: {named}\r\n")).unwrap_or_default();
     let head = format!(
         "GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: {KEY}\r\n\r\n"
+         Sec-WebSocket-Key: {KEY}\r\n{offered}\r\n"
     );
     let (by_client, by_endpoint) = tokio::join!(
         async {
@@ -140,6 +172,7 @@ async fn converse(mut client: Raw, origin: &mut Origin, talk: &Talk<'_>) -> Tran
             let answer = client.read_head().await;
             assert_eq!((answer.status(), answer.field("upgrade")), (101, Some("websocket")), "{}", answer.raw);
             assert_eq!(answer.field("sec-websocket-accept"), Some(accept(KEY).as_str()), "{}", answer.raw);
+            assert_eq!(answer.field("sec-websocket-extensions"), talk.extensions, "{}", answer.raw);
             for piece in &talk.then {
                 client.send(piece).await;
             }
@@ -156,7 +189,7 @@ async fn converse(mut client: Raw, origin: &mut Origin, talk: &Talk<'_>) -> Tran
 }
 
 /// Holds each conversation twice. What the client is to receive is said too, so that the endpoint is known to work.
-async fn hold(talks: Vec<Talk<'_>>) {
+pub(super) async fn hold(talks: Vec<Talk<'_>>) {
     let mut origin = Origin::start().await;
     let edge = Edge::start(&forwarding_to(&origin.endpoint())).await;
     for talk in talks {
@@ -170,11 +203,11 @@ async fn hold(talks: Vec<Talk<'_>>) {
 }
 
 /// Frames as an endpoint sends them.
-fn said(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+pub(super) fn said(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     frame(FIN | opcode, None, payload.as_ref())
 }
 
-fn closed(code: u16) -> Vec<u8> {
+pub(super) fn closed(code: u16) -> Vec<u8> {
     said(opcode::CLOSE, code.to_be_bytes())
 }
 

@@ -1,12 +1,41 @@
-//! HTTP/1 messages as bytes: heads and chunks are read the same however they are cut, and never panic.
+//! HTTP/1 messages as bytes: heads and chunks are read the same however they are cut, and never panic; and what goes on
+//! to the next server is read there as it was read here.
 
 #![no_main]
 
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
-use serve::http1::{HeadLimits, HeadReader, Incoming, Piece};
+use serve::http1::{Framing, HeadLimits, HeadReader, Incoming, Piece, RequestHead, request_head};
 
 const LIMITS: HeadLimits = HeadLimits { bytes_max: 2048, fields_max: 16 };
+
+/// Limits of the next server: what is written is somewhat longer than what was read.
+const NEXT_LIMITS: HeadLimits = HeadLimits { bytes_max: 4 * LIMITS.bytes_max, fields_max: LIMITS.fields_max + 1 };
+
+/// Writes a head as it goes to the next server, and reads it as that one would: one request, the same, and no byte left.
+fn forwards(head: &RequestHead) {
+    let parts = &head.parts;
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    if !target.starts_with('/') {
+        // No route takes it.
+        return;
+    }
+    let mut written = Vec::new();
+    request_head(&mut written, &parts.method, target, &parts.headers, Some(head.framing));
+    let mut buffer = BytesMut::from(&written[..]);
+    let read = HeadReader::default().request(&mut buffer, NEXT_LIMITS).expect("sound").expect("whole");
+    assert!(buffer.is_empty());
+    assert_eq!((&read.parts.method, read.parts.uri.to_string().as_str()), (&parts.method, target));
+    assert_eq!(read.framing, head.framing);
+    let others = |head: &RequestHead| {
+        let mut fields = head.parts.headers.clone();
+        fields.remove("content-length");
+        fields.remove("transfer-encoding");
+        fields
+    };
+    assert_eq!(others(&read), others(head));
+    assert_ne!(head.framing, Framing::UntilClose, "a request ends");
+}
 
 /// Everything that a connection makes of these bytes, arriving in pieces of `step` bytes.
 fn read(bytes: &[u8], step: usize) -> Result<Vec<String>, String> {
@@ -30,6 +59,7 @@ fn read(bytes: &[u8], step: usize) -> Result<Vec<String>, String> {
                     None => break,
                     Some(head) => {
                         assert!(head.parts.headers.len() <= LIMITS.fields_max);
+                        forwards(&head);
                         seen.push(format!("{:?} {:?}", head.parts, head.framing));
                         body = Some(Incoming::new(head.framing));
                     }

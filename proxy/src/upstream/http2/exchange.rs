@@ -6,9 +6,10 @@ use super::incoming::Http2Body;
 use super::outgoing::Outgoing;
 use super::pump::{Client, Pump, Stopped};
 use crate::upstream::dial;
+use crate::upstream::exchange::{CONTINUE_AWAITED_FOR, INTERIM_MAX};
 use h2::Reason;
 use h2::client::ResponseFuture;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, EXPECT, TRAILER};
 use http::{HeaderMap, Method, Response, StatusCode, request};
 use http_body::Body as _;
 use serve::timer::Deadline;
@@ -73,15 +74,21 @@ pub(in crate::upstream) async fn send(
         Ok(sent) => sent,
         Err(error) => return Err(failed(error, &slot, received, head, outgoing)),
     };
-    let mut waiting = Waiting::new(response, Pump::new(outgoing, stream, bodiless, client), limits);
+    let expects = !bodiless && head.headers.contains_key(EXPECT);
+    let mut waiting = Waiting::new(response, Pump::new(outgoing, stream, bodiless, client), limits, expects);
     let outcome = poll_fn(|cx| waiting.poll(cx, &mut informational)).await;
     let Waiting { mut pump, .. } = waiting;
     match outcome {
-        Ok(response) => {
+        Ok(mut response) => {
             connection.answers();
             pump.forget();
             let pump = (!pump.has_ended()).then_some(pump);
-            let length = content_length(&head.method, response.status(), response.headers());
+            let mut length = content_length(&head.method, response.status(), response.headers());
+            if length.is_some() && response.headers().contains_key(TRAILER) {
+                // HTTP/1.1 has no room for a trailer behind a length, and HTTP/2 needs none.
+                response.headers_mut().remove(CONTENT_LENGTH);
+                length = None;
+            }
             Ok(response.map(|stream| Http2Body::new(stream, length, slot, pump)))
         }
         Err(Lost::Stream(error)) => {
@@ -154,6 +161,9 @@ struct Waiting {
     deadline: Deadline,
     turn: Option<Turn>,
     seen_bytes: u64,
+    /// The client's body waits for the endpoint to ask for it, until then.
+    continued: Option<Deadline>,
+    interim_count: u32,
 }
 
 /// Whose turn it is.
@@ -165,9 +175,10 @@ enum Turn {
 }
 
 impl Waiting {
-    fn new(response: ResponseFuture, pump: Pump, limits: Limits) -> Self {
+    fn new(response: ResponseFuture, pump: Pump, limits: Limits, expects: bool) -> Self {
         let deadline = Deadline::after(limits.response_timeout);
-        Self { response, pump, limits, deadline, turn: None, seen_bytes: 0 }
+        let continued = expects.then(|| Deadline::after(CONTINUE_AWAITED_FOR));
+        Self { response, pump, limits, deadline, turn: None, seen_bytes: 0, continued, interim_count: 0 }
     }
 
     fn poll(
@@ -175,26 +186,40 @@ impl Waiting {
         cx: &mut Context<'_>,
         informational: &mut impl FnMut(Response<()>),
     ) -> Poll<Result<Response<h2::RecvStream>, Lost>> {
-        // The body first: a response may be complete before a body that is at hand has been looked at.
-        if !self.pump.has_ended()
-            && let Poll::Ready(Err(Stopped::Client(error))) = self.pump.poll(cx)
-        {
-            return Poll::Ready(Err(Lost::Client(error)));
+        if self.continued.as_ref().is_some_and(|limit| limit.poll(cx).is_ready()) {
+            self.continued = None;
         }
+        // The body first: a response may be complete before a body that is at hand has been looked at.
+        self.send(cx)?;
         while let Poll::Ready(Some(response)) = self.response.poll_informational(cx) {
-            match response {
-                // HTTP/2 has no such thing (RFC 9113 section 8.6).
-                Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                    return Poll::Ready(Err(Lost::Stream(Reason::PROTOCOL_ERROR.into())));
-                }
-                Ok(response) => informational(response),
-                Err(error) => return Poll::Ready(Err(Lost::Stream(error))),
+            let response = response.map_err(Lost::Stream)?;
+            self.interim_count += 1;
+            // HTTP/2 has no 101 (RFC 9113 section 8.6).
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS || self.interim_count > INTERIM_MAX {
+                return Poll::Ready(Err(Lost::Stream(Reason::PROTOCOL_ERROR.into())));
+            }
+            // The 100 is between this stream's ends: our server says its own when the body is asked for.
+            if response.status() != StatusCode::CONTINUE {
+                informational(response);
+            } else if self.continued.take().is_some() {
+                self.send(cx)?;
             }
         }
         if let Poll::Ready(outcome) = Pin::new(&mut self.response).poll(cx) {
             return Poll::Ready(outcome.map_err(Lost::Stream));
         }
         self.poll_patience(cx)
+    }
+
+    /// Sends what the client has sent.
+    fn send(&mut self, cx: &mut Context<'_>) -> Result<(), Lost> {
+        if self.continued.is_some() || self.pump.has_ended() {
+            return Ok(());
+        }
+        match self.pump.poll(cx) {
+            Poll::Ready(Err(Stopped::Client(error))) => Err(Lost::Client(error)),
+            Poll::Ready(Ok(()) | Err(Stopped::Endpoint)) | Poll::Pending => Ok(()),
+        }
     }
 
     /// Every change of turn and every piece that moves begins a new term.

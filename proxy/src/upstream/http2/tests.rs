@@ -143,7 +143,49 @@ async fn responses_before_the_final_one_are_told() {
             respond.send_response(ok(), true).expect("sent");
         });
         assert_eq!(response.map_err(|failed| failed.error).expect("a response").status(), 200);
-        assert_eq!(told, [100, 103]);
+        // The 100 is between the two ends of this stream.
+        assert_eq!(told, [103]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn more_responses_before_the_final_one_than_anybody_needs_are_malformed() {
+    with(|connections, server| async move {
+        let mut requests = serving(server);
+        let (failed, ()) = tokio::join!(exchange(&connections, Method::GET, Body::empty()), async {
+            let (_, mut respond) = requests.recv().await.expect("a request");
+            for _ in 0..100 {
+                let informational = Response::builder().status(103).body(()).expect("a response");
+                // Refused once the stream is reset.
+                let _ = respond.send_informational(informational);
+                tokio::task::yield_now().await;
+            }
+        });
+        let error = failed.err();
+        assert!(matches!(error, Some(Http2Error::Malformed(_))), "{error:?}");
+    })
+    .await;
+}
+
+/// RFC 9110 section 10.1.1: the client keeps its body until the endpoint asks for it.
+#[tokio::test]
+async fn a_body_waits_until_the_endpoint_asks_for_it() {
+    with(|connections, server| async move {
+        let mut requests = serving(server);
+        let mut head = head(Method::POST);
+        head.headers.insert(http::header::EXPECT, HeaderValue::from_static("100-continue"));
+        let (body, taken) = endless();
+        let sending = send(place(&connections), head, body, LIMITS, client(), drop);
+        let (response, ()) = tokio::join!(sending, async {
+            let (request, mut respond) = requests.recv().await.expect("a request");
+            settle().await;
+            assert_eq!(taken.load(Ordering::Relaxed), 0, "nobody has asked");
+            respond.send_informational(Response::builder().status(100).body(()).expect("a response")).expect("sent");
+            assert!(request.into_body().data().await.expect("data").is_ok());
+            respond.send_response(ok(), true).expect("sent");
+        });
+        assert_eq!(response.map_err(|failed| failed.error).expect("a response").status(), 200);
     })
     .await;
 }

@@ -1,5 +1,5 @@
-//! Field names by which a client could say who it is, what it spoke, or which path it meant, in every dialect that
-//! applications and frameworks read.
+//! Field names by which a client could say who it is, what it spoke, which path it meant, or where its body ends, in
+//! every dialect that applications and frameworks read.
 //!
 //! None is passed on as a client wrote it, in no spelling that an application folds into one of these: an application
 //! that reads one would believe the client. Proxies that are trusted are no exception: what counts of their word is
@@ -49,6 +49,10 @@ const NAMES: [&[u8]; 9] = [
     b"proxy",
 ];
 
+/// What frames a message. Spelled so these fields are what the edge has read and writes itself; spelled otherwise they
+/// are another length to who folds them.
+const FRAMING: [&[u8]; 2] = [b"content-length", b"transfer-encoding"];
+
 /// Whether a field of this name is such a claim. `_` and `.` count as `-`, because CGI and its heirs fold them together.
 #[must_use]
 pub fn is_claim(name: &str) -> bool {
@@ -61,8 +65,10 @@ pub fn is_claim(name: &str) -> bool {
         [b'x' | b'X', b'-' | b'_' | b'.', rest @ ..] => (rest, &X_FAMILIES, &X_NAMES),
         _ => (name, &FAMILIES, &NAMES),
     };
+    let is_folded = |claim: &[u8]| claim.len() == name.len() && begins_folded(name, claim);
     families.iter().any(|family| begins_folded(name, family))
-        || names.iter().any(|claim| claim.len() == name.len() && begins_folded(name, claim))
+        || names.iter().any(|claim| is_folded(claim))
+        || FRAMING.iter().any(|framing| is_folded(framing) && !name.eq_ignore_ascii_case(framing))
 }
 
 /// Removes every such field.
@@ -120,6 +126,9 @@ mod tests {
             "x-real.ip",
             "x-request-id",
             "proxy",
+            "content_length",
+            "Content.Length",
+            "transfer_encoding",
         ] {
             assert!(is_claim(name), "{name}");
         }
@@ -131,6 +140,9 @@ mod tests {
             "",
             "x-",
             "host",
+            "content-length",
+            "Transfer-Encoding",
+            "content_type",
             "accept",
             "via",
             "x-forwarded2",
