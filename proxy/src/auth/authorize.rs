@@ -1,11 +1,13 @@
 //! The auth rule of a route: the only place where a [`Permit`] comes from.
 
+use super::budget::BadTokens;
 use super::cache::{TokenCache, TokenDigest};
 use super::credentials::{self, CredentialsProblem};
 use super::issuers::{Issuer, Issuers};
 use super::jwks::demand::{Outcome, WAIT_MAX};
 use super::keys::KeySet;
 use super::permit::Permit;
+use super::presented::Presented;
 use super::refusal::{Cause, Refusal};
 use super::reject::{Reason, Reject};
 use super::rule::ClaimCheck;
@@ -47,6 +49,7 @@ pub struct RouteRule {
     forward_token: bool,
     shape: ErrorShape,
     realm: String,
+    bad_tokens: Option<Arc<BadTokens>>,
 }
 
 impl RouteRule {
@@ -76,7 +79,14 @@ impl RouteRule {
             claims,
             sources: token_from.clone(),
             forward_token: *forward_token,
+            bad_tokens: None,
         })
+    }
+
+    /// With a budget of bad tokens, which all routes share.
+    #[must_use]
+    pub fn within(self, bad_tokens: Option<Arc<BadTokens>>) -> Self {
+        Self { bad_tokens, ..self }
     }
 
     /// Decides about a request. Waits only for keys that are being fetched; a token seen before, or one that the keys
@@ -86,25 +96,25 @@ impl RouteRule {
     /// [`Refusal`], to be answered as it is.
     pub async fn authorize(
         &self,
-        headers: &HeaderMap,
-        query: Option<&str>,
+        request: Presented<'_>,
         cache: &TokenCache,
         now: SystemTime,
     ) -> Result<Permit, Refusal> {
         if self.mode == AuthMode::Public {
             return Ok(Permit::grant(None));
         }
-        let token = match credentials::find(&self.sources, headers, query) {
+        let token = match credentials::find(&self.sources, request.headers, request.query) {
             Ok(Some(token)) => token,
             Ok(None) if self.mode == AuthMode::Optional => return Ok(Permit::grant(None)),
             Ok(None) => return Err(self.refuse(Cause::Missing)),
             Err(CredentialsProblem::Several) => return Err(self.refuse(Cause::Several)),
             Err(CredentialsProblem::Malformed) => return Err(self.refuse(Cause::Token(Reason::Credentials.into()))),
         };
+        let moment = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = moment.as_secs();
         if token.len() > TOKEN_BYTES_MAX {
             return Err(self.refuse(Cause::Token(Reason::TooLarge.into())));
         }
-        let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         // A token that was verified before is spelled as it was then, so the cheap checks need not run again.
         let digest = TokenDigest::of(token);
         let current = |generation| self.issuers.iter().any(|issuer| issuer.is_current(generation));
@@ -115,17 +125,32 @@ impl RouteRule {
             }
             return self.decide(verified);
         }
-        let (generation, verified) = match self.verify(token, now) {
+        let budget = self.bad_tokens.as_deref().zip(request.client);
+        if let Some(Err(spent)) = budget.map(|(budget, client)| budget.check(client, moment)) {
+            return Err(self.refuse(Cause::Spent(spent)));
+        }
+        let verified = self.verify_or_wait(token, now).await;
+        if let (Err(reject), Some((budget, client))) = (&verified, budget)
+            && reject.is_garbage()
+        {
+            budget.charge(client, moment);
+        }
+        let (generation, verified) = verified.map_err(|reject| self.refuse(Cause::Token(reject)))?;
+        let verified = Arc::new(verified);
+        cache.put(digest, generation, &verified);
+        self.decide(verified)
+    }
+
+    /// Verifies with the keys at hand, and where a key is missing with those that a fetch brings.
+    async fn verify_or_wait(&self, token: &[u8], now: u64) -> Result<(u64, Verified), Reject> {
+        match self.verify(token, now) {
             Err(Rejected {
                 reject: Reject { reason: Reason::KeyUnknown | Reason::KeysUnavailable, .. },
                 candidate: Some(_),
             }) => Box::pin(self.verify_with_newer_keys(token, now)).await,
             result => result,
         }
-        .map_err(|rejected| self.refuse(Cause::Token(rejected.reject)))?;
-        let verified = Arc::new(verified);
-        cache.put(digest, generation, &verified);
-        self.decide(verified)
+        .map_err(|rejected| rejected.reject)
     }
 
     /// Removes the credentials that this rule has dealt with, unless the route passes them on.

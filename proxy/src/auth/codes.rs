@@ -28,6 +28,11 @@ serve::error_codes! {
         INSUFFICIENT_SCOPE = "insufficient_scope", FORBIDDEN, Useless,
             "The token is good and does not allow this.",
             "Give the user the role or scope that the route's `claims` ask for.";
+        TOO_MANY_BAD_TOKENS = "too_many_bad_tokens", TOO_MANY_REQUESTS, Later,
+            "The client (for IPv6 its network of 64 bits) has sent more bad tokens than `server.bad_tokens_per_minute_max`. \
+             Tokens that were verified a moment ago still pass.",
+            "Look in the log for the reasons of the refusals before. Behind a load balancer see that `trusted_proxies` \
+             names it: else all of its clients count as one.";
         KEYS_UNAVAILABLE = "keys_unavailable", SERVICE_UNAVAILABLE, Later,
             "The issuer's keys were never loaded, or are too old, so no token of it can be checked.",
             "See whether the edge reaches the issuer's `jwks_url`; `/readyz` names issuers without keys.";

@@ -74,6 +74,8 @@ pub struct Server {
     pub connections_max: usize,
     /// Connections of one client at once over all listeners; `None`: no limit. Default 512.
     pub connections_per_client_max: Option<NonZeroU32>,
+    /// Bad tokens of one client in a minute; `None`: no limit. Default 300.
+    pub bad_tokens_per_minute_max: Option<NonZeroU32>,
     /// How long a stop waits for work in flight. Default 30 s.
     pub drain_timeout: Duration,
     /// Where the proxy keeps what it makes itself (development certificates). Default `./var/portcullis`.

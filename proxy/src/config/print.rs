@@ -126,6 +126,7 @@ fn print_server(page: &mut Page, server: &Server) {
         threads,
         connections_max,
         connections_per_client_max,
+        bad_tokens_per_minute_max,
         drain_timeout,
         state,
         buffer_memory_bytes_max,
@@ -138,6 +139,7 @@ fn print_server(page: &mut Page, server: &Server) {
     page.key("threads", threads);
     page.key("connections_max", connections_max);
     page.key("connections_per_client_max", connections_per_client_max.map_or(0, NonZeroU32::get));
+    page.key("bad_tokens_per_minute_max", bad_tokens_per_minute_max.map_or(0, NonZeroU32::get));
     page.key("drain_timeout", time(drain_timeout));
     page.key("state", path(state));
     page.key("buffer_memory_max", text(size(*buffer_memory_bytes_max)));

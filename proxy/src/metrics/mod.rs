@@ -39,6 +39,8 @@ pub struct WorkerMetrics {
     pub requests: Requests,
     /// The errors that it made itself.
     pub errors: Errors,
+    /// The requests that their route's rule refused, by the exact reason.
+    pub refused_tokens: Errors,
     /// What it did with upstreams.
     pub upstreams: Upstreams,
 }
