@@ -248,10 +248,15 @@ impl PreparedRoute {
             request_headers,
             response_headers,
         } = &route.policy;
+        let upstream = match &route.action {
+            Action::Forward(forward) => config.upstreams.iter().position(|upstream| upstream.name == forward.upstream),
+            Action::Files(_) | Action::Redirect(_) | Action::Respond(_) => None,
+        };
         let policy = PreparedPolicy {
             auth: RouteRule::new(auth, issuers)
                 .map_err(|error| SnapshotError::Rule { route: route.name.clone(), error })?
-                .within(bad_tokens.cloned()),
+                .within(bad_tokens.cloned())
+                .with_csrf_of(upstream.and_then(|upstream| assertions[upstream].clone())),
             send: SendLimits {
                 body_bytes_max: *body_bytes_max,
                 progress_timeout: *progress_timeout,
@@ -269,8 +274,7 @@ impl PreparedRoute {
                 PreparedAction::Files(Box::new(if for_all { server } else { server.for_identified_clients() }))
             }
             Action::Forward(forward) => {
-                let position = config.upstreams.iter().position(|upstream| upstream.name == forward.upstream);
-                let Some(upstream) = position else {
+                let Some(upstream) = upstream else {
                     let (route, upstream) = (route.name.clone(), forward.upstream.clone());
                     return Err(SnapshotError::UnknownUpstream { route, upstream });
                 };

@@ -9,6 +9,7 @@ mod browser;
 mod buffering;
 mod callable;
 mod command_line;
+mod cookies;
 mod differential;
 mod drain;
 mod errors;

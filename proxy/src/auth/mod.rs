@@ -3,6 +3,7 @@
 //! ```text
 //! authorize.rs    a route's rule: credentials -> cache -> verify -> decide -> Permit or Refusal
 //!   credentials.rs   where a request carries its token, and its removal
+//!   same_origin.rs   whether a cookie may count, and the token that proves it
 //!   budget.rs        how many bad tokens a client may send
 //!   cache.rs         tokens verified before, by worker
 //!   verify.rs        the verifier, a pure function
@@ -34,6 +35,7 @@ mod presented;
 mod refusal;
 mod reject;
 mod rule;
+mod same_origin;
 mod token;
 mod verified;
 mod verify;

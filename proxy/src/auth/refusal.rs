@@ -29,8 +29,21 @@ pub(crate) enum Cause {
     },
     /// A token for another audience than this route's.
     Audience,
+    /// A cookie in a request that a page of another origin may have made.
+    CrossOrigin,
+    /// A cookie in a request without the double-submit token of its session.
+    Csrf(CsrfProblem),
     /// A client that has sent too many bad tokens.
     Spent(Spent),
+}
+
+/// What is wrong with the double-submit token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CsrfProblem {
+    /// Not there once in the cookie and once in the field, or not alike.
+    Missing,
+    /// Not made for this session.
+    Wrong,
 }
 
 /// The answer to a request that may not go on. What is shown says no more than the client has proved to know; see
@@ -66,6 +79,8 @@ impl Refusal {
             Cause::Insufficient { .. } => {
                 word(&codes::INSUFFICIENT_SCOPE, Some("insufficient_scope"), "The token does not allow this")
             }
+            Cause::CrossOrigin => word(&codes::CROSS_ORIGIN, None, "A page of another origin may not use the cookie"),
+            Cause::Csrf(_) => word(&codes::CSRF_TOKEN, None, "The CSRF token is missing or wrong"),
             Cause::Spent(_) => word(&codes::TOO_MANY_BAD_TOKENS, None, "Too many tokens of this client were bad"),
             Cause::Audience => invalid(&codes::TOKEN_AUDIENCE, "The token is for another audience"),
             Cause::Token(Reject { reason: Reason::KeysUnavailable, .. }) => {
@@ -118,7 +133,10 @@ impl Refusal {
     #[must_use]
     pub fn challenge(&self) -> Option<HeaderValue> {
         let Wording { code, error, description } = self.wording();
-        if matches!(code.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        let another_token_helps =
+            !matches!(code.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
+                && !matches!(self.cause, Cause::CrossOrigin | Cause::Csrf(_));
+        if !another_token_helps {
             return None;
         }
         let mut challenge = String::from("Bearer realm=");
@@ -155,6 +173,9 @@ impl Refusal {
             Cause::Several => "credentials_several",
             Cause::Insufficient { .. } => "claims_insufficient",
             Cause::Audience => "audience_of_route",
+            Cause::CrossOrigin => "cross_origin",
+            Cause::Csrf(CsrfProblem::Missing) => "csrf_token_missing",
+            Cause::Csrf(CsrfProblem::Wrong) => "csrf_token_wrong",
             Cause::Spent(_) => "bad_tokens_spent",
         }
     }
@@ -169,6 +190,9 @@ impl Refusal {
                 "code": "bad_authorization_header",
             }),
             Cause::Insufficient { .. } => json!({"detail": "You do not have permission to perform this action."}),
+            Cause::CrossOrigin => json!({"detail": "CSRF Failed: Origin checking failed."}),
+            Cause::Csrf(CsrfProblem::Missing) => json!({"detail": "CSRF Failed: CSRF token missing."}),
+            Cause::Csrf(CsrfProblem::Wrong) => json!({"detail": "CSRF Failed: CSRF token incorrect."}),
             Cause::Spent(spent) => {
                 let seconds = spent.retry_after.as_secs() + 1;
                 let unit = if seconds == 1 { "second" } else { "seconds" };
@@ -236,6 +260,8 @@ mod tests {
             (unproved(Reason::KeyUnknown), 401, "token_invalid", Some(invalid)),
             (unproved(Reason::Credentials), 401, "token_invalid", Some(invalid)),
             (unproved(Reason::KeysUnavailable), 503, "keys_unavailable", None),
+            (Cause::CrossOrigin, 403, "cross_origin", None),
+            (Cause::Csrf(CsrfProblem::Wrong), 403, "csrf_token_invalid", None),
             (Cause::Spent(Spent { retry_after: Duration::from_millis(2500) }), 429, "too_many_bad_tokens", None),
             (
                 Cause::Insufficient { scope: "a:read b".into() },

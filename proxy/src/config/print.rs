@@ -328,12 +328,16 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         request_headers,
         response_headers,
     } = policy;
-    let RouteAuth { mode, issuers, audiences, claims, token_from, forward_token } = auth;
+    let RouteAuth { mode, issuers, audiences, claims, token_from, forward_token, csrf, allowed_origins } = auth;
     page.key("auth", text(mode.spelled()));
     if !issuers.is_empty() {
         page.key("issuers", texts(issuers));
         page.key("claims", list(claims, claim));
         page.key("token_from", list(token_from, token_source));
+    }
+    if token_from.iter().any(|source| matches!(source, TokenSource::Cookie(_))) {
+        page.key("csrf", text(csrf.spelled()));
+        page.key("allowed_origins", texts(allowed_origins));
     }
     if !audiences.is_empty() {
         page.key("audiences", texts(audiences));

@@ -2,11 +2,12 @@
 
 use super::support::{NOW, Signer, ask, at, bearer, claims, presented, route, rule_with};
 use crate::auth::{AssertionSigner, BadTokens, Presented, RequestFacts, TokenCache};
-use crate::config::{AuthMode, ClaimRule, ClaimTest, ErrorShape, RouteAuth, TokenSource};
+use crate::config::{AuthMode, ClaimRule, ClaimTest, ErrorShape, RouteAuth, TokenSource, WebOrigin};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use serde_json::json;
+use serve::contract::csrf::CsrfKey;
 use serve::contract::identity::Assertion;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -200,7 +201,7 @@ async fn an_assertion_says_who_it_is() {
     let signer = Signer::new("k1");
     let rule = rule_with(&signer, |_| {}, &route());
     let permit = ask(&rule, &signer.sign(&claims(json!({"name": "Ann \"\u{e9}"})))).await.expect("a permit");
-    let request = RequestFacts { request_id: "0123456789", method: &http::Method::GET, path: "/api/notes" };
+    let request = RequestFacts { request_id: "0123456789", method: &Method::GET, path: "/api/notes" };
     let value = AssertionSigner::new("app", &[7; 32]).mint(request, &permit, at(NOW));
     let payload = value.to_str().expect("ASCII").split('.').nth(1).expect("a payload");
     let payload = URL_SAFE_NO_PAD.decode(payload).expect("base64url");
@@ -256,4 +257,53 @@ async fn every_kind_of_garbage_is_charged_before_it_is_taken_apart() {
         assert_eq!((first.status().as_u16(), budget.clients()), (401, 1), "{garbage}");
         assert_eq!(ask(&rule, garbage).await.expect_err("garbage").status().as_u16(), 429, "{garbage}");
     }
+}
+
+#[tokio::test]
+async fn a_cookie_changes_nothing_without_a_proof_of_where_the_request_comes_from() {
+    let signer = Signer::new("k1");
+    let auth = RouteAuth {
+        token_from: vec![TokenSource::Header, TokenSource::Cookie("__Host-access".into())],
+        allowed_origins: vec![WebOrigin::parse("https://app.example").expect("an origin")],
+        ..route()
+    };
+    let shared = AssertionSigner::new("app", &[7; 32]);
+    let rule = rule_with(&signer, |_| {}, &auth).with_csrf_of(Some(shared.into()));
+    let (token, csrf) = (signer.sign(&claims(json!({}))), CsrfKey::new(&[7; 32]).mint("s1", [1; 16]));
+    let foreign = CsrfKey::new(&[7; 32]).mint("s2", [1; 16]);
+    let cache = TokenCache::new(100_000);
+    let ask = async |method: Method, websocket: bool, csrf: Option<&str>, fields: &[(&'static str, &str)]| {
+        let mut headers = HeaderMap::new();
+        let mut cookie = format!("__Host-access={token}");
+        if let Some(csrf) = csrf {
+            cookie.push_str(&format!("; __Host-csrf={csrf}"));
+            headers.insert("x-csrf-token", HeaderValue::try_from(csrf).expect("a value"));
+        }
+        headers.insert("cookie", HeaderValue::try_from(cookie).expect("a value"));
+        for (name, value) in fields {
+            headers.insert(*name, HeaderValue::try_from(*value).expect("a value"));
+        }
+        let request = Presented { method: &method, websocket, ..presented(&headers) };
+        let found = rule.authorize(request, &cache, at(NOW)).await;
+        found.map(drop).map_err(|refusal| (refusal.status().as_u16(), refusal.log_reason()))
+    };
+    let (own, evil) = (("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site"));
+    assert_eq!(ask(Method::GET, false, None, &[evil]).await, Ok(()), "its answer can't be read there");
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        let ask = async |csrf, fields: &[_]| ask(method.clone(), false, csrf, fields).await;
+        assert_eq!(ask(Some(&csrf), &[own]).await, Ok(()));
+        assert_eq!(ask(Some(&csrf), &[("origin", "https://app.example"), evil]).await, Ok(()));
+        assert_eq!(ask(Some(&csrf), &[evil]).await, Err((403, "cross_origin")));
+        assert_eq!(ask(Some(&csrf), &[]).await, Err((403, "cross_origin")));
+        assert_eq!(ask(None, &[own]).await, Err((403, "csrf_token_missing")));
+        assert_eq!(ask(Some(&foreign), &[own]).await, Err((403, "csrf_token_wrong")));
+    }
+    let wrong_field = [own, ("x-csrf-token", foreign.as_str())];
+    assert_eq!(ask(Method::POST, false, Some(&csrf), &wrong_field).await, Err((403, "csrf_token_missing")));
+    assert_eq!(ask(Method::GET, true, None, &[("origin", "https://notes.example")]).await, Ok(()));
+    assert_eq!(ask(Method::GET, true, None, &[("origin", "https://evil.example")]).await, Err((403, "cross_origin")));
+
+    let in_field = bearer(&token);
+    let program = Presented { method: &Method::POST, ..presented(&in_field) };
+    assert!(rule.authorize(program, &cache, at(NOW)).await.is_ok(), "no browser adds a field by itself");
 }

@@ -1,7 +1,7 @@
 //! Issuers that sign with keys of their own, and the configuration that believes them.
 
 use crate::auth::{Issuers, Permit, Presented, Refusal, RouteRule, TokenCache};
-use crate::config::{self, Algorithm, AuthMode, ErrorShape, Keys, RequiredClaim, RouteAuth, TokenSource};
+use crate::config::{self, Algorithm, AuthMode, CsrfProof, ErrorShape, Keys, RequiredClaim, RouteAuth, TokenSource};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -94,6 +94,8 @@ pub(super) fn route() -> RouteAuth {
         claims: Vec::new(),
         token_from: vec![TokenSource::Header],
         forward_token: false,
+        csrf: CsrfProof::Token,
+        allowed_origins: Vec::new(),
     }
 }
 
