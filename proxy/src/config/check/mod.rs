@@ -7,6 +7,7 @@
 mod action;
 mod auth;
 mod issuer;
+mod key_files;
 mod keys;
 mod listener;
 mod overlap;
