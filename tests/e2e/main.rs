@@ -41,6 +41,7 @@ mod smuggling;
 mod stages;
 mod streams;
 mod tls;
+mod token_vectors;
 mod tokens;
 mod upstream_http2;
 mod upstream_tls;
