@@ -2,6 +2,7 @@
 
 mod authorize;
 mod discovery;
+mod property;
 mod reload;
 mod remote;
 mod support;
