@@ -23,6 +23,7 @@ mod http2_conformance;
 mod http2_floods;
 mod identity;
 mod interim;
+mod issuers;
 mod limits;
 mod malformed_upstream;
 mod metrics;
