@@ -47,6 +47,9 @@ pub enum IssuerProblem {
         /// What is wrong.
         source: SetProblem,
     },
+    /// The JWK set in the configuration is not usable.
+    #[error("jwks: {0}")]
+    Set(SetProblem),
     /// The PEM file is not usable.
     #[error("{}: {source}", path.display())]
     Pem {
@@ -216,10 +219,17 @@ fn build(config: &config::Issuer, before: Option<&Arc<Issuer>>) -> Result<Arc<Is
             }
             let (keys, problems) = jwk::load_set(&content, Origin::File, &config.algorithms)
                 .map_err(|source| IssuerProblem::Jwks { path: path.clone(), source })?;
-            for (kid, problem) in problems {
-                tracing::warn!(issuer = config.name, kid, %problem, "a key of the issuer is not used");
-            }
+            warn(&config.name, problems);
             KeySource::Fixed { keys: Arc::new(keys), content }
+        }
+        Keys::Jwks(set) => {
+            if let Some(same) = same {
+                return Ok(Arc::clone(same));
+            }
+            let (keys, problems) = jwk::load_set(set.to_string().as_bytes(), Origin::File, &config.algorithms)
+                .map_err(IssuerProblem::Set)?;
+            warn(&config.name, problems);
+            KeySource::Fixed { keys: Arc::new(keys), content: Vec::new() }
         }
         Keys::PemFile { path } => {
             let content = read(path)?;
@@ -238,6 +248,12 @@ fn build(config: &config::Issuer, before: Option<&Arc<Issuer>>) -> Result<Arc<Is
         }
     };
     Ok(Arc::new(Issuer { config: config.clone(), policy: Policy::new(config), keys }))
+}
+
+fn warn(issuer: &str, problems: Vec<(Option<String>, KeyProblem)>) {
+    for (kid, problem) in problems {
+        tracing::warn!(issuer, kid, %problem, "a key of the issuer is not used");
+    }
 }
 
 /// A set that goes on with what was fetched for the same `iss` from the same place.

@@ -392,6 +392,8 @@ pub enum Keys {
         /// The operator has said that plain http is fine here, for the document and for the keys.
         insecure: bool,
     },
+    /// A JWK set that stands in the configuration itself.
+    Jwks(serde_json::Value),
     /// A JWK set in a file, read when the snapshot is built.
     JwksFile {
         /// Where it lies.

@@ -279,6 +279,7 @@ fn print_issuer(page: &mut Page, issuer: &Issuer) {
         match keys {
             Keys::JwksUrl { url, insecure } => inline(remote("jwks_url", url, *insecure)),
             Keys::Discovery { url, insecure } => inline(remote("discovery", url, *insecure)),
+            Keys::Jwks(set) => inline([("jwks", json(set))]),
             Keys::JwksFile { path: file } => inline([("jwks_file", path(file))]),
             Keys::PemFile { path: file } => inline([("pem_file", path(file))]),
             Keys::Secret(_) => inline([("secret", REDACTED)]),

@@ -59,33 +59,47 @@ pub(super) fn check_jwks(
     algorithms: Option<&At<List<Algorithm, 1>>>,
     context: &mut Context<'_>,
 ) -> Option<()> {
+    let name = path.display();
     let message = match read_text(path, KEYS_BYTES_MAX) {
-        Err(reason) => format!("cannot read {}: {reason}", path.display()),
+        Err(reason) => format!("cannot read {name}: {reason}"),
         Ok(text) => match serde_json::from_str::<Value>(&text) {
-            Err(error) => format!("{} is no JSON: {error}", path.display()),
-            Ok(set) => match set.get("keys").and_then(|keys| keys.as_array()) {
-                Some(keys) if !keys.is_empty() => {
-                    if let Some(algorithms) = algorithms {
-                        fits_one(keys, path, at, algorithms, context);
-                    }
-                    return Some(());
-                }
-                Some(_) => format!("{} holds no keys", path.display()),
-                None => format!("{} is no JWK set: it has no list `keys`", path.display()),
-            },
+            Err(error) => format!("{name} is no JSON: {error}"),
+            Ok(set) => return check_set(&set, &name.to_string(), at, algorithms, context),
         },
     };
     context.problem(at, message);
     None
 }
 
+/// A JWK set, from wherever: `name` says where.
+pub(super) fn check_set(
+    set: &Value,
+    name: &str,
+    at: Span,
+    algorithms: Option<&At<List<Algorithm, 1>>>,
+    context: &mut Context<'_>,
+) -> Option<()> {
+    let message = match set.get("keys").and_then(|keys| keys.as_array()) {
+        Some(keys) if !keys.is_empty() => {
+            if let Some(algorithms) = algorithms {
+                fits_one(keys, name, at, algorithms, context);
+            }
+            return Some(());
+        }
+        Some(_) => format!("{name} holds no keys"),
+        None => format!("{name} is no JWK set: it has no list `keys`"),
+    };
+    context.problem(at, message);
+    None
+}
+
 /// A set may hold keys for other issuers and other uses; one must be for this one.
-fn fits_one(keys: &[Value], path: &Path, at: Span, algorithms: &At<List<Algorithm, 1>>, context: &mut Context<'_>) {
+fn fits_one(keys: &[Value], name: &str, at: Span, algorithms: &At<List<Algorithm, 1>>, context: &mut Context<'_>) {
     let fits = |key: &Value| {
-        let name = key.get("alg").and_then(Value::as_str);
+        let alg = key.get("alg").and_then(Value::as_str);
         // RFC 9864 has another name for what RFC 8037 called EdDSA.
         let named = |algorithm: Algorithm| {
-            name.is_none_or(|name| name == algorithm.spelled() || (algorithm == Algorithm::EdDSA && name == "Ed25519"))
+            alg.is_none_or(|alg| alg == algorithm.spelled() || (algorithm == Algorithm::EdDSA && alg == "Ed25519"))
         };
         let kind = kind_of_jwk(key);
         algorithms.iter().any(|algorithm| takes(algorithm.value) == kind && kind.is_some() && named(algorithm.value))
@@ -93,10 +107,7 @@ fn fits_one(keys: &[Value], path: &Path, at: Span, algorithms: &At<List<Algorith
     // An algorithm of secrets is a mistake of its own.
     if !keys.iter().any(fits) && algorithms.iter().all(|algorithm| takes(algorithm.value).is_some()) {
         context
-            .problem(
-                algorithms.at,
-                format!("these algorithms fit no key in {}: every token would be refused", path.display()),
-            )
+            .problem(algorithms.at, format!("these algorithms fit no key in {name}: every token would be refused"))
             .note_at(at, "the keys");
     }
 }

@@ -1,6 +1,6 @@
 //! `keys` of an issuer: exactly one source, and algorithms that fit it.
 
-use super::key_files::{check_jwks, check_pem};
+use super::key_files::{check_jwks, check_pem, check_set};
 use crate::config::file::issuer as file;
 use crate::config::file::values::Text;
 use crate::config::read::{At, Context, List};
@@ -9,7 +9,7 @@ use crate::config::{Algorithm, Keys, SecretBytes};
 use http::Uri;
 use std::net::IpAddr;
 
-const SOURCES: [&str; 5] = ["jwks_url", "discovery", "jwks_file", "pem_file", "secret"];
+const SOURCES: [&str; 6] = ["jwks_url", "discovery", "jwks", "jwks_file", "pem_file", "secret"];
 
 /// What is put behind the URL of an issuer.
 const WELL_KNOWN: &str = "/.well-known/";
@@ -20,13 +20,13 @@ pub(super) fn keys(
     algorithms: Option<&At<List<Algorithm, 1>>>,
     context: &mut Context<'_>,
 ) -> Option<Keys> {
-    let file::Keys { written: keys, jwks_url, discovery, insecure, jwks_file, pem_file, secret } = written;
+    let file::Keys { written: keys, jwks_url, discovery, insecure, jwks, jwks_file, pem_file, secret } = written;
     match keys.among(&SOURCES).as_slice() {
         [_] => {}
         [] if keys.among(&["link"]).is_empty() => {
             context
                 .problem(keys.table, "`keys` names no source")
-                .help("add one of `jwks_url`, `discovery`, `jwks_file`, `pem_file`, `secret`");
+                .help("add one of `jwks_url`, `discovery`, `jwks`, `jwks_file`, `pem_file`, `secret`");
             return None;
         }
         [] => return None,
@@ -62,6 +62,10 @@ pub(super) fn keys(
         check_url(&url, &insecure, keys.at("insecure"), context);
         check_discovery(&url, iss, context);
         return Some(Keys::Discovery { url: url.value, insecure: insecure.value });
+    }
+    if let Some(set) = jwks {
+        check_set(&set.value, "`jwks`", set.at, algorithms, context)?;
+        return Some(Keys::Jwks(set.value));
     }
     if let Some(path) = jwks_file {
         check_jwks(&path.value.0, path.at, algorithms, context)?;

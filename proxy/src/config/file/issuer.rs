@@ -49,6 +49,8 @@ table! {
         optional discovery: Uri,
         /// With `jwks_url` or `discovery`: plain http is fine, because the network is trusted (a compose network).
         default(false) insecure: bool,
+        /// A JWK set that stands here: `{ keys = [{ kty = "OKP", crv = "Ed25519", x = "..." }] }`.
+        optional jwks: Value,
         /// A JWK set in a file.
         optional jwks_file: FilePath,
         /// Public keys or certificates in PEM.
