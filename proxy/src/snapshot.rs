@@ -1,12 +1,13 @@
 //! One revision of the configuration with everything built from it: what a request reads and never changes.
 
 use crate::auth::{AssertionSigner, IssuerError, Issuers, RouteRule, RuleError};
+use crate::coalesce::{CoalesceLimits, Coalescer};
 use crate::config::{self, Action, Config, Template};
 use crate::files::{FileServer, FilesError};
 use crate::route::{RouteTable, SiteTable};
 use crate::rules::{Facts, HeaderRules, PathRule, fill};
 use crate::spool::{HoldLimits, Spool};
-use crate::upstream::{self, HostField, SendLimits, Transport};
+use crate::upstream::{self, HostField, SendLimits, Transport, UpstreamError};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use serve::shared_key::SharedKeyError;
@@ -31,6 +32,8 @@ pub struct Snapshot {
     pub issuers: Issuers,
     /// Where request bodies are held.
     pub(crate) spool: Arc<Spool>,
+    /// The calls that equal requests share.
+    pub(crate) coalescer: Arc<Coalescer<Arc<UpstreamError>>>,
 }
 
 /// Why a checked configuration can't be served: something outside of it is missing.
@@ -119,6 +122,8 @@ pub(crate) struct ForwardTo {
     pub(crate) internal: Option<Box<FileServer>>,
     /// What is held of a request body before the upstream is asked.
     pub(crate) hold: Option<HoldLimits>,
+    /// What equal requests share of their answers.
+    pub(crate) coalesce: Option<CoalesceLimits>,
     /// `None`: the path goes on byte for byte.
     pub(crate) path: Option<PathRule>,
     pub(crate) host: HostField,
@@ -167,7 +172,8 @@ impl Snapshot {
         }
         let table = RouteTable::new(&config.sites, &config.routes);
         let spool = spool(&config.server, previous);
-        Ok(Self { config, sites, site_rules, table, routes, transports, issuers, spool })
+        let coalescer = previous.map_or_else(Coalescer::new, |previous| Arc::clone(&previous.coalescer));
+        Ok(Self { config, sites, site_rules, table, routes, transports, issuers, spool, coalescer })
     }
 
     /// What the site of this number says about fields.
@@ -229,6 +235,7 @@ impl PreparedRoute {
             auth,
             body_bytes_max,
             buffer,
+            coalesce,
             progress_timeout,
             response_timeout,
             stream_idle_timeout,
@@ -267,6 +274,11 @@ impl PreparedRoute {
                     hold: buffer.map(|buffer| HoldLimits {
                         memory_bytes_max: buffer.memory_bytes_max,
                         disk_bytes_max: buffer.disk_bytes_max,
+                    }),
+                    coalesce: coalesce.map(|coalesce| CoalesceLimits {
+                        request_bytes_max: usize::try_from(coalesce.request_bytes_max).unwrap_or(usize::MAX),
+                        response_bytes_max: usize::try_from(coalesce.response_bytes_max).unwrap_or(usize::MAX),
+                        waiting_max: coalesce.waiting_max,
                     }),
                     assertions: assertions[upstream].clone(),
                     internal: internal.map_err(files_error)?.map(Box::new),

@@ -8,6 +8,7 @@ mod attachments;
 mod browser;
 mod buffering;
 mod callable;
+mod coalescing;
 mod command_line;
 mod differential;
 mod drain;

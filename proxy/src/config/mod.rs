@@ -460,6 +460,8 @@ pub struct RoutePolicy {
     pub body_bytes_max: u64,
     /// How much of a request body is held before the upstream is asked. `None`, the default: bodies stream.
     pub buffer: Option<Buffer>,
+    /// What equal requests that arrive together share. `None`, the default: nothing.
+    pub coalesce: Option<Coalesce>,
     /// Between two pieces of a request body. Default 30 s: then 408.
     pub progress_timeout: Duration,
     /// From the end of the request to the head of the upstream's response. Default 60 s: then 504.
@@ -482,6 +484,17 @@ pub struct Buffer {
     pub memory_bytes_max: u64,
     /// Bytes on disk, behind those in memory. Default none.
     pub disk_bytes_max: u64,
+}
+
+/// How much of equal requests is held while they share one upstream call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coalesce {
+    /// Bytes of a request's body. Default 16 KiB.
+    pub request_bytes_max: u64,
+    /// Bytes of an answer's body. Default 64 KiB.
+    pub response_bytes_max: u64,
+    /// Requests that wait for one call. Default 100.
+    pub waiting_max: usize,
 }
 
 /// Who may use a route.

@@ -7,10 +7,10 @@ use super::file::{FormatName, ProxyProtocol};
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, Authorities, Buffer, ClaimRule, ClaimTest, ClientIdentity, Config, EndpointAddress, Files, Forward,
-    HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits, Log, LogFormat, PathRule, ProxyMode,
-    Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls, TokenSource,
-    Upstream, UpstreamTls,
+    Action, Admin, Authorities, Buffer, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Config, EndpointAddress, Files,
+    Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits, Log, LogFormat, PathRule,
+    ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls,
+    TokenSource, Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
@@ -319,6 +319,7 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         auth,
         body_bytes_max,
         buffer,
+        coalesce,
         progress_timeout,
         response_timeout,
         stream_idle_timeout,
@@ -345,6 +346,11 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
     if let Some(Buffer { memory_bytes_max, disk_bytes_max }) = buffer {
         let sizes = [("memory", text(size(*memory_bytes_max))), ("disk", text(size(*disk_bytes_max)))];
         page.key("buffer", inline(sizes));
+    }
+    if let Some(Coalesce { request_bytes_max, response_bytes_max, waiting_max }) = coalesce {
+        let request = ("request", text(size(*request_bytes_max)));
+        let response = ("response", text(size(*response_bytes_max)));
+        page.key("coalesce", inline([request, response, ("waiting", waiting_max.to_string())]));
     }
     page.key("progress_timeout", time(progress_timeout));
     if let Some(total_timeout) = total_timeout {

@@ -36,6 +36,8 @@ pub(super) struct RequestContext {
     pub(super) route_index: Option<usize>,
     pub(super) upstream: Option<Rc<str>>,
     pub(super) attempt: Attempt,
+    /// The id of the request that made the upstream call, where it was another one.
+    pub(super) coalesced: Option<Arc<str>>,
     pub(super) subject: Option<Arc<serve::contract::identity::Identity>>,
     /// An extended CONNECT to WebSocket (RFC 8441), which goes on as the GET of a handshake.
     pub(super) extended_connect: bool,
@@ -79,6 +81,7 @@ impl RequestContext {
             route: None,
             upstream: None,
             attempt: Attempt::default(),
+            coalesced: None,
             subject: None,
             extended_connect: websocket::is_extended_connect(head),
             asked: None,

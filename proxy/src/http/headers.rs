@@ -110,7 +110,7 @@ pub(super) fn towards_upstream(
 }
 
 /// HTTP/2 clients may split the cookies over several fields; one field is what HTTP/1.1 allows (RFC 9113 section 8.2.3).
-fn join_cookies(headers: &mut HeaderMap) {
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
     if headers.get_all(COOKIE).iter().nth(1).is_none() {
         return;
     }

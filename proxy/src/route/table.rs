@@ -196,6 +196,7 @@ mod tests {
                 },
                 body_bytes_max: 0,
                 buffer: None,
+                coalesce: None,
                 progress_timeout: std::time::Duration::ZERO,
                 response_timeout: std::time::Duration::ZERO,
                 stream_idle_timeout: std::time::Duration::ZERO,
