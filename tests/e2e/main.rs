@@ -10,6 +10,7 @@ mod buffering;
 mod callable;
 mod coalescing;
 mod command_line;
+mod cookies;
 mod differential;
 mod drain;
 mod errors;

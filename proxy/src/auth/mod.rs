@@ -3,6 +3,8 @@
 //! ```text
 //! authorize.rs    a route's rule: credentials -> cache -> verify -> decide -> Permit or Refusal
 //!   credentials.rs   where a request carries its token, and its removal
+//!   same_origin.rs   whether a cookie may count, and the token that proves it
+//!   budget.rs        how many bad tokens a client may send
 //!   cache.rs         tokens verified before, by worker
 //!   verify.rs        the verifier, a pure function
 //!     token.rs object.rs claims.rs   strict reading
@@ -17,6 +19,7 @@
 mod algorithm;
 mod assertion;
 mod authorize;
+mod budget;
 mod cache;
 mod claims;
 mod codes;
@@ -28,9 +31,11 @@ mod keys;
 mod object;
 mod permit;
 mod policy;
+mod presented;
 mod refusal;
 mod reject;
 mod rule;
+mod same_origin;
 mod token;
 mod verified;
 mod verify;
@@ -40,6 +45,7 @@ mod tests;
 
 pub use assertion::{AssertionSigner, RequestFacts};
 pub use authorize::{RouteRule, RuleError};
+pub use budget::BadTokens;
 pub use cache::{CACHE_BYTES_MAX, TokenCache};
 pub use codes::CODES;
 pub use fields::IdentityFields;
@@ -49,6 +55,7 @@ pub use keys::KeyProblem;
 pub use keys::jwk::SetProblem;
 pub use keys::pem::PemProblem;
 pub use permit::Permit;
+pub use presented::Presented;
 pub use refusal::Refusal;
 pub use reject::{Reason, Reject};
 pub use token::TOKEN_BYTES_MAX;

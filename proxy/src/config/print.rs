@@ -126,6 +126,7 @@ fn print_server(page: &mut Page, server: &Server) {
         threads,
         connections_max,
         connections_per_client_max,
+        bad_tokens_per_minute_max,
         drain_timeout,
         state,
         buffer_memory_bytes_max,
@@ -138,6 +139,7 @@ fn print_server(page: &mut Page, server: &Server) {
     page.key("threads", threads);
     page.key("connections_max", connections_max);
     page.key("connections_per_client_max", connections_per_client_max.map_or(0, NonZeroU32::get));
+    page.key("bad_tokens_per_minute_max", bad_tokens_per_minute_max.map_or(0, NonZeroU32::get));
     page.key("drain_timeout", time(drain_timeout));
     page.key("state", path(state));
     page.key("buffer_memory_max", text(size(*buffer_memory_bytes_max)));
@@ -327,12 +329,16 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         request_headers,
         response_headers,
     } = policy;
-    let RouteAuth { mode, issuers, audiences, claims, token_from, forward_token } = auth;
+    let RouteAuth { mode, issuers, audiences, claims, token_from, forward_token, csrf, allowed_origins } = auth;
     page.key("auth", text(mode.spelled()));
     if !issuers.is_empty() {
         page.key("issuers", texts(issuers));
         page.key("claims", list(claims, claim));
         page.key("token_from", list(token_from, token_source));
+    }
+    if token_from.iter().any(|source| matches!(source, TokenSource::Cookie(_))) {
+        page.key("csrf", text(csrf.spelled()));
+        page.key("allowed_origins", texts(allowed_origins));
     }
     if !audiences.is_empty() {
         page.key("audiences", texts(audiences));

@@ -133,6 +133,17 @@ pub(super) static ALL: &[Family] = &[
         },
     ),
     counter(
+        "portcullis_auth_refusals_total",
+        &[label("reason")],
+        "Requests that the auth rule of their route refused, by the exact reason that the log has too. A reason is shown \
+         once it has occurred.",
+        |metrics, samples| {
+            let mut sums = BTreeMap::new();
+            metrics.workers.iter().for_each(|worker| worker.refused_tokens.add_to(&mut sums));
+            sums.into_iter().for_each(|(reason, count)| samples.add([reason], count));
+        },
+    ),
+    counter(
         "portcullis_http_requests_coalesced_total",
         &[],
         "Requests that waited for the upstream call of an equal one (see `route.coalesce`), whatever it came to.",
@@ -202,6 +213,7 @@ mod tests {
         let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0);
         let worker = &metrics.workers()[0];
         worker.errors.made("no_route");
+        worker.refused_tokens.made("signature_wrong");
         let _counters = worker.upstreams.of(["app"].into_iter());
         for (index, family) in ALL.iter().enumerate() {
             assert!(ALL[..index].iter().all(|other| other.name != family.name), "{} twice", family.name);

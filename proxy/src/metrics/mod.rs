@@ -41,6 +41,8 @@ pub struct WorkerMetrics {
     pub coalesced: Counter,
     /// The errors that it made itself.
     pub errors: Errors,
+    /// The requests that their route's rule refused, by the exact reason.
+    pub refused_tokens: Errors,
     /// What it did with upstreams.
     pub upstreams: Upstreams,
 }

@@ -1,5 +1,7 @@
-//! Pure facts that the edge and the application agree on. No runtime, no socket: `http` and `serde` only.
+//! Pure facts that the edge and the application agree on. No runtime, no socket: `http` and `serde`, and the one
+//! hash that tokens need.
 
+pub mod csrf;
 pub mod error_code;
 pub mod forwarded;
 pub mod forwarded_prefix;

@@ -135,6 +135,17 @@ pub fn read_assertion(assertion: &str, key: &str) -> Assertion {
     serde_json::from_value(claims_of(assertion)).expect("the claims of an assertion")
 }
 
+/// The key that edge and application share, from its file.
+///
+/// # Panics
+///
+/// When there is none.
+#[must_use]
+pub fn shared_key(file: &std::path::Path) -> [u8; 32] {
+    let text = std::fs::read_to_string(file).expect("the shared key");
+    URL_SAFE_NO_PAD.decode(text.trim()).expect("the key is base64url").try_into().expect("256 bits")
+}
+
 /// The time as tokens count it.
 ///
 /// # Panics

@@ -1,6 +1,6 @@
 //! What a reload keeps and what it forgets, and keys that are wrong in files.
 
-use super::support::{NOW, Signer, at, bearer, claims, file, issuer, route, set_of};
+use super::support::{NOW, Signer, at, bearer, claims, file, issuer, presented, route, set_of};
 use crate::auth::{IssuerProblem, Issuers, PemProblem, RouteRule, TokenCache};
 use crate::config::{self, Algorithm, Keys, SecretBytes};
 use serde_json::json;
@@ -15,7 +15,8 @@ async fn verified_tokens_survive_a_reload_that_changes_nothing_and_no_other() {
     let headers = bearer(&signer.sign(&claims(json!({}))));
     let identity = async |issuers: &Issuers| {
         let rule = RouteRule::new(&route(), issuers).expect("a rule");
-        let permit = rule.authorize(&headers, None, &cache, at(NOW)).await.map_err(|refusal| refusal.log_reason())?;
+        let permit =
+            rule.authorize(presented(&headers), &cache, at(NOW)).await.map_err(|refusal| refusal.log_reason())?;
         Ok::<_, &str>(std::sync::Arc::clone(permit.identity().expect("an identity")))
     };
     let first = Issuers::build(std::slice::from_ref(&config), None).expect("issuers");

@@ -1,6 +1,6 @@
 //! Remote sets over a real connection: rotation, one shared fetch, failures, limits.
 
-use super::support::{NOW, Signer, at, bearer, claims, issuer, route, set_of};
+use super::support::{NOW, Signer, at, bearer, claims, issuer, presented, route, set_of};
 use crate::auth::{Issuers, Refusal, RouteRule, TokenCache};
 use crate::config::Keys;
 use bytes::Bytes;
@@ -89,7 +89,7 @@ async fn loaded(issuers: &Issuers, web: &Web) -> RouteRule {
 
 async fn ask(rule: &RouteRule, signer: &Signer) -> Result<(), Refusal> {
     let headers = bearer(&signer.sign(&claims(json!({}))));
-    rule.authorize(&headers, None, &TokenCache::new(0), at(NOW)).await.map(|_| ())
+    rule.authorize(presented(&headers), &TokenCache::new(0), at(NOW)).await.map(|_| ())
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn garbage_with_an_unknown_kid_causes_no_fetch() {
     let _guard = issuers.spawn_refresh();
     let rule = loaded(&issuers, &web).await;
     let headers = bearer(&Signer::new("k2").sign(&claims(json!({"aud": "x"}))));
-    assert!(rule.authorize(&headers, None, &TokenCache::new(0), at(NOW)).await.is_err());
+    assert!(rule.authorize(presented(&headers), &TokenCache::new(0), at(NOW)).await.is_err());
     assert_eq!(web.hits(), 1);
 }
 

@@ -21,6 +21,8 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
         claims,
         token_from,
         forward_token,
+        csrf,
+        allowed_origins,
         body_bytes_max,
         buffer,
         coalesce,
@@ -64,7 +66,8 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
             context,
         );
     }
-    let written_auth = auth::AuthKeys { mode, issuers, audiences, claims, token_from, forward_token };
+    let written_auth =
+        auth::AuthKeys { mode, issuers, audiences, claims, token_from, forward_token, csrf, allowed_origins };
     let auth = auth::auth(written_auth, &keys, names, context);
     let coalesce = coalesce::coalesce(coalesce, &keys, methods.as_ref(), action.as_ref(), context);
     let request_headers = rules::of_requests(request_headers, context);
