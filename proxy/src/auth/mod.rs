@@ -24,6 +24,7 @@ mod cache;
 mod claims;
 mod codes;
 mod credentials;
+mod dpop;
 mod fields;
 mod issuers;
 mod jwks;
@@ -48,6 +49,7 @@ pub use authorize::{RouteRule, RuleError};
 pub use budget::BadTokens;
 pub use cache::{CACHE_BYTES_MAX, TokenCache};
 pub use codes::CODES;
+pub use dpop::{DPOP_NONCE, NoRandom, Proofs};
 pub use fields::IdentityFields;
 pub use issuers::{IssuerError, IssuerProblem, Issuers, RefreshGuard};
 pub use jwks::fetch::UrlProblem;
@@ -69,4 +71,9 @@ pub fn fuzz_verify(bytes: &[u8]) {
     if let Ok(claims) = claims::Claims::parse(&jws.payload) {
         let _ = (claims.audiences(), claims.date("exp"), claims.subject("sub"));
     }
+}
+
+/// The same for DPoP proofs, whose key comes with them.
+pub fn fuzz_proof(bytes: &[u8]) {
+    dpop::fuzz(bytes);
 }

@@ -520,6 +520,21 @@ pub struct RouteAuth {
     pub csrf: CsrfProof,
     /// Other origins whose pages may use the cookie.
     pub allowed_origins: Vec<WebOrigin>,
+    /// Whether tokens are bound to keys (RFC 9449). Default off.
+    pub dpop: DpopMode,
+    /// Whether proofs need a nonce of this edge's. Default true.
+    pub dpop_nonce: bool,
+}
+
+/// Whether a token must be bound to a key of the client's, which a proof shows (RFC 9449).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DpopMode {
+    /// Only bound tokens with a proof.
+    Required,
+    /// Bound tokens with a proof, others as bearer tokens.
+    Optional,
+    /// Only tokens that are bound to no key.
+    Off,
 }
 
 /// What an unsafe request must prove whose token comes from a cookie.

@@ -7,10 +7,10 @@ use super::file::{FormatName, ProxyProtocol};
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, Authorities, Buffer, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Config, EndpointAddress, Files,
-    Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits, Log, LogFormat, PathRule,
-    ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls,
-    TokenSource, Upstream, UpstreamTls,
+    Action, Admin, AuthMode, Authorities, Buffer, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Config, DpopMode,
+    EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits, Log,
+    LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server,
+    Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
@@ -329,7 +329,18 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         request_headers,
         response_headers,
     } = policy;
-    let RouteAuth { mode, issuers, audiences, claims, token_from, forward_token, csrf, allowed_origins } = auth;
+    let RouteAuth {
+        mode,
+        issuers,
+        audiences,
+        claims,
+        token_from,
+        forward_token,
+        csrf,
+        allowed_origins,
+        dpop,
+        dpop_nonce,
+    } = auth;
     page.key("auth", text(mode.spelled()));
     if !issuers.is_empty() {
         page.key("issuers", texts(issuers));
@@ -342,6 +353,12 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
     }
     if !audiences.is_empty() {
         page.key("audiences", texts(audiences));
+    }
+    if *mode != AuthMode::Public {
+        page.key("dpop", text(dpop.spelled()));
+    }
+    if *dpop != DpopMode::Off {
+        page.key("dpop_nonce", dpop_nonce);
     }
     if forwards {
         page.key("forward_token", forward_token);

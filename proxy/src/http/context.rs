@@ -6,7 +6,7 @@ use crate::config::Server;
 use crate::rules::Facts;
 use crate::snapshot::Snapshot;
 use crate::upstream::Attempt;
-use http::{HeaderMap, Method, Uri, request};
+use http::{HeaderMap, HeaderValue, Method, Uri, request};
 use serve::connection::ConnectionInfo;
 use serve::contract::forwarded::{self, Origin};
 use serve::contract::request_id::{RequestId, X_REQUEST_ID};
@@ -41,6 +41,8 @@ pub(super) struct RequestContext {
     pub(super) subject: Option<Arc<serve::contract::identity::Identity>>,
     /// An extended CONNECT to WebSocket (RFC 8441), which goes on as the GET of a handshake.
     pub(super) extended_connect: bool,
+    /// For the client's next DPoP proof.
+    pub(super) dpop_nonce: Option<HeaderValue>,
     /// Kept where the rules about the response are made of the request.
     pub(super) asked: Option<Box<Asked>>,
     /// The code and the exact reason of an error.
@@ -53,7 +55,7 @@ pub(super) struct Asked {
     /// Without a token in its query.
     pub(super) uri: Uri,
     /// The host, with its port if the client wrote one.
-    pub(super) authority: http::HeaderValue,
+    pub(super) authority: HeaderValue,
 }
 
 impl RequestContext {
@@ -84,6 +86,7 @@ impl RequestContext {
             coalesced: None,
             subject: None,
             extended_connect: websocket::is_extended_connect(head),
+            dpop_nonce: None,
             asked: None,
             cause: None,
         }
@@ -123,7 +126,7 @@ impl RequestContext {
         snapshot: &'a Snapshot,
         method: &'a Method,
         uri: &'a Uri,
-        authority: &'a http::HeaderValue,
+        authority: &'a HeaderValue,
     ) -> Facts<'a> {
         Facts {
             host: authority.to_str().unwrap_or_default(),

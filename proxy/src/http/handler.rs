@@ -79,6 +79,7 @@ pub(super) async fn handle(
     let presented = Presented {
         method: &head.method,
         headers: &head.headers,
+        path: head.uri.path(),
         query: head.uri.query(),
         client: context.origin.client,
         https: context.origin.https,
@@ -90,6 +91,7 @@ pub(super) async fn handle(
         Cause::Refused(Box::new(refusal))
     })?;
     context.subject = permit.identity().cloned();
+    context.dpop_nonce = permit.next_nonce().cloned();
     identity::strip(&mut head.headers, &snapshot.config.server.identity_headers);
     auth.cleanse(&mut head.headers);
     if auth.query_token_param().is_some() {

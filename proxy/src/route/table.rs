@@ -195,6 +195,8 @@ mod tests {
                     forward_token: false,
                     csrf: config::CsrfProof::Token,
                     allowed_origins: Vec::new(),
+                    dpop: config::DpopMode::Off,
+                    dpop_nonce: true,
                 },
                 body_bytes_max: 0,
                 buffer: None,

@@ -3,6 +3,6 @@
 mod authorize;
 mod reload;
 mod remote;
-mod support;
+pub(super) mod support;
 mod vectors;
 mod verifier;

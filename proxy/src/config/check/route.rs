@@ -23,6 +23,8 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
         forward_token,
         csrf,
         allowed_origins,
+        dpop,
+        dpop_nonce,
         body_bytes_max,
         buffer,
         coalesce,
@@ -66,8 +68,18 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
             context,
         );
     }
-    let written_auth =
-        auth::AuthKeys { mode, issuers, audiences, claims, token_from, forward_token, csrf, allowed_origins };
+    let written_auth = auth::AuthKeys {
+        mode,
+        issuers,
+        audiences,
+        claims,
+        token_from,
+        forward_token,
+        csrf,
+        allowed_origins,
+        dpop,
+        dpop_nonce,
+    };
     let auth = auth::auth(written_auth, &keys, names, context);
     let coalesce = coalesce::coalesce(coalesce, &keys, methods.as_ref(), action.as_ref(), context);
     let request_headers = rules::of_requests(request_headers, context);

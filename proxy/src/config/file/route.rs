@@ -6,7 +6,7 @@ use super::values::{Pointer, Text};
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
 use crate::config::units::{Number, Size, Timeout};
-use crate::config::{AuthMode, CsrfProof, HeaderRule, PathPattern, TokenSource, WebOrigin};
+use crate::config::{AuthMode, CsrfProof, DpopMode, HeaderRule, PathPattern, TokenSource, WebOrigin};
 use http::{HeaderName, Method};
 use serde_json::{Value, json};
 
@@ -47,6 +47,16 @@ table! {
         default("token") csrf: CsrfProof,
         /// Other origins whose pages may use the cookie: `["https://app.example.com"]`.
         default([]) allowed_origins: List<WebOrigin>,
+        /// Whether tokens are bound to a key that the client proves to have (DPoP, RFC 9449), so that a stolen token is
+        /// worth nothing: `required`, `optional` (other tokens pass as bearer tokens) or `off`. A token that is bound
+        /// (`cnf` with `jkt`) is refused wherever no proof comes with it, on routes with `off` too. The address in a
+        /// proof is compared with what the client asked for, so a TLS terminator must be one of `trusted_proxies`.
+        default("off") dpop: DpopMode,
+        /// Whether a proof needs a nonce of this edge's, so that none can be made beforehand. A client's first request
+        /// then fails with 401 and `DPoP-Nonce`, and later answers renew it; pages of other origins can read the field
+        /// only if `Access-Control-Expose-Headers` names it. A nonce counts for some minutes and at the process that
+        /// made it: with several edges keep a client at one, or write `false`.
+        default(true) dpop_nonce: bool,
         /// Bytes of a request body: more is 413.
         default("10MiB") body_bytes_max: Size<0, { 1 << 50 }>,
         /// Holds the request body until it is whole before the upstream is asked, so that a slow client costs the
@@ -85,6 +95,12 @@ table! {
         optional respond: Respond,
     }
 }
+
+words!(DpopMode, "use of DPoP", {
+    "required" => DpopMode::Required,
+    "optional" => DpopMode::Optional,
+    "off" => DpopMode::Off,
+});
 
 words!(AuthMode, "kind of access", {
     "required" => AuthMode::Required,
