@@ -12,6 +12,7 @@ mod coalescing;
 mod command_line;
 mod cookies;
 mod differential;
+mod dpop;
 mod drain;
 mod errors;
 mod events;
