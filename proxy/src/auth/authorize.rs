@@ -182,7 +182,8 @@ impl RouteRule {
         if let Some(Err(spent)) = budget.map(|(budget, client)| budget.check(client, moment)) {
             return Err(self.refuse(Cause::Spent(spent)));
         }
-        let verified = self.verify_or_wait(token, now).await;
+        // Boxed: beside a verification the memory costs nothing, and the future of every request has no room for it.
+        let verified = Box::pin(self.verify_or_wait(token, now)).await;
         if let (Err(reject), Some((budget, client))) = (&verified, budget)
             && reject.is_garbage()
         {

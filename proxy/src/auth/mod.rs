@@ -14,6 +14,7 @@
 //! issuers.rs      the issuers of a snapshot
 //!   jwks/            keys from elsewhere, kept fresh
 //! assertion.rs fields.rs   what the application is told
+//! fuzz.rs         the verifier for the fuzzer
 //! ```
 
 mod algorithm;
@@ -26,6 +27,7 @@ mod codes;
 mod credentials;
 mod dpop;
 mod fields;
+mod fuzz;
 mod issuers;
 mod jwks;
 mod keys;
@@ -51,6 +53,7 @@ pub use cache::{CACHE_BYTES_MAX, TokenCache};
 pub use codes::CODES;
 pub use dpop::{DPOP_NONCE, NoRandom, Proofs};
 pub use fields::IdentityFields;
+pub use fuzz::{fuzz_proof, fuzz_verify};
 pub use issuers::{IssuerError, IssuerProblem, Issuers, RefreshGuard};
 pub use jwks::fetch::UrlProblem;
 pub use keys::KeyProblem;
@@ -62,18 +65,3 @@ pub use refusal::Refusal;
 pub use reject::{Reason, Reject};
 pub use token::TOKEN_BYTES_MAX;
 pub use verified::Verified;
-
-/// Runs everything that reads foreign bytes before a key is involved: for the fuzzer. Never panics.
-pub fn fuzz_verify(bytes: &[u8]) {
-    let Ok(jws) = token::CompactJws::parse(bytes) else { return };
-    // The result does not matter: only that every path ends.
-    let _ = token::Header::parse(&jws.header);
-    if let Ok(claims) = claims::Claims::parse(&jws.payload) {
-        let _ = (claims.audiences(), claims.date("exp"), claims.subject("sub"));
-    }
-}
-
-/// The same for DPoP proofs, whose key comes with them.
-pub fn fuzz_proof(bytes: &[u8]) {
-    dpop::fuzz(bytes);
-}

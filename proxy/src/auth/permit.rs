@@ -10,7 +10,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Permit {
     verified: Option<Arc<Verified>>,
-    next_nonce: Option<HeaderValue>,
+    /// Rare, and boxed because a permit is held as long as its request.
+    next_nonce: Option<Box<HeaderValue>>,
 }
 
 impl Permit {
@@ -21,13 +22,13 @@ impl Permit {
 
     /// With a nonce that the client's next DPoP proof is to have.
     pub(super) fn with_next_nonce(self, next_nonce: Option<HeaderValue>) -> Self {
-        Self { next_nonce, ..self }
+        Self { next_nonce: next_nonce.map(Box::new), ..self }
     }
 
     /// The nonce that the client's next DPoP proof is to have, where its last one grows old.
     #[must_use]
     pub fn next_nonce(&self) -> Option<&HeaderValue> {
-        self.next_nonce.as_ref()
+        self.next_nonce.as_deref()
     }
 
     /// Who the caller is; `None` for nobody in particular.

@@ -57,7 +57,7 @@ pub struct Refusal {
     shape: ErrorShape,
     realm: String,
     /// On routes that know DPoP.
-    dpop: Option<DpopChallenge>,
+    dpop: Option<Box<DpopChallenge>>,
 }
 
 /// How a cause is worded.
@@ -75,7 +75,7 @@ impl Refusal {
 
     /// With what the route asks about DPoP.
     pub(super) fn challenging(self, dpop: Option<DpopChallenge>) -> Self {
-        Self { dpop, ..self }
+        Self { dpop: dpop.map(Box::new), ..self }
     }
 
     fn wording(&self) -> Wording {

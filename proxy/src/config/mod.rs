@@ -385,6 +385,15 @@ pub enum Keys {
         /// The operator has said that plain http is fine here (a compose network).
         insecure: bool,
     },
+    /// A JWK set whose URL the issuer's discovery document tells.
+    Discovery {
+        /// The issuer's URL, as for [`Keys::JwksUrl`].
+        url: Uri,
+        /// The operator has said that plain http is fine here, for the document and for the keys.
+        insecure: bool,
+    },
+    /// A JWK set that stands in the configuration itself.
+    Jwks(serde_json::Value),
     /// A JWK set in a file, read when the snapshot is built.
     JwksFile {
         /// Where it lies.

@@ -12,7 +12,7 @@ use super::{
     LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server,
     Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
 };
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Uri};
 use serde_json::Value;
 use std::fmt::Display;
 use std::num::NonZeroU32;
@@ -277,8 +277,9 @@ fn print_issuer(page: &mut Page, issuer: &Issuer) {
     page.key(
         "keys",
         match keys {
-            Keys::JwksUrl { url, insecure: true } => inline([("jwks_url", text(url)), ("insecure", true.to_string())]),
-            Keys::JwksUrl { url, insecure: false } => inline([("jwks_url", text(url))]),
+            Keys::JwksUrl { url, insecure } => inline(remote("jwks_url", url, *insecure)),
+            Keys::Discovery { url, insecure } => inline(remote("discovery", url, *insecure)),
+            Keys::Jwks(set) => inline([("jwks", json(set))]),
             Keys::JwksFile { path: file } => inline([("jwks_file", path(file))]),
             Keys::PemFile { path: file } => inline([("pem_file", path(file))]),
             Keys::Secret(_) => inline([("secret", REDACTED)]),
@@ -294,6 +295,11 @@ fn print_issuer(page: &mut Page, issuer: &Issuer) {
     page.key("must", inline(must.iter().map(|(claim, value)| (toml_key(claim), json(value)))));
     page.key("errors", text(errors.spelled()));
     page.key("realm", text(realm));
+}
+
+/// Where keys are fetched, with the waiver where it was written.
+fn remote<'a>(key: &'a str, url: &Uri, insecure: bool) -> impl Iterator<Item = (&'a str, String)> {
+    [(key, text(url))].into_iter().chain(insecure.then(|| ("insecure", true.to_string())))
 }
 
 fn print_route(page: &mut Page, route: &Route) {

@@ -54,9 +54,9 @@ pub(super) enum Turn {
     /// To go on alone.
     Own,
     /// To make the call for others too.
-    Lead(Lead<Arc<UpstreamError>>),
+    Lead(Box<Lead<Arc<UpstreamError>>>),
     /// Nothing: here is its answer.
-    Copied(Response<ProxyBody>),
+    Copied(Box<Response<ProxyBody>>),
 }
 
 /// Finds out whether an equal request is under way, and waits for its answer then: at most as long as for one of its
@@ -90,7 +90,7 @@ pub(super) async fn turn(
         Seat::Wait(waiting) => waiting,
         seat => {
             put_back(body, held.into_body());
-            return Ok(if let Seat::Lead(lead) = seat { Turn::Lead(lead) } else { Turn::Own });
+            return Ok(if let Seat::Lead(lead) = seat { Turn::Lead(Box::new(lead)) } else { Turn::Own });
         }
     };
     worker.metrics.coalesced.increment();
@@ -100,7 +100,7 @@ pub(super) async fn turn(
     match timer::timeout(limits.response_timeout, waiting.outcome()).await {
         Err(_) => Err(failed(UpstreamError::ResponseTimeout)),
         Ok(Outcome::Failed(error)) => Err(failed(error.retold())),
-        Ok(Outcome::Answered(answer)) => Ok(Turn::Copied(copy(answer))),
+        Ok(Outcome::Answered(answer)) => Ok(Turn::Copied(Box::new(copy(answer)))),
         Ok(Outcome::NotShared) => {
             context.coalesced = None;
             put_back(body, held.into_body());
@@ -170,7 +170,7 @@ pub(super) struct Outgoing {
 /// Makes the call in a task of its own, so that it goes on when this request's client leaves: the application may have
 /// used up the token already, and others wait. What happened on the way is written to `attempt`.
 pub(super) async fn lead(
-    lead: Lead<Arc<UpstreamError>>,
+    lead: Box<Lead<Arc<UpstreamError>>>,
     local: &Rc<Local>,
     to: &ForwardTo,
     outgoing: Outgoing,
@@ -184,8 +184,8 @@ pub(super) async fn lead(
         let sent = send(&local, upstream, &host, outgoing, &mut attempt).await;
         let coalescer = Arc::clone(&local.snapshot.coalescer);
         let answered = match sent {
-            Ok(response) => share(lead, &coalescer, response, response_bytes_max, &mut attempt).await,
-            Err(error) => fail(lead, error),
+            Ok(response) => share(*lead, &coalescer, response, response_bytes_max, &mut attempt).await,
+            Err(error) => fail(*lead, error),
         };
         // The client may have left; others have been told.
         let _ = teller.send((attempt, answered));

@@ -42,7 +42,7 @@ pub(super) struct RequestContext {
     /// An extended CONNECT to WebSocket (RFC 8441), which goes on as the GET of a handshake.
     pub(super) extended_connect: bool,
     /// For the client's next DPoP proof.
-    pub(super) dpop_nonce: Option<HeaderValue>,
+    pub(super) dpop_nonce: Option<Box<HeaderValue>>,
     /// Kept where the rules about the response are made of the request.
     pub(super) asked: Option<Box<Asked>>,
     /// The code and the exact reason of an error.

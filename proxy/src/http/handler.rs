@@ -91,7 +91,7 @@ pub(super) async fn handle(
         Cause::Refused(Box::new(refusal))
     })?;
     context.subject = permit.identity().cloned();
-    context.dpop_nonce = permit.next_nonce().cloned();
+    context.dpop_nonce = permit.next_nonce().cloned().map(Box::new);
     identity::strip(&mut head.headers, &snapshot.config.server.identity_headers);
     auth.cleanse(&mut head.headers);
     if auth.query_token_param().is_some() {
@@ -246,7 +246,7 @@ async fn forward(
         Some(coalesce) => {
             let arrived = Arrived { head: &head, body, target, permit };
             match Box::pin(coalescing::turn(arrived, limits, coalesce, worker, local, to, context)).await? {
-                Turn::Copied(response) => return Ok(response),
+                Turn::Copied(response) => return Ok(*response),
                 Turn::Lead(lead) => Some(lead),
                 Turn::Own => None,
             }

@@ -115,7 +115,7 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     response_rules::apply(&local.snapshot, &context, response.headers_mut());
     response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
     if let Some(nonce) = context.dpop_nonce.take() {
-        response.headers_mut().insert(&DPOP_NONCE, nonce);
+        response.headers_mut().insert(&DPOP_NONCE, *nonce);
         // A stored answer would bring an old nonce back (RFC 9449 section 8.2).
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

@@ -6,6 +6,7 @@
 
 mod jwk;
 mod key;
+mod private;
 
 pub use jwk::jwk_set;
 pub use key::{ALGORITHMS, SigningKey};
@@ -94,6 +95,16 @@ pub fn sign_text(header: &str, claims: &str, key: &SigningKey) -> String {
 #[must_use]
 pub fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The bytes of base64url without padding.
+///
+/// # Panics
+///
+/// When it is none.
+#[must_use]
+pub fn decode(text: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(text).expect("base64url")
 }
 
 /// The claims inside a compact token, unverified.

@@ -47,6 +47,11 @@ fn keys_in_files_are_checked_when_they_are_read() {
     assert!(matches!(build(secret(31), &[Algorithm::HS256]), Err(IssuerProblem::Secret(_))));
     assert!(matches!(build(secret(63), &[Algorithm::HS512]), Err(IssuerProblem::Secret(_))));
 
+    let signer = Signer::new("k1");
+    let inline = |set: serde_json::Value| build(Keys::Jwks(set), &[Algorithm::EdDSA]);
+    assert!(inline(json!({"keys": [signer.jwk()]})).is_ok());
+    assert!(matches!(inline(json!({"keys": []})), Err(IssuerProblem::Set(_))));
+
     let certified = rcgen::generate_simple_self_signed(vec!["id.example".to_owned()]).expect("a certificate");
     let public = certified.signing_key.public_key_pem();
     let ed = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key").public_key_pem();

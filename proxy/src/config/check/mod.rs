@@ -8,6 +8,7 @@ mod action;
 mod auth;
 mod coalesce;
 mod issuer;
+mod key_files;
 mod keys;
 mod listener;
 mod overlap;
