@@ -3,8 +3,7 @@
 use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
-use super::handler::X_ACCEL_REDIRECT;
-use super::headers;
+use super::headers::{self, X_ACCEL_REDIRECT};
 use super::target::Target;
 use super::worker::{Local, WorkerState};
 use crate::auth::Permit;

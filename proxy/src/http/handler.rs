@@ -4,7 +4,7 @@ use super::body::ProxyBody;
 use super::coalescing::{self, Arrived, Outgoing, Turn};
 use super::context::RequestContext;
 use super::error::Cause;
-use super::headers::{self, Carries};
+use super::headers::{self, Carries, X_ACCEL_REDIRECT};
 use super::location;
 use super::max_forwards;
 use super::response_rules;
@@ -18,7 +18,7 @@ use crate::rules::{Layers, PathRule};
 use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, Snapshot};
 use crate::spool::BodyLimits;
 use crate::upstream::{Call, SendLimits};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri, Version, header, request};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version, header, request};
 use http_body::Body as _;
 use serve::Body;
 use serve::contract::identity::{self, X_AUTH_ASSERTION};
@@ -29,9 +29,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::Instant;
-
-/// nginx's name for "serve this file instead", which applications already know.
-pub(super) static X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
 
 /// What a listener decides about its requests.
 #[derive(Debug)]

@@ -11,6 +11,9 @@ use serve::contract::forwarded_prefix::{self, X_FORWARDED_PREFIX};
 use serve::contract::{forwarded, request_id::X_REQUEST_ID};
 use smallvec::SmallVec;
 
+/// nginx's name for "serve this file instead", which applications already know.
+pub(super) static X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
+
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 static HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
