@@ -100,6 +100,7 @@ impl Bench {
             let request = Presented {
                 method: &Method::GET,
                 headers,
+                path: "/",
                 query: None,
                 client: Some([192, 0, 2, 1].into()),
                 https: true,

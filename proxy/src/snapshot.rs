@@ -1,12 +1,13 @@
 //! One revision of the configuration with everything built from it: what a request reads and never changes.
 
-use crate::auth::{AssertionSigner, BadTokens, IssuerError, Issuers, RouteRule, RuleError};
+use crate::auth::{AssertionSigner, BadTokens, IssuerError, Issuers, NoRandom, Proofs, RouteRule, RuleError};
+use crate::coalesce::{CoalesceLimits, Coalescer};
 use crate::config::{self, Action, Config, Template};
 use crate::files::{FileServer, FilesError};
 use crate::route::{RouteTable, SiteTable};
 use crate::rules::{Facts, HeaderRules, PathRule, fill};
 use crate::spool::{HoldLimits, Spool};
-use crate::upstream::{self, HostField, SendLimits, Transport};
+use crate::upstream::{self, HostField, SendLimits, Transport, UpstreamError};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use serve::shared_key::SharedKeyError;
@@ -31,8 +32,12 @@ pub struct Snapshot {
     pub issuers: Issuers,
     /// How many bad tokens a client may send; `None`: any number.
     pub(crate) bad_tokens: Option<Arc<BadTokens>>,
+    /// Nonces, and DPoP proofs that were used.
+    pub(crate) proofs: Arc<Proofs>,
     /// Where request bodies are held.
     pub(crate) spool: Arc<Spool>,
+    /// The calls that equal requests share.
+    pub(crate) coalescer: Arc<Coalescer<Arc<UpstreamError>>>,
 }
 
 /// Why a checked configuration can't be served: something outside of it is missing.
@@ -65,6 +70,9 @@ pub enum SnapshotError {
         /// What is wrong.
         error: SharedKeyError,
     },
+    /// Nonces of DPoP can't be made.
+    #[error("{0}")]
+    Nonces(#[from] NoRandom),
     /// TLS to an upstream.
     #[error("upstream \"{upstream}\": TLS: {error}")]
     UpstreamTls {
@@ -121,6 +129,8 @@ pub(crate) struct ForwardTo {
     pub(crate) internal: Option<Box<FileServer>>,
     /// What is held of a request body before the upstream is asked.
     pub(crate) hold: Option<HoldLimits>,
+    /// What equal requests share of their answers.
+    pub(crate) coalesce: Option<CoalesceLimits>,
     /// `None`: the path goes on byte for byte.
     pub(crate) path: Option<PathRule>,
     pub(crate) host: HostField,
@@ -145,6 +155,8 @@ impl Snapshot {
     pub fn build(config: Arc<Config>, previous: Option<&Self>) -> Result<Self, SnapshotError> {
         let issuers = Issuers::build(&config.issuers, previous.map(|previous| &previous.issuers))?;
         let bad_tokens = bad_tokens(&config.server, previous);
+        // What was used under one revision is used under the next.
+        let proofs = previous.map_or_else(Proofs::new, |previous| Ok(Arc::clone(&previous.proofs)))?;
         let assertions = config
             .upstreams
             .iter()
@@ -160,7 +172,7 @@ impl Snapshot {
         let routes = config
             .routes
             .iter()
-            .map(|route| PreparedRoute::build(route, &config, &issuers, bad_tokens.as_ref(), &assertions))
+            .map(|route| PreparedRoute::build(route, &config, &issuers, bad_tokens.as_ref(), &proofs, &assertions))
             .collect::<Result<_, _>>()?;
         let sites = SiteTable::new(&config.sites);
         let mut site_rules: Vec<_> = config.sites.iter().map(SiteRules::new).collect();
@@ -170,7 +182,8 @@ impl Snapshot {
         }
         let table = RouteTable::new(&config.sites, &config.routes);
         let spool = spool(&config.server, previous);
-        Ok(Self { config, sites, site_rules, table, routes, transports, issuers, bad_tokens, spool })
+        let coalescer = previous.map_or_else(Coalescer::new, |previous| Arc::clone(&previous.coalescer));
+        Ok(Self { config, sites, site_rules, table, routes, transports, issuers, bad_tokens, proofs, spool, coalescer })
     }
 
     /// What the site of this number says about fields.
@@ -233,6 +246,7 @@ impl PreparedRoute {
         config: &Config,
         issuers: &Issuers,
         bad_tokens: Option<&Arc<BadTokens>>,
+        proofs: &Arc<Proofs>,
         assertions: &[Option<Arc<AssertionSigner>>],
     ) -> Result<Self, SnapshotError> {
         let files_error = |error| SnapshotError::Files { route: route.name.clone(), error };
@@ -241,6 +255,7 @@ impl PreparedRoute {
             auth,
             body_bytes_max,
             buffer,
+            coalesce,
             progress_timeout,
             response_timeout,
             stream_idle_timeout,
@@ -256,6 +271,7 @@ impl PreparedRoute {
             auth: RouteRule::new(auth, issuers)
                 .map_err(|error| SnapshotError::Rule { route: route.name.clone(), error })?
                 .within(bad_tokens.cloned())
+                .remembering(proofs)
                 .with_csrf_of(upstream.and_then(|upstream| assertions[upstream].clone())),
             send: SendLimits {
                 body_bytes_max: *body_bytes_max,
@@ -284,6 +300,11 @@ impl PreparedRoute {
                     hold: buffer.map(|buffer| HoldLimits {
                         memory_bytes_max: buffer.memory_bytes_max,
                         disk_bytes_max: buffer.disk_bytes_max,
+                    }),
+                    coalesce: coalesce.map(|coalesce| CoalesceLimits {
+                        request_bytes_max: usize::try_from(coalesce.request_bytes_max).unwrap_or(usize::MAX),
+                        response_bytes_max: usize::try_from(coalesce.response_bytes_max).unwrap_or(usize::MAX),
+                        waiting_max: coalesce.waiting_max,
                     }),
                     assertions: assertions[upstream].clone(),
                     internal: internal.map_err(files_error)?.map(Box::new),

@@ -50,6 +50,19 @@ impl Connection {
         }
     }
 
+    /// A second handle of the same HTTP/2 connection, for requests at the same time.
+    ///
+    /// # Panics
+    ///
+    /// With HTTP/1.1, which has one request at a time.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        match &self.0 {
+            Sender::Http1(_) => unreachable!("an HTTP/1.1 connection has one request at a time"),
+            Sender::Http2(sender) => Self(Sender::Http2(sender.clone())),
+        }
+    }
+
     /// Whether the server has ended this connection.
     #[must_use]
     pub fn is_closed(&self) -> bool {

@@ -56,11 +56,13 @@ const PROXY: &[Room] = &[
     room(3, &["auth"]),
     room(3, &["limit"]),
     room(3, &["cache"]),
+    room(3, &["coalesce"]),
     room(3, &["files"]),
     room(3, &["spool"]),
     room(3, &["rules"]),
     room(3, &["upstream"]),
     room(3, &["tls"]),
+    room(2, &["budget"]),
     room(2, &["config"]),
     room(2, &["metrics"]),
 ];

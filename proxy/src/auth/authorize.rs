@@ -3,7 +3,8 @@
 use super::assertion::AssertionSigner;
 use super::budget::BadTokens;
 use super::cache::{TokenCache, TokenDigest};
-use super::credentials::{self, CredentialsProblem, Found};
+use super::credentials::{self, CredentialsProblem, Found, Scheme};
+use super::dpop::{DPOP, DpopRule, Proofs};
 use super::issuers::{Issuer, Issuers};
 use super::jwks::demand::{Outcome, WAIT_MAX};
 use super::keys::KeySet;
@@ -20,7 +21,7 @@ use crate::config::{AuthMode, CsrfProof, ErrorShape, RouteAuth, TokenSource, Web
 use http::HeaderMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
 /// Most routes believe one issuer, few more than two.
@@ -56,6 +57,7 @@ pub struct RouteRule {
     csrf: CsrfProof,
     /// Who checks double-submit tokens; `None`: nobody can, and none is good.
     csrf_signer: Option<Arc<AssertionSigner>>,
+    dpop: DpopRule,
 }
 
 impl RouteRule {
@@ -64,8 +66,18 @@ impl RouteRule {
     /// # Errors
     /// [`RuleError`] when it names what does not exist.
     pub fn new(auth: &RouteAuth, issuers: &Issuers) -> Result<Self, RuleError> {
-        let RouteAuth { mode, issuers: names, audiences, claims, token_from, forward_token, csrf, allowed_origins } =
-            auth;
+        let RouteAuth {
+            mode,
+            issuers: names,
+            audiences,
+            claims,
+            token_from,
+            forward_token,
+            csrf,
+            allowed_origins,
+            dpop,
+            dpop_nonce,
+        } = auth;
         let believed: Box<[_]> = names
             .iter()
             .map(|name| issuers.get(name).cloned().ok_or_else(|| RuleError::UnknownIssuer(name.clone())))
@@ -90,6 +102,7 @@ impl RouteRule {
             allowed_origins: allowed_origins.clone(),
             csrf: *csrf,
             csrf_signer: None,
+            dpop: DpopRule::new(*dpop, *dpop_nonce),
         })
     }
 
@@ -103,6 +116,12 @@ impl RouteRule {
     #[must_use]
     pub fn with_csrf_of(self, csrf_signer: Option<Arc<AssertionSigner>>) -> Self {
         Self { csrf_signer, ..self }
+    }
+
+    /// With what all routes know of DPoP proofs.
+    #[must_use]
+    pub fn remembering(self, proofs: &Arc<Proofs>) -> Self {
+        Self { dpop: self.dpop.with(proofs), ..self }
     }
 
     /// Decides about a request. Waits only for keys that are being fetched; a token seen before, or one that the keys
@@ -119,16 +138,31 @@ impl RouteRule {
         if self.mode == AuthMode::Public {
             return Ok(Permit::grant(None));
         }
-        let Found { token, from_cookie } = match credentials::find(&self.sources, request.headers, request.query) {
+        let moment = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let found = credentials::find(&self.sources, request.headers, request.query)
+            .map(|found| found.filter(|found| self.dpop.knows(found.scheme)));
+        let scheme = found.map_or(Scheme::None, |found| found.map_or(Scheme::None, |found| found.scheme));
+        let decided = self.judge(&request, found, cache, moment).await;
+        decided.map_err(|refusal| refusal.challenging(self.dpop.challenge(scheme, moment.as_secs())))
+    }
+
+    /// `moment` is since 1970.
+    async fn judge(
+        &self,
+        request: &Presented<'_>,
+        found: Result<Option<Found<'_>>, CredentialsProblem>,
+        cache: &TokenCache,
+        moment: Duration,
+    ) -> Result<Permit, Refusal> {
+        let found = match found {
             Ok(Some(found)) => found,
             Ok(None) if self.mode == AuthMode::Optional => return Ok(Permit::grant(None)),
             Ok(None) => return Err(self.refuse(Cause::Missing)),
             Err(CredentialsProblem::Several) => return Err(self.refuse(Cause::Several)),
             Err(CredentialsProblem::Malformed) => return Err(self.refuse(Cause::Token(Reason::Credentials.into()))),
         };
-        let moment = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = moment.as_secs();
-        if from_cookie && !same_origin::is_trusted(&request, &self.allowed_origins) {
+        let (now, token) = (moment.as_secs(), found.token);
+        if found.from_cookie && !same_origin::is_trusted(request, &self.allowed_origins) {
             return Err(self.refuse(Cause::CrossOrigin));
         }
         if token.len() > TOKEN_BYTES_MAX {
@@ -142,13 +176,14 @@ impl RouteRule {
                 cache.remove(&digest);
                 return Err(self.refuse(Cause::Token(Reject { reason, genuine: true })));
             }
-            return self.decide(&request, from_cookie, verified);
+            return self.decide(request, &found, verified, now);
         }
         let budget = self.bad_tokens.as_deref().zip(request.client);
         if let Some(Err(spent)) = budget.map(|(budget, client)| budget.check(client, moment)) {
             return Err(self.refuse(Cause::Spent(spent)));
         }
-        let verified = self.verify_or_wait(token, now).await;
+        // Boxed: beside a verification the memory costs nothing, and the future of every request has no room for it.
+        let verified = Box::pin(self.verify_or_wait(token, now)).await;
         if let (Err(reject), Some((budget, client))) = (&verified, budget)
             && reject.is_garbage()
         {
@@ -157,7 +192,7 @@ impl RouteRule {
         let (generation, verified) = verified.map_err(|reject| self.refuse(Cause::Token(reject)))?;
         let verified = Arc::new(verified);
         cache.put(digest, generation, &verified);
-        self.decide(&request, from_cookie, verified)
+        self.decide(request, &found, verified, now)
     }
 
     /// Verifies with the keys at hand, and where a key is missing with those that a fetch brings.
@@ -176,6 +211,10 @@ impl RouteRule {
     pub fn cleanse(&self, headers: &mut HeaderMap) {
         if !self.forward_token {
             credentials::remove(&self.sources, headers);
+            // Without its token a proof proves nothing. Where tokens are not looked at it is the application's.
+            if self.mode != AuthMode::Public {
+                headers.remove(&DPOP);
+            }
         }
     }
 
@@ -189,7 +228,16 @@ impl RouteRule {
     }
 
     /// The route's own rules, on a token that is good.
-    fn decide(&self, request: &Presented<'_>, from_cookie: bool, verified: Arc<Verified>) -> Result<Permit, Refusal> {
+    fn decide(
+        &self,
+        request: &Presented<'_>,
+        found: &Found<'_>,
+        verified: Arc<Verified>,
+        now: u64,
+    ) -> Result<Permit, Refusal> {
+        let &Found { token, from_cookie, scheme } = found;
+        let proved = self.dpop.check(request, token, scheme, &verified, now);
+        let next_nonce = proved.map_err(|fault| self.refuse(Cause::Dpop(fault)))?;
         if from_cookie && self.csrf == CsrfProof::Token && same_origin::needs_token(request) {
             self.check_csrf(request.headers, &verified)?;
         }
@@ -197,7 +245,7 @@ impl RouteRule {
             return Err(self.refuse(Cause::Audience));
         }
         if self.claims.iter().all(|claim| claim.holds(&verified)) {
-            return Ok(Permit::grant(Some(verified)));
+            return Ok(Permit::grant(Some(verified)).with_next_nonce(next_nonce));
         }
         let words: Vec<_> = self.claims.iter().filter_map(ClaimCheck::scope_word).collect();
         Err(self.refuse(Cause::Insufficient { scope: words.join(" ") }))

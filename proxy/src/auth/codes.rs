@@ -42,6 +42,23 @@ serve::error_codes! {
              Tokens that were verified a moment ago still pass.",
             "Look in the log for the reasons of the refusals before. Behind a load balancer see that `trusted_proxies` \
              names it: else all of its clients count as one.";
+        /// RFC 9449 section 7.1.
+        DPOP_PROOF_INVALID = "dpop_proof_invalid", UNAUTHORIZED, Useless,
+            "The token is bound to a key of the client's, and the `DPoP` field does not prove that the sender has it: it is \
+             missing, for another request, too old, used before or wrongly signed.",
+            "The log line's reason names the check. Most often it is `htu` behind a TLS terminator that `trusted_proxies` \
+             does not name, or a client's clock that is off by more than a minute.";
+        DPOP_NONCE_NEEDED = "dpop_nonce_needed", UNAUTHORIZED, Later,
+            "The proof has no nonce of this edge's, or an old one; the field `DPoP-Nonce` brings a new one.",
+            "Clients send the request again with it. Where several edges share a name, keep a client at one of them or \
+             write `dpop_nonce = false`: each knows its own nonces only.";
+        DPOP_BINDING = "dpop_binding", UNAUTHORIZED, Useless,
+            "The token and the way it came do not fit: bound to a key and without a proof, with a proof of another key, or \
+             bound to none where the route asks for it.",
+            "Send a bound token as `Authorization: DPoP`, with a proof, to routes with `dpop`. No route takes it otherwise.";
+        DPOP_UNAVAILABLE = "dpop_unavailable", SERVICE_UNAVAILABLE, Later,
+            "More proofs were used in the last minute than can be remembered; accepting more would allow to use them twice.",
+            "Spread the load over more edges. `portcullis_auth_refusals_total` counts these with the reason `dpop_replays_full`.";
         KEYS_UNAVAILABLE = "keys_unavailable", SERVICE_UNAVAILABLE, Later,
             "The issuer's keys were never loaded, or are too old, so no token of it can be checked.",
             "See whether the edge reaches the issuer's `jwks_url`; `/readyz` names issuers without keys.";

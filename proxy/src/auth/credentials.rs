@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue};
 pub(crate) enum CredentialsProblem {
     /// More than one credential (RFC 6750 section 2): which one counts would depend on who looks.
     Several,
-    /// `Bearer` without exactly one word after it.
+    /// `Bearer` or `DPoP` without exactly one word after it.
     Malformed,
 }
 
@@ -20,6 +20,19 @@ pub(crate) struct Found<'r> {
     pub(crate) token: &'r [u8],
     /// Whether it is a cookie, which browsers send by themselves.
     pub(crate) from_cookie: bool,
+    /// How it was presented.
+    pub(crate) scheme: Scheme,
+}
+
+/// The scheme that a token was presented with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// RFC 6750.
+    Bearer,
+    /// RFC 9449: with a proof in another field.
+    Dpop,
+    /// In a cookie or in the query.
+    None,
 }
 
 /// The token of a request, from the places that the route names. An `Authorization` of another scheme is none.
@@ -30,13 +43,15 @@ pub(crate) fn find<'r>(
 ) -> Result<Option<Found<'r>>, CredentialsProblem> {
     let mut found = None;
     for source in sources {
+        let bare = |token| (Scheme::None, token);
         let token = match source {
-            TokenSource::Header => bearer(headers)?,
-            TokenSource::Cookie(name) => single(cookies(headers, name))?,
-            TokenSource::Query(name) => single(parameters(query.unwrap_or_default(), name))?,
+            TokenSource::Header => authorization(headers)?,
+            TokenSource::Cookie(name) => single(cookies(headers, name))?.map(bare),
+            TokenSource::Query(name) => single(parameters(query.unwrap_or_default(), name))?.map(bare),
         };
-        if let Some(token) = token
-            && found.replace(Found { token, from_cookie: matches!(source, TokenSource::Cookie(_)) }).is_some()
+        let from_cookie = matches!(source, TokenSource::Cookie(_));
+        if let Some((scheme, token)) = token
+            && found.replace(Found { token, from_cookie, scheme }).is_some()
         {
             return Err(CredentialsProblem::Several);
         }
@@ -44,8 +59,9 @@ pub(crate) fn find<'r>(
     Ok(found)
 }
 
-/// `Authorization: Bearer TOKEN` (RFC 9110 section 11.4): the scheme in any case, then spaces, then one word.
-fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, CredentialsProblem> {
+/// `Authorization: Bearer TOKEN` or `DPoP TOKEN` (RFC 9110 section 11.4): the scheme in any case, then spaces, then one
+/// word.
+fn authorization(headers: &HeaderMap) -> Result<Option<(Scheme, &[u8])>, CredentialsProblem> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     let Some(field) = fields.next() else { return Ok(None) };
     if fields.next().is_some() {
@@ -53,15 +69,17 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, CredentialsProblem> {
     }
     let field = field.as_bytes();
     let (scheme, rest) = field.split_at(memchr::memchr(b' ', field).unwrap_or(field.len()));
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Ok(None);
-    }
+    let scheme = match scheme {
+        scheme if scheme.eq_ignore_ascii_case(b"bearer") => Scheme::Bearer,
+        scheme if scheme.eq_ignore_ascii_case(b"dpop") => Scheme::Dpop,
+        _ => return Ok(None),
+    };
     let token = rest.trim_ascii();
     // The only blanks that a field value can hold.
     if token.is_empty() || memchr::memchr2(b' ', b'\t', token).is_some() {
         return Err(CredentialsProblem::Malformed);
     }
-    Ok(Some(token))
+    Ok(Some((scheme, token)))
 }
 
 /// The values of a cookie (RFC 6265 section 5.4); an empty one is what a sign-out leaves behind.

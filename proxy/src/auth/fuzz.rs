@@ -1,6 +1,7 @@
 //! The verifier for the fuzzer: whatever bytes come, it ends, and what it accepts the plain library accepts too.
 
 use super::claims::Claims;
+use super::dpop;
 use super::keys::KeySet;
 use super::keys::record::KeyRecord;
 use super::policy::Policy;
@@ -34,6 +35,11 @@ pub fn fuzz_verify(bytes: &[u8]) -> bool {
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(tag, &mut token);
     raw & agrees(token.as_bytes())
+}
+
+/// Reads `bytes` as a DPoP proof, whose key comes with it, and checks its signature. Never panics.
+pub fn fuzz_proof(bytes: &[u8]) {
+    dpop::fuzz(bytes);
 }
 
 fn agrees(token: &[u8]) -> bool {

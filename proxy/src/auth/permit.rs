@@ -1,7 +1,7 @@
 //! The proof that a request may go on.
 
 use super::verified::Verified;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use serve::contract::identity::Identity;
 use std::sync::Arc;
 
@@ -10,12 +10,25 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Permit {
     verified: Option<Arc<Verified>>,
+    /// Rare, and boxed because a permit is held as long as its request.
+    next_nonce: Option<Box<HeaderValue>>,
 }
 
 impl Permit {
     /// For a caller whose token passed, or for anybody where the route says so.
     pub(super) fn grant(verified: Option<Arc<Verified>>) -> Self {
-        Self { verified }
+        Self { verified, next_nonce: None }
+    }
+
+    /// With a nonce that the client's next DPoP proof is to have.
+    pub(super) fn with_next_nonce(self, next_nonce: Option<HeaderValue>) -> Self {
+        Self { next_nonce: next_nonce.map(Box::new), ..self }
+    }
+
+    /// The nonce that the client's next DPoP proof is to have, where its last one grows old.
+    #[must_use]
+    pub fn next_nonce(&self) -> Option<&HeaderValue> {
+        self.next_nonce.as_deref()
     }
 
     /// Who the caller is; `None` for nobody in particular.

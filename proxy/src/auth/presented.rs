@@ -10,6 +10,8 @@ pub struct Presented<'r> {
     pub method: &'r Method,
     /// The fields.
     pub headers: &'r HeaderMap,
+    /// The path, as it came.
+    pub path: &'r str,
     /// The query, without `?`.
     pub query: Option<&'r str>,
     /// The client, as trusted hops tell; `None`: a peer on a Unix socket who told of none.

@@ -2,6 +2,7 @@
 
 use super::budget::Spent;
 use super::codes;
+use super::dpop::{ALGORITHM_NAMES, BindingFault, DpopChallenge, DpopFault};
 use super::reject::{Reason, Reject};
 use crate::config::ErrorShape;
 use http::{HeaderValue, StatusCode};
@@ -35,6 +36,8 @@ pub(crate) enum Cause {
     Csrf(CsrfProblem),
     /// A client that has sent too many bad tokens.
     Spent(Spent),
+    /// A token without the proof of its key.
+    Dpop(DpopFault),
 }
 
 /// What is wrong with the double-submit token.
@@ -53,6 +56,8 @@ pub struct Refusal {
     cause: Cause,
     shape: ErrorShape,
     realm: String,
+    /// On routes that know DPoP.
+    dpop: Option<Box<DpopChallenge>>,
 }
 
 /// How a cause is worded.
@@ -65,7 +70,12 @@ struct Wording {
 
 impl Refusal {
     pub(crate) fn new(cause: Cause, shape: ErrorShape, realm: &str) -> Self {
-        Self { cause, shape, realm: realm.to_owned() }
+        Self { cause, shape, realm: realm.to_owned(), dpop: None }
+    }
+
+    /// With what the route asks about DPoP.
+    pub(super) fn challenging(self, dpop: Option<DpopChallenge>) -> Self {
+        Self { dpop: dpop.map(Box::new), ..self }
     }
 
     fn wording(&self) -> Wording {
@@ -82,6 +92,7 @@ impl Refusal {
             Cause::CrossOrigin => word(&codes::CROSS_ORIGIN, None, "A page of another origin may not use the cookie"),
             Cause::Csrf(_) => word(&codes::CSRF_TOKEN, None, "The CSRF token is missing or wrong"),
             Cause::Spent(_) => word(&codes::TOO_MANY_BAD_TOKENS, None, "Too many tokens of this client were bad"),
+            Cause::Dpop(fault) => Self::about_proof(*fault),
             Cause::Audience => invalid(&codes::TOKEN_AUDIENCE, "The token is for another audience"),
             Cause::Token(Reject { reason: Reason::KeysUnavailable, .. }) => {
                 word(&codes::KEYS_UNAVAILABLE, None, "Tokens can not be checked now")
@@ -96,6 +107,30 @@ impl Refusal {
                 invalid(&codes::TOKEN_WRONG_KIND, "The token is of another kind")
             }
             Cause::Token(_) => invalid(&codes::TOKEN_INVALID, "The token is not valid"),
+        }
+    }
+
+    /// RFC 9449 section 7.1. The token is genuine, so its sender may hear whether it or the proof is wrong.
+    fn about_proof(fault: DpopFault) -> Wording {
+        let word = |code, error, description| Wording { code, error: Some(error), description };
+        let binding = |description| word(&codes::DPOP_BINDING, "invalid_token", description);
+        match fault {
+            DpopFault::Binding(BindingFault::Unbound) => binding("The token is bound to no key"),
+            DpopFault::Binding(BindingFault::WithoutProof) => {
+                binding("The token is bound to a key and needs a DPoP proof")
+            }
+            DpopFault::Binding(BindingFault::Key | BindingFault::Confirmation) => binding("Invalid DPoP key binding"),
+            DpopFault::Proof(_) => {
+                word(&codes::DPOP_PROOF_INVALID, "invalid_dpop_proof", "The DPoP proof is missing or not valid")
+            }
+            DpopFault::Nonce => {
+                word(&codes::DPOP_NONCE_NEEDED, "use_dpop_nonce", "The DPoP proof needs a nonce of this server")
+            }
+            DpopFault::Full => Wording {
+                code: &codes::DPOP_UNAVAILABLE,
+                error: None,
+                description: "DPoP proofs can not be checked now",
+            },
         }
     }
 
@@ -129,7 +164,7 @@ impl Refusal {
         self.shape
     }
 
-    /// `WWW-Authenticate` (RFC 6750 section 3), except where another token would not help.
+    /// `WWW-Authenticate` (RFC 6750 section 3, RFC 9449 section 7.1), except where another token would not help.
     #[must_use]
     pub fn challenge(&self) -> Option<HeaderValue> {
         let Wording { code, error, description } = self.wording();
@@ -139,7 +174,8 @@ impl Refusal {
         if !another_token_helps {
             return None;
         }
-        let mut challenge = String::from("Bearer realm=");
+        let bearer = self.dpop.as_ref().is_none_or(|dpop| dpop.beside_bearer);
+        let mut challenge = String::from(if bearer { "Bearer realm=" } else { "DPoP realm=" });
         quote(&mut challenge, &self.realm);
         if let Some(error) = error {
             // Writing to a string can't fail.
@@ -151,7 +187,17 @@ impl Refusal {
             challenge.push_str(", scope=");
             quote(&mut challenge, scope);
         }
+        if self.dpop.is_some() {
+            challenge.push_str(if bearer { ", DPoP algs=" } else { ", algs=" });
+            quote(&mut challenge, ALGORITHM_NAMES);
+        }
         HeaderValue::try_from(challenge).ok()
+    }
+
+    /// `DPoP-Nonce` (RFC 9449 section 8.2): with every 401 where proofs need one, so that the next request can have it.
+    #[must_use]
+    pub fn dpop_nonce(&self) -> Option<&HeaderValue> {
+        self.dpop.as_ref()?.nonce.as_ref().filter(|_| self.status() == StatusCode::UNAUTHORIZED)
     }
 
     /// `Retry-After`, with 429 and 503.
@@ -177,6 +223,7 @@ impl Refusal {
             Cause::Csrf(CsrfProblem::Missing) => "csrf_token_missing",
             Cause::Csrf(CsrfProblem::Wrong) => "csrf_token_wrong",
             Cause::Spent(_) => "bad_tokens_spent",
+            Cause::Dpop(fault) => fault.as_str(),
         }
     }
 
@@ -198,13 +245,14 @@ impl Refusal {
                 let unit = if seconds == 1 { "second" } else { "seconds" };
                 json!({"detail": format!("Request was throttled. Expected available in {seconds} {unit}.")})
             }
+            Cause::Dpop(DpopFault::Full) => json!({"detail": "Service temporarily unavailable, try again later."}),
             Cause::Several => json!({"detail": "More than one credential in one request."}),
             Cause::Token(Reject { reason: Reason::KeysUnavailable, .. }) => {
                 json!({"detail": "Service temporarily unavailable, try again later."})
             }
             Cause::Token(Reject { reason: Reason::Expired, genuine: true }) => not_valid("Token is expired"),
             Cause::Token(Reject { reason: Reason::WrongKind, genuine: true }) => not_valid("Token has wrong type"),
-            Cause::Token(_) | Cause::Audience => not_valid("Token is invalid"),
+            Cause::Token(_) | Cause::Audience | Cause::Dpop(_) => not_valid("Token is invalid"),
         }
     }
 }

@@ -113,6 +113,7 @@ mod tests {
             let request = Presented {
                 method,
                 headers: &headers,
+                path: "/",
                 query: None,
                 client: None,
                 https: true,

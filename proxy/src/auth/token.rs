@@ -9,6 +9,7 @@ use crate::auth::algorithm;
 use crate::config::Algorithm;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
 
 /// The longest token that is looked at, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
@@ -79,9 +80,22 @@ impl Header {
     /// The reason, from [`Reason::Header`] to [`Reason::Nested`].
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Reason> {
         let members = object::parse(bytes).map_err(|_| Reason::Header)?;
+        let header = Self::read(&members)?;
+        if members.contains_key("jwk") { Err(Reason::EmbeddedKey) } else { Ok(header) }
+    }
+
+    /// As [`Header::parse`], for a token that must bring its key along (RFC 9449 section 4.2).
+    ///
+    /// # Errors
+    /// As [`Header::parse`].
+    pub(crate) fn parse_with_key(bytes: &[u8]) -> Result<Self, Reason> {
+        Self::read(&object::parse(bytes).map_err(|_| Reason::Header)?)
+    }
+
+    fn read(members: &Map<String, Value>) -> Result<Self, Reason> {
         let text = |name: &str| match members.get(name) {
             None => Ok(None),
-            Some(serde_json::Value::String(text)) => Ok(Some(text.as_str())),
+            Some(Value::String(text)) => Ok(Some(text.as_str())),
             Some(_) => Err(Reason::Header),
         };
         let algorithm = algorithm::from_name(text("alg")?.ok_or(Reason::Header)?).ok_or(Reason::AlgorithmUnknown)?;
@@ -89,9 +103,6 @@ impl Header {
         // `b64` (RFC 7797) and `zip` change the payload's bytes even where a sender forgets to list them.
         if ["crit", "b64", "zip"].iter().any(|name| members.contains_key(*name)) {
             return Err(Reason::Extension);
-        }
-        if members.contains_key("jwk") {
-            return Err(Reason::EmbeddedKey);
         }
         let media_type = |name| text(name).map(|value| value.map(short_media_type));
         if media_type("cty")?.is_some_and(|cty| cty == "jwt") {

@@ -77,6 +77,8 @@ fields! {
     Endpoint = "endpoint",
     /// How many endpoints or connections were tried.
     Attempts = "attempts",
+    /// The id of the request whose upstream call was this one's too (see `route.coalesce`).
+    Coalesced = "coalesced",
     /// The user, as the token's issuer names it.
     Subject = "subject",
     /// The `User-Agent` field.

@@ -473,6 +473,8 @@ pub struct RoutePolicy {
     pub body_bytes_max: u64,
     /// How much of a request body is held before the upstream is asked. `None`, the default: bodies stream.
     pub buffer: Option<Buffer>,
+    /// What equal requests that arrive together share. `None`, the default: nothing.
+    pub coalesce: Option<Coalesce>,
     /// Between two pieces of a request body. Default 30 s: then 408.
     pub progress_timeout: Duration,
     /// From the end of the request to the head of the upstream's response. Default 60 s: then 504.
@@ -497,6 +499,17 @@ pub struct Buffer {
     pub disk_bytes_max: u64,
 }
 
+/// How much of equal requests is held while they share one upstream call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coalesce {
+    /// Bytes of a request's body. Default 16 KiB.
+    pub request_bytes_max: u64,
+    /// Bytes of an answer's body. Default 64 KiB.
+    pub response_bytes_max: u64,
+    /// Requests that wait for one call. Default 100.
+    pub waiting_max: usize,
+}
+
 /// Who may use a route.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RouteAuth {
@@ -516,6 +529,21 @@ pub struct RouteAuth {
     pub csrf: CsrfProof,
     /// Other origins whose pages may use the cookie.
     pub allowed_origins: Vec<WebOrigin>,
+    /// Whether tokens are bound to keys (RFC 9449). Default off.
+    pub dpop: DpopMode,
+    /// Whether proofs need a nonce of this edge's. Default true.
+    pub dpop_nonce: bool,
+}
+
+/// Whether a token must be bound to a key of the client's, which a proof shows (RFC 9449).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DpopMode {
+    /// Only bound tokens with a proof.
+    Required,
+    /// Bound tokens with a proof, others as bearer tokens.
+    Optional,
+    /// Only tokens that are bound to no key.
+    Off,
 }
 
 /// What an unsafe request must prove whose token comes from a cookie.

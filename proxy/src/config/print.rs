@@ -7,10 +7,10 @@ use super::file::{FormatName, ProxyProtocol};
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, Authorities, Buffer, ClaimRule, ClaimTest, ClientIdentity, Config, EndpointAddress, Files, Forward,
-    HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits, Log, LogFormat, PathRule, ProxyMode,
-    Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls, TokenSource,
-    Upstream, UpstreamTls,
+    Action, Admin, AuthMode, Authorities, Buffer, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Config, DpopMode,
+    EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits, Log,
+    LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server,
+    Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use serde_json::Value;
@@ -327,6 +327,7 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         auth,
         body_bytes_max,
         buffer,
+        coalesce,
         progress_timeout,
         response_timeout,
         stream_idle_timeout,
@@ -334,7 +335,18 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         request_headers,
         response_headers,
     } = policy;
-    let RouteAuth { mode, issuers, audiences, claims, token_from, forward_token, csrf, allowed_origins } = auth;
+    let RouteAuth {
+        mode,
+        issuers,
+        audiences,
+        claims,
+        token_from,
+        forward_token,
+        csrf,
+        allowed_origins,
+        dpop,
+        dpop_nonce,
+    } = auth;
     page.key("auth", text(mode.spelled()));
     if !issuers.is_empty() {
         page.key("issuers", texts(issuers));
@@ -348,6 +360,12 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
     if !audiences.is_empty() {
         page.key("audiences", texts(audiences));
     }
+    if *mode != AuthMode::Public {
+        page.key("dpop", text(dpop.spelled()));
+    }
+    if *dpop != DpopMode::Off {
+        page.key("dpop_nonce", dpop_nonce);
+    }
     if forwards {
         page.key("forward_token", forward_token);
         page.key("response_timeout", time(response_timeout));
@@ -357,6 +375,11 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
     if let Some(Buffer { memory_bytes_max, disk_bytes_max }) = buffer {
         let sizes = [("memory", text(size(*memory_bytes_max))), ("disk", text(size(*disk_bytes_max)))];
         page.key("buffer", inline(sizes));
+    }
+    if let Some(Coalesce { request_bytes_max, response_bytes_max, waiting_max }) = coalesce {
+        let request = ("request", text(size(*request_bytes_max)));
+        let response = ("response", text(size(*response_bytes_max)));
+        page.key("coalesce", inline([request, response, ("waiting", waiting_max.to_string())]));
     }
     page.key("progress_timeout", time(progress_timeout));
     if let Some(total_timeout) = total_timeout {

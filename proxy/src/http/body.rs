@@ -1,6 +1,7 @@
 //! The body of an answer, whatever made it, and what happens at its end.
 
 use super::access_log::Line;
+use crate::coalesce::Begun;
 use crate::files::FileBody;
 use crate::upstream::UpstreamBody;
 use bytes::Bytes;
@@ -23,6 +24,8 @@ enum Kind {
     Bytes(Option<Bytes>),
     File(FileBody),
     Upstream(UpstreamBody),
+    /// Rare, and larger than the others.
+    Begun(Box<Begun<UpstreamBody>>),
 }
 
 impl ProxyBody {
@@ -68,6 +71,12 @@ impl From<UpstreamBody> for ProxyBody {
     }
 }
 
+impl From<Begun<UpstreamBody>> for ProxyBody {
+    fn from(body: Begun<UpstreamBody>) -> Self {
+        Kind::Begun(Box::new(body)).into()
+    }
+}
+
 impl HttpBody for ProxyBody {
     type Data = Bytes;
     type Error = BodyError;
@@ -81,6 +90,7 @@ impl HttpBody for ProxyBody {
             Kind::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::File(body) => Pin::new(body).poll_frame(cx),
             Kind::Upstream(body) => Pin::new(body).poll_frame(cx),
+            Kind::Begun(body) => Pin::new(&mut **body).poll_frame(cx),
         };
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
@@ -104,6 +114,7 @@ impl HttpBody for ProxyBody {
             Kind::Bytes(bytes) => bytes.is_none(),
             Kind::File(body) => body.is_end_stream(),
             Kind::Upstream(body) => body.is_end_stream(),
+            Kind::Begun(body) => body.is_end_stream(),
         }
     }
 
@@ -112,6 +123,7 @@ impl HttpBody for ProxyBody {
             Kind::Bytes(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Kind::File(body) => body.size_hint(),
             Kind::Upstream(body) => body.size_hint(),
+            Kind::Begun(body) => body.size_hint(),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::config::Server;
 use crate::rules::Facts;
 use crate::snapshot::Snapshot;
 use crate::upstream::Attempt;
-use http::{HeaderMap, Method, Uri, request};
+use http::{HeaderMap, HeaderValue, Method, Uri, request};
 use serve::connection::ConnectionInfo;
 use serve::contract::forwarded::{self, Origin};
 use serve::contract::request_id::{RequestId, X_REQUEST_ID};
@@ -36,9 +36,13 @@ pub(super) struct RequestContext {
     pub(super) route_index: Option<usize>,
     pub(super) upstream: Option<Rc<str>>,
     pub(super) attempt: Attempt,
+    /// The id of the request that made the upstream call, where it was another one.
+    pub(super) coalesced: Option<Arc<str>>,
     pub(super) subject: Option<Arc<serve::contract::identity::Identity>>,
     /// An extended CONNECT to WebSocket (RFC 8441), which goes on as the GET of a handshake.
     pub(super) extended_connect: bool,
+    /// For the client's next DPoP proof.
+    pub(super) dpop_nonce: Option<Box<HeaderValue>>,
     /// Kept where the rules about the response are made of the request.
     pub(super) asked: Option<Box<Asked>>,
     /// The code and the exact reason of an error.
@@ -51,7 +55,7 @@ pub(super) struct Asked {
     /// Without a token in its query.
     pub(super) uri: Uri,
     /// The host, with its port if the client wrote one.
-    pub(super) authority: http::HeaderValue,
+    pub(super) authority: HeaderValue,
 }
 
 impl RequestContext {
@@ -79,8 +83,10 @@ impl RequestContext {
             route: None,
             upstream: None,
             attempt: Attempt::default(),
+            coalesced: None,
             subject: None,
             extended_connect: websocket::is_extended_connect(head),
+            dpop_nonce: None,
             asked: None,
             cause: None,
         }
@@ -122,7 +128,7 @@ impl RequestContext {
         snapshot: &'a Snapshot,
         method: &'a Method,
         uri: &'a Uri,
-        authority: &'a http::HeaderValue,
+        authority: &'a HeaderValue,
     ) -> Facts<'a> {
         Facts {
             host: authority.to_str().unwrap_or_default(),

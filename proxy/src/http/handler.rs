@@ -1,9 +1,11 @@
 //! The way of a request, step by step. The only file that knows the order.
 
 use super::body::ProxyBody;
+use super::coalescing::{self, Arrived, Outgoing, Turn};
 use super::context::RequestContext;
 use super::error::Cause;
-use super::headers::{self, Carries};
+use super::headers::{self, Carries, X_ACCEL_REDIRECT};
+use super::location;
 use super::max_forwards;
 use super::response_rules;
 use super::target::{self, Target};
@@ -15,8 +17,8 @@ use crate::route::{Found, NormalPath};
 use crate::rules::{Layers, PathRule};
 use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, Snapshot};
 use crate::spool::BodyLimits;
-use crate::upstream::{Call, SendLimits};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, header, request};
+use crate::upstream::{Call, SendLimits, take_head};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version, header, request};
 use http_body::Body as _;
 use serve::Body;
 use serve::contract::identity::{self, X_AUTH_ASSERTION};
@@ -27,9 +29,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::Instant;
-
-/// nginx's name for "serve this file instead", which applications already know.
-static X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
 
 /// What a listener decides about its requests.
 #[derive(Debug)]
@@ -54,7 +53,7 @@ pub(super) async fn handle(
     check_head(head, entrance, context)?;
     let target = Target::read(head)?;
     if let Some(port) = entrance.redirect_to_https {
-        return redirect_to_https(head, &target, port);
+        return location::redirect_to_https(head, &target, port);
     }
     let snapshot = &*local.snapshot;
     let site = snapshot.sites.find(target.host()).ok_or(Cause::UnknownHost)?;
@@ -77,17 +76,19 @@ pub(super) async fn handle(
     let presented = Presented {
         method: &head.method,
         headers: &head.headers,
+        path: head.uri.path(),
         query: head.uri.query(),
         client: context.origin.client,
         https: context.origin.https,
         authority: &target.authority,
-        websocket: context.extended_connect || websocket::is_wanted(&head),
+        websocket: context.extended_connect || websocket::is_wanted(head),
     };
     let permit = auth.authorize(presented, &worker.tokens, SystemTime::now()).await.map_err(|refusal| {
         worker.metrics.refused_tokens.made(refusal.log_reason());
         Cause::Refused(Box::new(refusal))
     })?;
     context.subject = permit.identity().cloned();
+    context.dpop_nonce = permit.next_nonce().cloned().map(Box::new);
     identity::strip(&mut head.headers, &snapshot.config.server.identity_headers);
     auth.cleanse(&mut head.headers);
     if auth.query_token_param().is_some() {
@@ -205,8 +206,8 @@ async fn act(
         }
         PreparedAction::Redirect(to) => {
             let mut facts = context.facts(&local.snapshot, &head.method, &head.uri, &target.authority);
-            facts.path = path_in_address(facts.path);
-            location(to.status, &to.fill(&facts))
+            facts.path = location::path_in_address(facts.path);
+            location::location(to.status, &to.fill(&facts))
         }
         PreparedAction::Respond(fixed) => {
             let mut response = Response::new(ProxyBody::bytes(fixed.body.clone()));
@@ -236,8 +237,21 @@ async fn forward(
     if context.extended_connect && tunnel.is_none() {
         return Err(Cause::Connect);
     }
+    let lead = match &to.coalesce {
+        None => None,
+        // Rare, and large beside the rest of a request's future.
+        Some(coalesce) => {
+            let arrived = Arrived { head, body, target, permit };
+            match Box::pin(coalescing::turn(arrived, limits, coalesce, worker, local, to, context)).await? {
+                Turn::Copied(response) => return Ok(*response),
+                Turn::Lead(lead) => Some(lead),
+                Turn::Own => None,
+            }
+        }
+    };
     let hold = to.hold.filter(|_| !body.is_end_stream() && !headers::is_grpc(&head.headers));
-    let carries = Carries { waiting_body: hold.is_none() && !body.is_end_stream(), websocket: tunnel.is_some() };
+    let waiting_body = hold.is_none() && lead.is_none() && !body.is_end_stream();
+    let carries = Carries { waiting_body, websocket: tunnel.is_some() };
     // The answer may name a file, whose conditions and ranges are then the client's.
     let for_internal_file = to.internal.as_ref().map(|_| (head.method.clone(), head.headers.clone()));
     headers::towards_upstream(head, carries, context, target, to.path.as_ref().and_then(PathRule::stripped));
@@ -273,21 +287,24 @@ async fn forward(
     }
     let told = upstream.proxy_protocol();
     let prelude = told.map(|version| proxy_protocol::prelude(version, context.client_end(), context.server_end()));
-    let call = Call {
-        head,
-        body: content,
-        tunnel,
-        host: &to.host,
-        limits: *limits,
-        identity_headers: &local.identity_headers,
-        prelude: prelude.as_deref().unwrap_or_default(),
-        interim: &mut interim,
+    let prelude = prelude.unwrap_or_default();
+    let sent = if let Some(lead) = lead {
+        let outgoing = Outgoing { head: take_head(head), body: content, limits: *limits, prelude };
+        Box::pin(coalescing::lead(lead, local, to, outgoing, &mut context.attempt)).await
+    } else {
+        let call = Call {
+            head,
+            body: content,
+            tunnel,
+            host: &to.host,
+            limits: *limits,
+            identity_headers: &local.identity_headers,
+            prelude: &prelude,
+            interim: &mut interim,
+        };
+        upstream.send(call, &mut context.attempt).await.map(|response| response.map(ProxyBody::from))
     };
-    let mut response = upstream
-        .send(call, &mut context.attempt)
-        .await
-        .map_err(|error| Cause::Upstream { name: upstream.name().to_string(), error })?
-        .map(ProxyBody::from);
+    let mut response = sent.map_err(|error| Cause::Upstream { name: upstream.name().to_string(), error })?;
     if offers_tunnel {
         websocket::finish(handshake.as_ref(), &mut response)?;
     }
@@ -331,24 +348,4 @@ fn towards(uri: &Uri, rule: Option<&PathRule>) -> Result<Uri, Cause> {
         Some(rule) => rule.apply(target).map_err(Cause::PathRule)?,
     };
     Ok(Uri::from(changed))
-}
-
-fn redirect_to_https(head: &request::Parts, target: &Target, port: u16) -> Result<Response<ProxyBody>, Cause> {
-    let port = if port == 443 { String::new() } else { format!(":{port}") };
-    let path = path_in_address(head.uri.path());
-    let (sign, query) = head.uri.query().map_or(("", ""), |query| ("?", query));
-    location(StatusCode::PERMANENT_REDIRECT, &format!("https://{}{port}{path}{sign}{query}", target.host()))
-}
-
-/// The `*` of OPTIONS is the server as a whole: no path, and behind a host part of its name.
-fn path_in_address(path: &str) -> &str {
-    if path == "*" { "/" } else { path }
-}
-
-fn location(status: StatusCode, to: &str) -> Result<Response<ProxyBody>, Cause> {
-    let value = HeaderValue::try_from(to).map_err(|_| Cause::Host("no address can be made of the request"))?;
-    let mut response = Response::new(ProxyBody::bytes(bytes::Bytes::new()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::LOCATION, value);
-    Ok(response)
 }

@@ -8,6 +8,9 @@ use serve::contract::forwarded_prefix::{self, X_FORWARDED_PREFIX};
 use serve::contract::{forwarded, request_id::X_REQUEST_ID};
 use smallvec::SmallVec;
 
+/// nginx's name for "serve this file instead", which applications already know.
+pub(super) static X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
+
 /// Fields that concern one connection only (RFC 9110 section 7.6.1), beside those that `Connection` names. `Trailer` is
 /// none of them: some servers throw away what it does not announce.
 fn is_hop_by_hop(name: &HeaderName) -> bool {
@@ -108,7 +111,7 @@ pub(super) fn towards_upstream(
 }
 
 /// HTTP/2 clients may split the cookies over several fields; one field is what HTTP/1.1 allows (RFC 9113 section 8.2.3).
-fn join_cookies(headers: &mut HeaderMap) {
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
     if headers.get_all(COOKIE).iter().nth(1).is_none() {
         return;
     }

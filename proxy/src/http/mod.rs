@@ -5,10 +5,12 @@
 
 mod access_log;
 mod body;
+mod coalescing;
 mod context;
 mod error;
 mod handler;
 mod headers;
+mod location;
 mod max_forwards;
 mod random;
 mod response_rules;

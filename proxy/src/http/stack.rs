@@ -7,6 +7,7 @@ use super::error::Cause;
 use super::handler::{self, Entrance};
 use super::response_rules;
 use super::worker::WorkerState;
+use crate::auth::DPOP_NONCE;
 use crate::config::ListenerLimits;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, Response, Uri, Version, header};
@@ -114,6 +115,11 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     worker.metrics.requests.answered(version, response.status());
     response_rules::apply(&local.snapshot, &context, response.headers_mut());
     response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
+    if let Some(nonce) = context.dpop_nonce.take() {
+        response.headers_mut().insert(&DPOP_NONCE, *nonce);
+        // A stored answer would bring an old nonce back (RFC 9449 section 8.2).
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     if is_head {
         strip_body(&mut response);
     }

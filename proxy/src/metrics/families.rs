@@ -173,6 +173,12 @@ pub(super) static ALL: &[Family] = &[
         },
     ),
     counter(
+        "portcullis_http_requests_coalesced_total",
+        &[],
+        "Requests that waited for the upstream call of an equal one (see `route.coalesce`), whatever it came to.",
+        |metrics, samples| samples.add([], metrics.sum(|worker| worker.coalesced.get())),
+    ),
+    counter(
         "portcullis_upstream_connections_total",
         &[label("upstream")],
         "Connections opened to endpoints of an upstream.",

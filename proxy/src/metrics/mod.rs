@@ -18,7 +18,7 @@ pub use reference::reference;
 pub use requests::{Errors, Requests};
 pub use upstreams::{Failure, UpstreamCounters, Upstreams};
 
-use serve::counters::ConnectionCounters;
+use serve::counters::{ConnectionCounters, Counter};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -51,6 +51,8 @@ pub struct WorkerMetrics {
     pub connections: Arc<ConnectionCounters>,
     /// Its requests.
     pub requests: Requests,
+    /// Requests that waited for the upstream call of another one.
+    pub coalesced: Counter,
     /// The errors that it made itself.
     pub errors: Errors,
     /// The requests that their route's rule refused, by the exact reason.

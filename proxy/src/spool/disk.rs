@@ -1,6 +1,6 @@
 //! A file without a name, written and read off the worker's thread: a slow disk stalls no other connection.
 
-use super::budget::{Budget, Share};
+use crate::budget::{Budget, Share};
 use bytes::{Bytes, BytesMut};
 use std::fs::File;
 use std::io;

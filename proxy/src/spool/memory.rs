@@ -1,6 +1,6 @@
 //! What is held in memory: gathered, so that bytes that came one by one take little more room than they count for.
 
-use super::budget::{Budget, Share};
+use crate::budget::{Budget, Share};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::mem;

@@ -3,7 +3,6 @@
 //! The first bytes stay in memory, what follows goes to a file without a name. What fits in neither streams on: a
 //! buffer never refuses a request. All requests of the process share one budget of memory and one of disk.
 
-mod budget;
 mod disk;
 mod held;
 mod holding;
@@ -11,7 +10,7 @@ mod memory;
 #[cfg(test)]
 mod tests;
 
-use budget::Budget;
+use crate::budget::Budget;
 use holding::Holding;
 use http_body::Body as _;
 use serve::timer::Deadline;

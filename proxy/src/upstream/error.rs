@@ -43,6 +43,29 @@ pub enum UpstreamError {
     Client(BodyError),
 }
 
+impl UpstreamError {
+    /// The same once more, for another request that waited for the same call.
+    #[must_use]
+    pub fn retold(&self) -> Self {
+        let again = |error: &io::Error| io::Error::new(error.kind(), error.to_string());
+        match self {
+            Self::Resolve(error) => Self::Resolve(again(error)),
+            Self::Connect(error) => Self::Connect(again(error)),
+            Self::Tls(error) => Self::Tls(again(error)),
+            Self::Busy => Self::Busy,
+            Self::ConnectTimeout => Self::ConnectTimeout,
+            Self::ResponseTimeout => Self::ResponseTimeout,
+            Self::Reset(error) => Self::Reset(again(error)),
+            Self::Malformed(what) => Self::Malformed(what),
+            Self::StreamReset(error) => Self::Reset(io::Error::other(error.to_string())),
+            Self::StreamMalformed(error) => {
+                Self::StreamMalformed(h2::Error::from(error.reason().unwrap_or(h2::Reason::PROTOCOL_ERROR)))
+            }
+            Self::Client(error) => Self::Client(*error),
+        }
+    }
+}
+
 impl From<DialError> for UpstreamError {
     fn from(error: DialError) -> Self {
         match error {

@@ -36,5 +36,5 @@ pub use error::UpstreamError;
 pub use host::HostField;
 pub use pool::Pools;
 pub use response::UpstreamBody;
-pub use send::{Attempt, Call, Upstream};
+pub use send::{Attempt, Call, Upstream, take_head};
 pub use watch::SendLimits;

@@ -165,7 +165,7 @@ impl Upstream {
                         counter: attempt.upload.clone(),
                         identity_headers: Rc::clone(identity_headers),
                     };
-                    let taken = std::mem::replace(head, http::Request::new(()).into_parts().0);
+                    let taken = take_head(head);
                     // Several times as large as the rest of a request's future.
                     let sending = Box::pin(http2::send(slot, taken, body, limits.into(), client, informational));
                     let failed = match sending.await {
@@ -322,6 +322,11 @@ fn name_te(headers: &mut HeaderMap) {
     } else {
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
+}
+
+/// The head of a request, out of its place: for who keeps it longer than the request's own future lives.
+pub fn take_head(head: &mut request::Parts) -> request::Parts {
+    std::mem::replace(head, http::Request::new(()).into_parts().0)
 }
 
 /// Which connections will do.

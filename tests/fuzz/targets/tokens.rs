@@ -1,8 +1,11 @@
 //! The whole verifier, on tokens as they come and on such that are signed well: what it accepts, the plain library
-//! accepts too.
+//! accepts too. And the reader of DPoP proofs, which bring their key along.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| assert!(portcullis::auth::fuzz_verify(bytes), "accepted without a good signature"));
+fuzz_target!(|bytes: &[u8]| {
+    assert!(portcullis::auth::fuzz_verify(bytes), "accepted without a good signature");
+    portcullis::auth::fuzz_proof(bytes);
+});

@@ -94,6 +94,11 @@ pub(crate) fn load_set(bytes: &[u8], origin: Origin, algorithms: &[Algorithm]) -
     if records.is_empty() { Err(SetProblem::NoUsableKey) } else { Ok((KeySet::new(records), problems)) }
 }
 
+/// Reads the key that a DPoP proof brings along: public, and for this algorithm.
+pub(crate) fn load_embedded(key: &Value, algorithm: Algorithm) -> Result<KeyRecord, KeyProblem> {
+    if is_secret(key) { Err(KeyProblem::Symmetric) } else { load_key(key, Origin::Remote, &[algorithm]) }
+}
+
 fn is_secret(key: &Value) -> bool {
     key.get("kty").and_then(Value::as_str) == Some("oct")
 }

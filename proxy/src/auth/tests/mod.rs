@@ -5,7 +5,7 @@ mod discovery;
 mod property;
 mod reload;
 mod remote;
-mod support;
+pub(super) mod support;
 mod vectors;
 mod verifier;
 mod web;

@@ -1,7 +1,9 @@
 //! Issuers that sign with keys of their own, and the configuration that believes them.
 
 use crate::auth::{Issuers, Permit, Presented, Refusal, RouteRule, TokenCache};
-use crate::config::{self, Algorithm, AuthMode, CsrfProof, ErrorShape, Keys, RequiredClaim, RouteAuth, TokenSource};
+use crate::config::{
+    self, Algorithm, AuthMode, CsrfProof, DpopMode, ErrorShape, Keys, RequiredClaim, RouteAuth, TokenSource,
+};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,38 +13,38 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The time of every test, in seconds since 1970.
-pub(super) const NOW: u64 = 1_800_000_000;
+pub(in crate::auth) const NOW: u64 = 1_800_000_000;
 
 /// An Ed25519 key with a name.
-pub(super) struct Signer {
-    pub(super) kid: String,
+pub(in crate::auth) struct Signer {
+    pub(in crate::auth) kid: String,
     pair: Ed25519KeyPair,
 }
 
 impl Signer {
-    pub(super) fn new(kid: &str) -> Self {
+    pub(in crate::auth) fn new(kid: &str) -> Self {
         Self { kid: kid.to_owned(), pair: Ed25519KeyPair::generate().expect("a key") }
     }
 
-    pub(super) fn jwk(&self) -> Value {
+    pub(in crate::auth) fn jwk(&self) -> Value {
         let x = URL_SAFE_NO_PAD.encode(self.pair.public_key());
         json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": self.kid, "x": x})
     }
 
     /// A token with this header and these claims, signed whatever they say.
-    pub(super) fn sign_raw(&self, header: &str, claims: &str) -> String {
+    pub(in crate::auth) fn sign_raw(&self, header: &str, claims: &str) -> String {
         let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature = URL_SAFE_NO_PAD.encode(self.pair.sign(input.as_bytes()));
         format!("{input}.{signature}")
     }
 
-    pub(super) fn sign(&self, claims: &Value) -> String {
+    pub(in crate::auth) fn sign(&self, claims: &Value) -> String {
         self.sign_raw(&json!({"alg": "EdDSA", "typ": "JWT", "kid": self.kid}).to_string(), &claims.to_string())
     }
 }
 
 /// Good claims, with changes; `null` removes one.
-pub(super) fn claims(changes: Value) -> Value {
+pub(in crate::auth) fn claims(changes: Value) -> Value {
     let mut claims = json!({
         "iss": "https://id.example", "aud": "notes", "sub": "ann", "jti": "t1", "sid": "s1",
         "iat": NOW - 10, "exp": NOW + 290, "scope": "notes:read notes:write", "roles": ["editor"],
@@ -57,18 +59,18 @@ pub(super) fn claims(changes: Value) -> Value {
     claims
 }
 
-pub(super) fn set_of(signers: &[&Signer]) -> String {
+pub(in crate::auth) fn set_of(signers: &[&Signer]) -> String {
     json!({"keys": signers.iter().map(|signer| signer.jwk()).collect::<Vec<_>>()}).to_string()
 }
 
 /// A file that lives as long as the test's directory.
-pub(super) fn file(directory: &tempfile::TempDir, name: &str, content: &str) -> PathBuf {
+pub(in crate::auth) fn file(directory: &tempfile::TempDir, name: &str, content: &str) -> PathBuf {
     let path = directory.path().join(name);
     std::fs::write(&path, content).expect("a file");
     path
 }
 
-pub(super) fn issuer(keys: Keys) -> config::Issuer {
+pub(in crate::auth) fn issuer(keys: Keys) -> config::Issuer {
     config::Issuer {
         name: "id".into(),
         iss: Some("https://id.example".into()),
@@ -86,7 +88,7 @@ pub(super) fn issuer(keys: Keys) -> config::Issuer {
     }
 }
 
-pub(super) fn route() -> RouteAuth {
+pub(in crate::auth) fn route() -> RouteAuth {
     RouteAuth {
         mode: AuthMode::Required,
         issuers: vec!["id".into()],
@@ -96,11 +98,17 @@ pub(super) fn route() -> RouteAuth {
         forward_token: false,
         csrf: CsrfProof::Token,
         allowed_origins: Vec::new(),
+        dpop: DpopMode::Off,
+        dpop_nonce: false,
     }
 }
 
 /// One issuer with a static set of one key, and a route that believes it.
-pub(super) fn rule_with(signer: &Signer, issuer_is: impl FnOnce(&mut config::Issuer), auth: &RouteAuth) -> RouteRule {
+pub(in crate::auth) fn rule_with(
+    signer: &Signer,
+    issuer_is: impl FnOnce(&mut config::Issuer),
+    auth: &RouteAuth,
+) -> RouteRule {
     let directory = tempfile::tempdir().expect("a directory");
     let mut issuer = issuer(Keys::JwksFile { path: file(&directory, "jwks.json", &set_of(&[signer])) });
     issuer_is(&mut issuer);
@@ -108,18 +116,19 @@ pub(super) fn rule_with(signer: &Signer, issuer_is: impl FnOnce(&mut config::Iss
     RouteRule::new(auth, &issuers).expect("a rule")
 }
 
-pub(super) fn bearer(token: &str) -> HeaderMap {
+pub(in crate::auth) fn bearer(token: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", HeaderValue::try_from(format!("Bearer {token}")).expect("a value"));
     headers
 }
 
 /// A GET with these fields, from a client with an address, over TLS.
-pub(super) fn presented(headers: &HeaderMap) -> Presented<'_> {
+pub(in crate::auth) fn presented(headers: &HeaderMap) -> Presented<'_> {
     static AUTHORITY: HeaderValue = HeaderValue::from_static("notes.example");
     Presented {
         method: &Method::GET,
         headers,
+        path: "/notes",
         query: None,
         client: Some(std::net::IpAddr::from([192, 0, 2, 1])),
         https: true,
@@ -128,11 +137,11 @@ pub(super) fn presented(headers: &HeaderMap) -> Presented<'_> {
     }
 }
 
-pub(super) fn at(seconds: u64) -> SystemTime {
+pub(in crate::auth) fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
 /// Asks a rule about a token without a cache.
-pub(super) async fn ask(rule: &RouteRule, token: &str) -> Result<Permit, Refusal> {
+pub(in crate::auth) async fn ask(rule: &RouteRule, token: &str) -> Result<Permit, Refusal> {
     rule.authorize(presented(&bearer(token)), &TokenCache::new(0), at(NOW)).await
 }

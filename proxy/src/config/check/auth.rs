@@ -6,7 +6,7 @@ use crate::config::file::values::Text;
 use crate::config::print;
 use crate::config::read::{At, Context, Keys, List};
 use crate::config::{
-    Action, AuthMode, ClaimRule, ClaimTest, CsrfProof, Route, RouteAuth, TokenSource, Upstream, WebOrigin,
+    Action, AuthMode, ClaimRule, ClaimTest, CsrfProof, DpopMode, Route, RouteAuth, TokenSource, Upstream, WebOrigin,
 };
 
 /// The keys of a route that say who may use it.
@@ -19,14 +19,28 @@ pub(super) struct AuthKeys {
     pub(super) forward_token: Option<At<bool>>,
     pub(super) csrf: Option<At<CsrfProof>>,
     pub(super) allowed_origins: Option<At<List<WebOrigin>>>,
+    pub(super) dpop: Option<At<DpopMode>>,
+    pub(super) dpop_nonce: Option<At<bool>>,
 }
 
 pub(super) fn auth(written: AuthKeys, keys: &Keys, names: &Names, context: &mut Context<'_>) -> Option<RouteAuth> {
-    let AuthKeys { mode, issuers, audiences, claims, token_from, forward_token, csrf, allowed_origins } = written;
+    let AuthKeys {
+        mode,
+        issuers,
+        audiences,
+        claims,
+        token_from,
+        forward_token,
+        csrf,
+        allowed_origins,
+        dpop,
+        dpop_nonce,
+    } = written;
     let mode = mode?.value;
     let issuers = match mode {
         AuthMode::Public => {
-            let unused = keys.among(&["issuers", "audiences", "claims", "token_from", "csrf", "allowed_origins"]);
+            let mut unused = keys.among(&["issuers", "audiences", "claims", "token_from", "csrf", "allowed_origins"]);
+            unused.extend(keys.among(&["dpop", "dpop_nonce"]));
             super::no_effect(&unused, "on a public route: tokens are not looked at", context);
             Vec::new()
         }
@@ -44,6 +58,10 @@ pub(super) fn auth(written: AuthKeys, keys: &Keys, names: &Names, context: &mut 
     }
     let allowed_origins = allowed_origins?.value.0;
     super::twice(&allowed_origins, |origin| format!("{:?}", origin.to_string()), context);
+    let dpop = dpop?;
+    if mode != AuthMode::Public {
+        provable_possession(&dpop, &token_from, keys, context);
+    }
     Some(RouteAuth {
         mode,
         issuers,
@@ -55,7 +73,33 @@ pub(super) fn auth(written: AuthKeys, keys: &Keys, names: &Names, context: &mut 
         forward_token: forward_token?.value,
         csrf: csrf?.value,
         allowed_origins: allowed_origins.into_iter().map(|origin| origin.value).collect(),
+        dpop: dpop.value,
+        dpop_nonce: dpop_nonce?.value,
     })
+}
+
+/// Reports places for tokens in which none can pass: a proof counts only beside `Authorization: DPoP` (RFC 9449 section
+/// 7.1).
+fn provable_possession(dpop: &At<DpopMode>, token_from: &[At<TokenSource>], keys: &Keys, context: &mut Context<'_>) {
+    if dpop.value == DpopMode::Off {
+        super::no_effect(&keys.among(&["dpop_nonce"]), "without `dpop`", context);
+        return;
+    }
+    let in_header = |source: &TokenSource| matches!(source, TokenSource::Header);
+    if !token_from.iter().any(|source| in_header(&source.value)) {
+        let at = keys.at("token_from").unwrap_or(keys.table);
+        context
+            .problem(dpop.at, "a DPoP proof counts only for a token in `Authorization`, which is not looked at here")
+            .note_at(at, "`token_from`")
+            .help("add \"header\" to `token_from`");
+    } else if dpop.value == DpopMode::Required {
+        for source in token_from.iter().filter(|source| !in_header(&source.value)) {
+            context
+                .problem(source.at, "no token can pass here: a DPoP proof counts only for one in `Authorization`")
+                .note_at(dpop.at, "`dpop`")
+                .help("remove it, or write `dpop = \"optional\"`");
+        }
+    }
 }
 
 /// Reports routes that ask for a double-submit token which nobody can check: every change would be refused.

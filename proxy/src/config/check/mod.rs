@@ -6,6 +6,7 @@
 
 mod action;
 mod auth;
+mod coalesce;
 mod issuer;
 mod key_files;
 mod keys;

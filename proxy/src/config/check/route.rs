@@ -1,6 +1,6 @@
 //! `[[route]]`: its match and its limits, and whether any request can reach it.
 
-use super::{Checked, Names, action, auth, rules};
+use super::{Checked, Names, action, auth, coalesce, rules};
 use crate::config::file::maps::{Map, Wanted};
 use crate::config::file::route as file;
 use crate::config::read::{At, Context};
@@ -23,8 +23,11 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
         forward_token,
         csrf,
         allowed_origins,
+        dpop,
+        dpop_nonce,
         body_bytes_max,
         buffer,
+        coalesce,
         progress_timeout,
         response_timeout,
         stream_idle_timeout,
@@ -53,14 +56,32 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
     let forwards = keys.at("forward").is_some();
     if !forwards {
         super::no_effect(
-            &keys.among(&["response_timeout", "stream_idle_timeout", "forward_token", "request_headers", "buffer"]),
+            &keys.among(&[
+                "response_timeout",
+                "stream_idle_timeout",
+                "forward_token",
+                "request_headers",
+                "buffer",
+                "coalesce",
+            ]),
             "without `forward`",
             context,
         );
     }
-    let written_auth =
-        auth::AuthKeys { mode, issuers, audiences, claims, token_from, forward_token, csrf, allowed_origins };
+    let written_auth = auth::AuthKeys {
+        mode,
+        issuers,
+        audiences,
+        claims,
+        token_from,
+        forward_token,
+        csrf,
+        allowed_origins,
+        dpop,
+        dpop_nonce,
+    };
     let auth = auth::auth(written_auth, &keys, names, context);
+    let coalesce = coalesce::coalesce(coalesce, &keys, methods.as_ref(), action.as_ref(), context);
     let request_headers = rules::of_requests(request_headers, context);
     let response_headers = rules::of_responses(response_headers, context);
     let path = path?;
@@ -81,6 +102,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
                     Some(written) => Some(self::buffer(written.value)?),
                     None => None,
                 },
+                coalesce: coalesce?,
                 progress_timeout: progress_timeout?.value.0,
                 response_timeout: response_timeout?.value.0,
                 stream_idle_timeout: stream_idle_timeout?.value.0,

@@ -106,8 +106,8 @@ table! {
         /// a request has not is `-`; quotes, backslashes and whatever is not printable ASCII become `\xHH`. Fields:
         /// `time`, `time_local`, `client`, `peer`, `method`, `host`, `path`, `query`, `target`, `protocol`,
         /// `tls_version`, `status`, `bytes_sent`, `bytes_received`, `duration_ms`, `connect_ms`, `first_byte_ms`,
-        /// `upstream_ms`, `route`, `site`, `upstream`, `endpoint`, `attempts`, `subject`, `agent`, `referer`, `code`,
-        /// `reason`, `broke_off`, `request_id`, `trace_id`.
+        /// `upstream_ms`, `route`, `site`, `upstream`, `endpoint`, `attempts`, `coalesced`, `subject`, `agent`,
+        /// `referer`, `code`, `reason`, `broke_off`, `request_id`, `trace_id`.
         optional template: LineTemplate,
         /// A level, or levels per module: `info`, `info,portcullis=debug`.
         default("info") level: LogLevel,

@@ -3,11 +3,12 @@
 use super::action::{Files, ForwardTo, Redirect, Respond};
 use super::maps::{Map, Wanted};
 use super::values::{Pointer, Text};
-use crate::config::read::List;
-use crate::config::units::{Size, Timeout};
-use crate::config::{AuthMode, CsrfProof, HeaderRule, PathPattern, TokenSource, WebOrigin};
+use crate::config::node::{Kind, Node};
+use crate::config::read::{About, Context, List, Written};
+use crate::config::units::{Number, Size, Timeout};
+use crate::config::{AuthMode, CsrfProof, DpopMode, HeaderRule, PathPattern, TokenSource, WebOrigin};
 use http::{HeaderName, Method};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 table! {
     /// When it applies, what must hold, and exactly one of `files`, `forward`, `redirect` and `respond`.
@@ -46,6 +47,16 @@ table! {
         default("token") csrf: CsrfProof,
         /// Other origins whose pages may use the cookie: `["https://app.example.com"]`.
         default([]) allowed_origins: List<WebOrigin>,
+        /// Whether tokens are bound to a key that the client proves to have (DPoP, RFC 9449), so that a stolen token is
+        /// worth nothing: `required`, `optional` (other tokens pass as bearer tokens) or `off`. A token that is bound
+        /// (`cnf` with `jkt`) is refused wherever no proof comes with it, on routes with `off` too. The address in a
+        /// proof is compared with what the client asked for, so a TLS terminator must be one of `trusted_proxies`.
+        default("off") dpop: DpopMode,
+        /// Whether a proof needs a nonce of this edge's, so that none can be made beforehand. A client's first request
+        /// then fails with 401 and `DPoP-Nonce`, and later answers renew it; pages of other origins can read the field
+        /// only if `Access-Control-Expose-Headers` names it. A nonce counts for some minutes and at the process that
+        /// made it: with several edges keep a client at one, or write `false`.
+        default(true) dpop_nonce: bool,
         /// Bytes of a request body: more is 413.
         default("10MiB") body_bytes_max: Size<0, { 1 << 50 }>,
         /// Holds the request body until it is whole before the upstream is asked, so that a slow client costs the
@@ -53,6 +64,11 @@ table! {
         /// `Content-Type` that begins with `application/grpc`): its directions may wait for each other. Left out: bodies
         /// stream.
         optional buffer: Buffer,
+        /// Equal POST requests of one client that arrive together become one upstream call, and all of them get its
+        /// answer. For a refresh token that may be used once. Equal means: address, host, target, body, caller and all
+        /// fields that say what is wanted. The call goes on when the client of the first request leaves. Nothing is
+        /// kept for requests that come after the answer. Left out: each request is a call of its own.
+        optional coalesce: CoalesceSwitch,
         /// Between two pieces of a request body: then 408. The whole may take as long as it needs.
         default("30s") progress_timeout: Timeout,
         /// From the end of the request to the head of the upstream's response: then 504.
@@ -80,6 +96,12 @@ table! {
     }
 }
 
+words!(DpopMode, "use of DPoP", {
+    "required" => DpopMode::Required,
+    "optional" => DpopMode::Optional,
+    "off" => DpopMode::Off,
+});
+
 words!(AuthMode, "kind of access", {
     "required" => AuthMode::Required,
     "optional" => AuthMode::Optional,
@@ -98,6 +120,53 @@ table! {
         default("64KiB") memory: Size<0, { 1 << 30 }>,
         /// Bytes in a file without a name below `server.state`, behind those in memory.
         default("0B") disk: Size<0, { 1 << 50 }>,
+    }
+}
+
+table! {
+    /// What equal requests may share. `coalesce = true` is the same as an empty table. What is larger, slow or streams,
+    /// and whoever finds no place, is forwarded as without it.
+    Coalesce as "route.coalesce" => {
+        /// Bytes of a request's body.
+        default("16KiB") request: Size<0, { 1 << 20 }>,
+        /// Bytes of an answer's body.
+        default("64KiB") response: Size<0, { 1 << 20 }>,
+        /// Requests that wait for one call.
+        default(100) waiting: Number<1, 10_000>,
+    }
+}
+
+/// `coalesce`, as written; `None` for `false`.
+#[derive(Debug)]
+pub(in crate::config) struct CoalesceSwitch(pub(in crate::config) Option<Coalesce>);
+
+impl Written for CoalesceSwitch {
+    fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Bool(false) => Some(Self(None)),
+            Kind::Bool(true) => {
+                let empty = Node { at: node.at, kind: Kind::Table(Vec::new()), referred: node.referred };
+                Coalesce::read(&empty, context).map(Some).map(Self)
+            }
+            Kind::Table(_) => Coalesce::read(node, context).map(Some).map(Self),
+            Kind::Broken => None,
+            _ => {
+                context.expected::<Self>(node);
+                None
+            }
+        }
+    }
+
+    fn kind() -> String {
+        "`true` or `{ request = ..., response = ..., waiting = ... }`".to_owned()
+    }
+
+    fn schema() -> Value {
+        json!({ "anyOf": [bool::schema(), Coalesce::schema()] })
+    }
+
+    fn about() -> Option<&'static About> {
+        Coalesce::about()
     }
 }
 

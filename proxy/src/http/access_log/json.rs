@@ -7,7 +7,7 @@ use crate::config::LineField;
 use std::time::SystemTime;
 
 /// What stands in each object, behind time and kind.
-const FIELDS: [LineField; 28] = [
+const FIELDS: [LineField; 29] = [
     LineField::RequestId,
     LineField::TraceId,
     LineField::Client,
@@ -30,6 +30,7 @@ const FIELDS: [LineField; 28] = [
     LineField::Upstream,
     LineField::Endpoint,
     LineField::Attempts,
+    LineField::Coalesced,
     LineField::Subject,
     LineField::Agent,
     LineField::Referer,

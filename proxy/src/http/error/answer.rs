@@ -1,6 +1,7 @@
 //! The answer to a cause: a problem with its fields, or what simplejwt would say.
 
 use super::{Cause, Wording};
+use crate::auth::DPOP_NONCE;
 use crate::config::ErrorShape;
 use crate::files::{self, FileError};
 use crate::http::body::ProxyBody;
@@ -50,6 +51,9 @@ impl Cause {
             Self::Refused(refusal) => {
                 if let Some(challenge) = refusal.challenge() {
                     headers.insert(header::WWW_AUTHENTICATE, challenge);
+                }
+                if let Some(nonce) = refusal.dpop_nonce() {
+                    headers.insert(&DPOP_NONCE, nonce.clone());
                 }
                 if let Some(after) = refusal.retry_after() {
                     headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
