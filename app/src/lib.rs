@@ -3,7 +3,7 @@
 //!
 //! The floors, from the top: [`run`] and [`cli`] are the process; [`host`] serves a callable and knows no business;
 //! [`service`] builds the callable; [`router`] lists every endpoint; [`endpoints`] are thin; [`extract`], [`error`] and
-//! [`state`] are what all endpoints use; [`store`], [`live`], [`tokens`], [`passwords`] and [`edge`] each do one thing;
+//! [`state`] are what all endpoints use; [`store`], [`live`], [`link`], [`tokens`], [`passwords`] and [`edge`] each do one thing;
 //! and [`domain`] has the rules. [`config`] and [`units`] are plain values at the bottom, so that each room can take its
 //! own part. A file imports only lower floors and its own folder.
 
@@ -15,6 +15,7 @@ pub mod endpoints;
 pub mod error;
 pub mod extract;
 pub mod host;
+pub mod link;
 pub mod live;
 pub mod passwords;
 pub mod router;

@@ -4,11 +4,14 @@ use crate::config::{Config, DemoConfig};
 use crate::domain::account::{AccountError, Role, User, Username};
 use crate::edge::Edge;
 use crate::endpoints::attachments;
+use crate::link::Link;
 use crate::live::Hub;
 use crate::passwords::{PasswordError, Passwords};
 use crate::router::router;
 use crate::state::{AppState, Parts};
-use crate::store::{AccountStore, Database, Files, NewUser, PairError, SessionStore, StoreError, pair};
+use crate::store::{
+    AccountStore, Database, Files, NewUser, PairError, RevocationStore, SessionStore, StoreError, pair,
+};
 use crate::tokens::{KeyError, SigningKey, Tokens};
 use jiff::Timestamp;
 use serve::shared_key::{SharedKeyError, load_or_create};
@@ -106,7 +109,8 @@ pub async fn build(config: Config) -> Result<Application, BuildError> {
     // Each stream is a request in flight: the other half stays free for requests that end.
     let live = Hub::new(Timestamp::now(), config.in_flight_max / 2);
     let draining = CancellationToken::new();
-    let state = AppState::new(Parts { config, store, edge, files, live, draining, tokens, passwords });
+    let link = Link::default();
+    let state = AppState::new(Parts { config, store, edge, files, link, live, draining, tokens, passwords });
     // After all else that can fail: nobody would see the password of a start that ends here.
     let new_demo_user = match &state.config.demo {
         Some(demo) => add_demo_user(&state.store, &state.passwords, demo).await?,
@@ -185,15 +189,18 @@ fn generate_password() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
-/// Forgets expired sessions from time to time, as long as the database is open.
+/// Forgets expired sessions and revocations from time to time, as long as the database is open.
 async fn sweep(store: Database) {
     let mut interval = tokio::time::interval(SWEEP_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        match store.forget_expired_sessions(Timestamp::now()).await {
-            Ok(0) => {}
-            Ok(sessions) => tracing::info!(sessions, "expired sessions forgotten"),
+        let now = Timestamp::now();
+        let forgotten =
+            async { Ok((store.forget_expired_sessions(now).await?, store.forget_expired_revocations(now).await?)) };
+        match forgotten.await {
+            Ok((0, 0)) => {}
+            Ok((sessions, revocations)) => tracing::info!(sessions, revocations, "what has expired is forgotten"),
             Err(StoreError::Unavailable(_)) if store.is_closed() => return,
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the sweep failed"),
         }

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::edge::Edge;
+use crate::link::Link;
 use crate::live::Hub;
 use crate::passwords::Passwords;
 use crate::store::{Database, Files};
@@ -21,6 +22,8 @@ pub struct Parts {
     pub edge: Edge,
     /// The bytes of attachments.
     pub files: Files,
+    /// Wakes the edges' streams; told after each commit that revokes something or changes a key.
+    pub link: Link,
     /// Live changes of notes.
     pub live: Hub,
     /// Cancelled when the drain begins: streams that would never end by themselves end then.

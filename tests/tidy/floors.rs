@@ -74,6 +74,7 @@ const APP: &[Room] = &[
     room(4, &["endpoints"]),
     room(3, &["extract", "error", "state"]),
     room(2, &["edge"]),
+    room(2, &["link"]),
     room(2, &["live"]),
     room(2, &["passwords"]),
     room(2, &["store"]),

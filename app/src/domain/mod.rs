@@ -6,6 +6,7 @@ pub mod cursor;
 pub mod event;
 pub mod markdown;
 pub mod note;
+pub mod revocation;
 pub mod search;
 pub mod session;
 pub mod share;

@@ -8,6 +8,7 @@ use crate::state::AppState;
 use crate::store::UserListStore;
 use axum::extract::State;
 use http::StatusCode;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -117,6 +118,14 @@ async fn set_active(
     if admin.user.id == id {
         return Err(ApiError::new(StatusCode::CONFLICT, "self", "Not for your own account"));
     }
-    let user = state.store.set_active(id, active).await?.ok_or_else(ApiError::not_found)?;
+    let user = if active {
+        state.store.enable(id).await?
+    } else {
+        let now = Timestamp::now();
+        let user = state.store.disable(id, now, state.tokens.outlived(now)).await?;
+        state.link.changed();
+        user
+    };
+    let user = user.ok_or_else(ApiError::not_found)?;
     Ok(axum::Json(user.into()))
 }

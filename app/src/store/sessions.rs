@@ -1,7 +1,9 @@
 //! Sessions and their refresh tokens in the store.
 
 use super::moment::{id, moment};
+use super::revocations::record;
 use super::{Database, StoreError, reading, transaction, writing};
+use crate::domain::revocation::Revocation;
 use crate::domain::session::{Refresh, Rotation, Standing, within_grace};
 use jiff::Timestamp;
 use std::future::Future;
@@ -18,16 +20,22 @@ pub trait SessionStore {
         first: &Refresh,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Uses a refresh token and puts `successor` in its place. Of any number of concurrent uses exactly one is
-    /// [`Rotation::First`].
+    /// [`Rotation::First`]. A reuse ends the session as [`SessionStore::revoke_session`] does.
     fn rotate(
         &self,
         session: Uuid,
         used: Uuid,
         successor: &Refresh,
         grace: Duration,
+        until: Timestamp,
     ) -> impl Future<Output = Result<Rotation, StoreError>> + Send;
-    /// Ends a session. False when it was over or unknown.
-    fn revoke_session(&self, session: Uuid, now: Timestamp) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Ends a session and revokes its access tokens until `until`. False when it was over or unknown.
+    fn revoke_session(
+        &self,
+        session: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
     /// Whether a token with the id `token` of this session counts. Access tokens, which have no row, stand as their
     /// session does.
     fn standing(
@@ -100,6 +108,7 @@ impl SessionStore for Database {
         used: Uuid,
         successor: &Refresh,
         grace: Duration,
+        until: Timestamp,
     ) -> Result<Rotation, StoreError> {
         // The one statement that decides who is first. A concurrent use waits for the row and then finds it used.
         const USE: &str = "UPDATE refresh_tokens SET used_at = $3, successor = $4
@@ -110,6 +119,7 @@ impl SessionStore for Database {
             FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
             LEFT JOIN refresh_tokens n ON n.jti = t.successor
             WHERE t.jti = $1 AND t.session_id = $2";
+        let revocation = Revocation::session(session, until);
         let (session, used) = (session.to_string(), used.to_string());
         let (now, expires) = (successor.issued_at.as_millisecond(), successor.expires_at.as_millisecond());
         Ok(transaction!(self, |tx| {
@@ -138,22 +148,22 @@ impl SessionStore for Database {
                 let rotation = row.map_or(Ok(Rotation::Unknown), |row| row.judge(successor.issued_at, grace))?;
                 if rotation == Rotation::Reused {
                     sqlx::query(REVOKE).bind(&session).bind(now).execute(&mut *tx).await?;
+                    record(&mut *tx, &revocation).await?;
                 }
                 rotation
             }
         }))
     }
 
-    async fn revoke_session(&self, session: Uuid, now: Timestamp) -> Result<bool, StoreError> {
-        let revoked = writing!(self, |pool| {
-            sqlx::query(REVOKE)
-                .bind(session.to_string())
-                .bind(now.as_millisecond())
-                .execute(pool)
-                .await?
-                .rows_affected()
-        });
-        Ok(revoked == 1)
+    async fn revoke_session(&self, session: Uuid, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+        let (id, now) = (session.to_string(), now.as_millisecond());
+        Ok(transaction!(self, |tx| {
+            let revoked = sqlx::query(REVOKE).bind(&id).bind(now).execute(&mut *tx).await?.rows_affected() == 1;
+            if revoked {
+                record(&mut *tx, &Revocation::session(session, until)).await?;
+            }
+            revoked
+        }))
     }
 
     async fn standing(

@@ -8,6 +8,7 @@ pub use key::{KeyError, SigningKey};
 
 use crate::config::TokensConfig;
 use crate::domain::account::{Role, User};
+use crate::domain::revocation;
 use crate::domain::session::Refresh;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, Header, Validation};
@@ -61,6 +62,12 @@ impl Tokens {
     #[must_use]
     pub const fn reuse_grace(&self) -> Duration {
         self.config.reuse_grace
+    }
+
+    /// When no edge accepts an access token any more that was issued up to `now`: how long revocations are kept.
+    #[must_use]
+    pub fn outlived(&self, now: Timestamp) -> Timestamp {
+        revocation::outlived(now, self.config.access_lifetime)
     }
 
     /// A new link of a session's chain.

@@ -8,6 +8,7 @@ mod attachments;
 mod notes;
 mod pairing;
 mod postgres;
+mod revocations;
 mod sessions;
 mod users;
 
@@ -48,6 +49,11 @@ async fn every_case(open: impl AsyncFn() -> Database) {
         attachments::an_attachment_is_seen_with_its_note,
         attachments::a_content_is_referenced_by_rows,
         attachments::attachments_have_a_limit_even_at_once,
+        revocations::what_is_revoked_is_read_in_order,
+        revocations::a_place_that_a_backup_has_undone_is_not_known,
+        revocations::what_has_expired_is_forgotten,
+        revocations::ends_of_sessions_and_accounts_are_revocations,
+        revocations::who_has_read_up_to_a_sequence_has_read_all_below_it,
         users::pages_show_every_account_once,
         users::an_account_is_disabled_and_enabled,
         pairing::a_database_has_one_id_for_ever,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 const GRACE: Duration = Duration::from_secs(10);
+const UNTIL: Timestamp = Timestamp::MAX;
 
 /// `seconds` after the start of every story.
 fn at(seconds: i64) -> Timestamp {
@@ -28,7 +29,7 @@ async fn session(database: &Database) -> (Uuid, Refresh) {
 }
 
 async fn rotate(database: &Database, session: Uuid, used: Refresh, successor: Refresh) -> Rotation {
-    database.rotate(session, used.id, &successor, GRACE).await.expect("a verdict")
+    database.rotate(session, used.id, &successor, GRACE, UNTIL).await.expect("a verdict")
 }
 
 async fn standing(database: &Database, session: Uuid, token: Uuid, seconds: i64) -> Standing {
@@ -94,9 +95,9 @@ pub(crate) async fn an_older_link_of_the_chain_is_judged_by_its_own_use(database
 pub(crate) async fn a_revoked_session_refreshes_no_more(database: &Database) {
     let (id, first) = session(database).await;
     assert_eq!(standing(database, id, Uuid::new_v4(), 1).await, Standing::Valid, "an access token of the session");
-    assert!(database.revoke_session(id, at(1)).await.expect("revoked"));
-    assert!(!database.revoke_session(id, at(2)).await.expect("revoked before"));
-    assert!(!database.revoke_session(Uuid::new_v4(), at(2)).await.expect("unknown"));
+    assert!(database.revoke_session(id, at(1), UNTIL).await.expect("revoked"));
+    assert!(!database.revoke_session(id, at(2), UNTIL).await.expect("revoked before"));
+    assert!(!database.revoke_session(Uuid::new_v4(), at(2), UNTIL).await.expect("unknown"));
     assert_eq!(rotate(database, id, first, refresh(3)).await, Rotation::Revoked);
     assert_eq!(standing(database, id, Uuid::new_v4(), 3).await, Standing::Revoked);
     assert_eq!(standing(database, Uuid::new_v4(), first.id, 3).await, Standing::Unknown);

@@ -22,7 +22,8 @@ pub async fn blacklist(State(state): State<AppState>, fields: Fields) -> Result<
     let [token] = fields.texts(["refresh"])?;
     let now = Timestamp::now();
     let token = state.tokens.read_refresh(&token, now)?;
-    if state.store.revoke_session(token.sid, now).await? {
+    if state.store.revoke_session(token.sid, now, state.tokens.outlived(now)).await? {
+        state.link.changed();
         Ok(Uncached(Empty {}))
     } else {
         Err(TokenApiError::Blacklisted)

@@ -26,10 +26,12 @@ pub async fn refresh(State(state): State<AppState>, fields: Fields) -> Result<im
     let user = state.store.user(used.user_id).await?.filter(|user| user.active);
     let user = user.ok_or(TokenApiError::NoAccountForToken)?;
     let offered = state.tokens.new_refresh(now);
-    let successor = match state.store.rotate(used.sid, used.jti, &offered, state.tokens.reuse_grace()).await? {
+    let (grace, until) = (state.tokens.reuse_grace(), state.tokens.outlived(now));
+    let successor = match state.store.rotate(used.sid, used.jti, &offered, grace, until).await? {
         Rotation::First => offered,
         Rotation::Repeated(successor) => successor,
         Rotation::Reused => {
+            state.link.changed();
             tracing::warn!(user = %user.id, session = %used.sid, "a refresh token was used again: session ended");
             return Err(TokenApiError::Blacklisted);
         }
