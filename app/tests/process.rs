@@ -180,7 +180,7 @@ fn sigterm_drains_and_ends_well_with_every_line_written() {
     process.stdout.read_to_string(&mut said).expect("text");
     assert!(said.contains(" POST /api/token/ 400 79B "), "{said}");
     assert!(!said.contains("secret"), "{said}");
-    for (file, mode) in [("", 0o700), ("app.db", 0o600), ("edge.key", 0o600), ("keys/signing.pem", 0o600)] {
+    for (file, mode) in [("", 0o700), ("app.db", 0o600), ("edge.key", 0o600), ("keys/sealing.key", 0o600)] {
         let found = std::fs::metadata(state.join(file)).expect(file).permissions().mode() & 0o777;
         assert_eq!(found, mode, "{file} is this user's alone");
     }

@@ -4,7 +4,7 @@ use crate::certs::trusting_file;
 use crate::client::Client;
 use crate::edge::Edge;
 use portcullis_app::Running;
-use portcullis_app::config::{Config, DatabaseUrl, DemoConfig, EdgeConfig, TokensConfig};
+use portcullis_app::config::{Config, DatabaseUrl, DemoConfig, EdgeConfig, SignInConfig, TokensConfig};
 use rustls::ClientConfig;
 use serde_json::{Value, json};
 use serve::listener::Address;
@@ -119,6 +119,7 @@ fn application(folder: &Path) -> Config {
             upstream_name: "app".to_owned(),
         },
         tokens: TokensConfig::new(ISSUER.to_owned(), "api".to_owned()),
+        sign_in: SignInConfig::default(),
         demo: Some(DemoConfig { username: DEMO.to_owned(), password: Some(DEMO_PASSWORD.to_owned()) }),
     }
 }

@@ -10,5 +10,6 @@ pub mod revocation;
 pub mod search;
 pub mod session;
 pub mod share;
+pub mod signing_key;
 pub mod tag;
 mod url;

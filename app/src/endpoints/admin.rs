@@ -91,9 +91,7 @@ pub async fn disable(
     admin: Admin,
     Path(id): Path<Uuid>,
 ) -> Result<axum::Json<UserView>, ApiError> {
-    let user = set_active(&state, &admin, id, false).await?;
-    state.live.dismiss(id);
-    Ok(user)
+    set_active(&state, &admin, id, false).await
 }
 
 /// Allows an account to be used again.
@@ -123,7 +121,7 @@ async fn set_active(
     } else {
         let now = Timestamp::now();
         let user = state.store.disable(id, now, state.tokens.outlived(now)).await?;
-        state.link.changed();
+        state.sessions_ended(id);
         user
     };
     let user = user.ok_or_else(ApiError::not_found)?;

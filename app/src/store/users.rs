@@ -1,11 +1,11 @@
 //! What administrators see and change of accounts.
 
 use super::accounts::UserRow;
-use super::revocations::record;
+use super::session_ends::end;
 use super::{AccountStore, Credentials, Database, StoreError, reading, transaction, writing};
 use crate::domain::account::User;
 use crate::domain::cursor::Cursor;
-use crate::domain::revocation::Revocation;
+use crate::domain::session::Sessions;
 use jiff::Timestamp;
 use std::future::Future;
 use uuid::Uuid;
@@ -16,7 +16,9 @@ pub trait UserListStore {
     fn users(&self, after: Option<&Cursor>, limit: u32) -> impl Future<Output = Result<UserPage, StoreError>> + Send;
     /// Allows an account to be used. The account, or none when there is none.
     fn enable(&self, id: Uuid) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
-    /// Forbids an account to be used, and revokes every token that it was given up to `now`, until `until`.
+    /// Forbids an account to be used and ends all its sessions, as [`SessionListStore::end_sessions`] does.
+    ///
+    /// [`SessionListStore::end_sessions`]: super::SessionListStore::end_sessions
     fn disable(
         &self,
         id: Uuid,
@@ -73,7 +75,7 @@ impl UserListStore for Database {
         transaction!(self, |tx| {
             let done = sqlx::query(SET_ACTIVE).bind(id.to_string()).bind(false).execute(&mut *tx).await?;
             if done.rows_affected() == 1 {
-                record(&mut *tx, &Revocation::user_up_to(id, now, until)).await?;
+                end!(tx, id, Sessions::All, (now, until));
             }
         });
         self.user(id).await

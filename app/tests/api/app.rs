@@ -4,7 +4,7 @@ use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Request, StatusCode};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use portcullis_app::config::{Config, DatabaseUrl, EdgeConfig, TokensConfig};
+use portcullis_app::config::{Config, DatabaseUrl, EdgeConfig, SignInConfig, TokensConfig};
 use portcullis_app::service::{self, Application};
 use portcullis_app::store::Database;
 use serde_json::{Value, json};
@@ -62,6 +62,7 @@ pub(crate) fn config(state: &Path) -> Config {
             upstream_name: "app".to_owned(),
         },
         tokens: TokensConfig::new(ISSUER.to_owned(), "api".to_owned()),
+        sign_in: SignInConfig::default(),
         demo: None,
     }
 }

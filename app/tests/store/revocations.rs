@@ -1,9 +1,10 @@
 //! Revocations: a log without holes, in the transaction of what it tells of.
 
 use super::accounts::user;
+use super::sessions::sign_in;
 use jiff::{SignedDuration, Timestamp};
-use portcullis_app::domain::revocation::{Revocation, RevocationKind};
-use portcullis_app::domain::session::{Refresh, Rotation};
+use portcullis_app::domain::revocation::Revocation;
+use portcullis_app::domain::session::{Refresh, Rotation, Use};
 use portcullis_app::store::{Database, LogPlace, Recorded, RevocationStore, SessionStore, UserListStore};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -80,32 +81,25 @@ pub(crate) async fn ends_of_sessions_and_accounts_are_revocations(database: &Dat
     let refresh = |seconds| Refresh { id: Uuid::new_v4(), issued_at: at(seconds), expires_at: at(seconds + 3600) };
     let open = async || {
         let (id, first) = (Uuid::new_v4(), refresh(0));
-        database.open_session(id, ada.id, &first).await.expect("a session");
+        database.open_session(&sign_in(id, ada.id, first), at(300)).await.expect("a session");
         (id, first)
     };
     let ((ended, _), (reused, first)) = (open().await, open().await);
     assert!(database.revoke_session(ended, at(1), at(301)).await.expect("an answer"));
     assert!(!database.revoke_session(ended, at(2), at(302)).await.expect("an answer"), "once is enough");
-    let grace = Duration::from_secs(10);
+    let used =
+        |seconds| Use { session: reused, token: first.id, alive_at: at(seconds), grace: Duration::from_secs(10) };
     for (seconds, expected) in [(5, Rotation::First), (60, Rotation::Reused), (61, Rotation::Revoked)] {
-        let rotation = database.rotate(reused, first.id, &refresh(seconds), grace, at(seconds + 300)).await;
+        let rotation = database.rotate(&used(seconds), &refresh(seconds), at(seconds + 300)).await;
         assert_eq!(rotation.expect("a verdict"), expected);
     }
+    let (left, _) = open().await;
     database.disable(ada.id, at(70), at(370)).await.expect("an answer");
     database.disable(Uuid::now_v7(), at(70), at(370)).await.expect("an answer");
     database.enable(ada.id).await.expect("an answer");
     assert_eq!(
         revoked(database, 0).await,
-        [
-            Revocation::session(ended, at(301)),
-            Revocation::session(reused, at(360)),
-            Revocation {
-                kind: RevocationKind::SubjectBefore,
-                value: ada.id.to_string(),
-                before: Some(at(71)),
-                until: at(370)
-            },
-        ]
+        [Revocation::session(ended, at(301)), Revocation::session(reused, at(360)), Revocation::session(left, at(370)),]
     );
 }
 
