@@ -34,7 +34,7 @@ pub async fn keep_keys(state: AppState, keeper: KeyKeeper, mut turn: i64) {
             Err(_) if state.store.is_closed() => return,
             // The keys at hand go on signing; they are published as long as any token of them counts.
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the signing keys were not looked at")
+                tracing::warn!(error = &error as &dyn std::error::Error, "the signing keys were not looked at");
             }
         }
     }

@@ -242,7 +242,7 @@ impl SessionStore for Database {
         const DELETE: &str = "DELETE FROM sessions WHERE expires_at <= $1";
         const DELETE_TOKENS: &str = "DELETE FROM refresh_tokens WHERE expires_at <= $1";
         let now = now.as_millisecond();
-        writing!(self, |pool| drop(sqlx::query(DELETE_TOKENS).bind(now).execute(pool).await?));
+        writing!(self, |pool| sqlx::query(DELETE_TOKENS).bind(now).execute(pool).await?.rows_affected());
         Ok(writing!(self, |pool| sqlx::query(DELETE).bind(now).execute(pool).await?.rows_affected()))
     }
 }

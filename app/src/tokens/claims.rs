@@ -16,6 +16,8 @@ pub enum TokenType {
     Refresh,
     /// Opens APIs, and is exchanged for a later one.
     Sliding,
+    /// Whatever it is, we have not made it so.
+    Other,
 }
 
 impl TokenType {
@@ -26,11 +28,13 @@ impl TokenType {
             Self::Access => "access",
             Self::Refresh => "refresh",
             Self::Sliding => "sliding",
+            Self::Other => "other",
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
-        [Self::Access, Self::Refresh, Self::Sliding].into_iter().find(|kind| kind.as_str() == text)
+    fn parse(text: &str) -> Self {
+        let known = [Self::Access, Self::Refresh, Self::Sliding].into_iter().find(|kind| kind.as_str() == text);
+        known.unwrap_or(Self::Other)
     }
 }
 
@@ -99,7 +103,7 @@ impl ReadClaims {
         let text = |name: &str| all.get(name).and_then(Value::as_str);
         let number = |name: &str| all.get(name).and_then(Value::as_i64);
         Some(Self {
-            kind: TokenType::parse(text(&names.token_type)?)?,
+            kind: TokenType::parse(text(&names.token_type)?),
             user: text("sub")?.parse().ok()?,
             iat: number("iat")?,
             exp: number("exp")?,

@@ -4,5 +4,14 @@
 
 mod accounts;
 mod app;
+mod browser;
+mod hashes;
 mod notebook;
+mod oauth;
+mod pace;
+mod parallel;
+mod sessions;
+mod settings;
+mod simplejwt;
+mod timing;
 mod tokens;

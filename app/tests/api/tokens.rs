@@ -1,8 +1,6 @@
 //! The token service against answers recorded from djangorestframework-simplejwt 5.5.1.
 
-use crate::app::{App, ISSUER};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::app::{App, ISSUER, claims_of};
 use http::{Method, Request, StatusCode};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
@@ -66,11 +64,6 @@ async fn access_tokens_say_what_edges_and_clients_read() {
     assert_eq!(refresh["sid"], claims["sid"]);
     assert_ne!(refresh["jti"], claims["jti"]);
     assert_eq!(refresh["exp"].as_i64().expect("exp") - refresh["iat"].as_i64().expect("iat"), 24 * 3600);
-}
-
-fn claims_of(token: &Value) -> Value {
-    let payload = token.as_str().expect("a token").split('.').nth(1).expect("three parts");
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).expect("base64url")).expect("JSON")
 }
 
 /// Bodies as they were recorded, byte for byte.
