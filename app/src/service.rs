@@ -14,13 +14,15 @@ use crate::store::{
 };
 use crate::tokens::{KeyError, SigningKey, Tokens};
 use jiff::Timestamp;
-use serve::shared_key::{SharedKeyError, load_or_create};
+use serve::shared_key::{SharedKey, SharedKeyError, load_all_or_create};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+/// How often the file of the shared key is looked at.
+const KEY_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often expired sessions are swept out.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 
@@ -97,11 +99,11 @@ pub fn make_state(config: &Config) -> Result<(), BuildError> {
 /// What is missing or broken, worded for the operator.
 pub async fn build(config: Config) -> Result<Application, BuildError> {
     make_state(&config)?;
-    let key = load_or_create(&config.edge.assertion_key, config.edge.assertion_key_create)?;
+    let keys = load_all_or_create(&config.edge.assertion_key, config.edge.assertion_key_create)?;
     let tokens = Tokens::new(SigningKey::load_or_create(&config.keys())?, config.tokens.clone());
     let passwords = Passwords::new(config.threads.get())?;
     let store = Database::open(&config.database).await?;
-    let edge = Edge::new(&key, &config.edge.upstream_name);
+    let edge = Edge::new(&keys, &config.edge.upstream_name);
     let folder = config.attachments();
     let files = Files::open(folder.clone()).await.map_err(|source| BuildError::State { path: folder, source })?;
     // Before anything is swept.
@@ -117,6 +119,7 @@ pub async fn build(config: Config) -> Result<Application, BuildError> {
         None => None,
     };
     tokio::spawn(sweep(state.store.clone()));
+    tokio::spawn(follow_shared_key(state.clone(), keys));
     tokio::spawn(attachments::sweep(state.clone()));
     Ok(Application { router: router(state.clone()), state, new_demo_user })
 }
@@ -187,6 +190,28 @@ async fn add_demo_user(
 /// 122 random bits, readable aloud.
 fn generate_password() -> String {
     Uuid::new_v4().simple().to_string()
+}
+
+/// Reads the shared key again when its file has changed, so that an operator replaces it without a restart.
+async fn follow_shared_key(state: AppState, mut known: Vec<SharedKey>) {
+    let mut interval = tokio::time::interval(KEY_LOOK_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = state.draining.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        match load_all_or_create(&state.config.edge.assertion_key, false) {
+            Ok(keys) if keys == known => {}
+            Ok(keys) => {
+                tracing::info!(keys = keys.len(), "the key shared with the edge has changed");
+                state.edge.replace(&keys);
+                known = keys;
+            }
+            // An editor may be half-way through; the old keys count until there are others.
+            Err(error) => tracing::warn!(%error, "the key shared with the edge can't be read again"),
+        }
+    }
 }
 
 /// Forgets expired sessions and revocations from time to time, as long as the database is open.

@@ -8,6 +8,7 @@ mod complete;
 mod etag;
 pub mod events;
 pub mod jwks;
+pub mod link;
 pub mod markdown;
 pub mod notes;
 pub mod openapi;

@@ -80,6 +80,11 @@ impl App {
         Self { application, key: EncodingKey::from_secret(&key), folder }
     }
 
+    /// Where its state is.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Changes rows behind the application's back.
     pub(crate) async fn execute(&self, sql: &'static str) {
         let url = DatabaseUrl::Sqlite(self.folder.path().join("app.db"));
@@ -147,6 +152,7 @@ pub(crate) fn assertion(method: &str, path: &str, subject: &str) -> Assertion {
         aud: "app".to_owned(),
         iat: now,
         exp: now + 30,
+        jti: uuid::Uuid::new_v4().to_string(),
         request_id: REQUEST_ID.to_owned(),
         method: method.to_owned(),
         path: path.split('?').next().unwrap_or_default().to_owned(),

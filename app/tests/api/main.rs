@@ -4,5 +4,6 @@
 
 mod accounts;
 mod app;
+mod link;
 mod notebook;
 mod tokens;
