@@ -58,10 +58,20 @@ impl FromRequestParts<AppState> for Caller {
     }
 }
 
+/// What the edge has said of this request.
+#[derive(Debug, Clone)]
+struct Asserted(Result<Assertion, AssertionError>);
+
 /// What the edge says of this request.
-fn asserted(parts: &Parts, state: &AppState) -> Result<Assertion, AssertionError> {
+fn asserted(parts: &mut Parts, state: &AppState) -> Result<Assertion, AssertionError> {
+    // An assertion counts once, and a request may be asked for caller and client.
+    if let Some(Asserted(said)) = parts.extensions.get() {
+        return said.clone();
+    }
     let path = parts.extensions.get::<ArrivedPath>().map_or_else(|| parts.uri.path(), |arrived| arrived.0.path());
-    state.edge.assertion(&parts.method, path, &parts.headers, Timestamp::now())
+    let said = state.edge.assertion(&parts.method, path, &parts.headers, Timestamp::now());
+    parts.extensions.insert(Asserted(said.clone()));
+    said
 }
 
 /// The longest name that is kept of a client, in characters.

@@ -1,7 +1,7 @@
 //! Every endpoint in one list.
 
 use crate::endpoints::{
-    account, admin, attachments, events, jwks, markdown, notes, oauth, openapi, password, sessions, shares, token,
+    account, admin, attachments, events, jwks, link, markdown, notes, oauth, openapi, password, sessions, shares, token,
 };
 use crate::error::{self, ApiError};
 use crate::extract::ArrivedPath;
@@ -20,7 +20,12 @@ use utoipa_axum::routes;
 const JSON_BYTES_MAX: usize = 1024 * 1024;
 
 /// The paths that name a file and so have no final slash.
-const FILES: [&str; 3] = ["/.well-known/jwks.json", "/.well-known/oauth-authorization-server", "/api/openapi.json"];
+const FILES: [&str; 4] = [
+    "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
+    "/api/openapi.json",
+    serve::contract::link::PATH,
+];
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -63,6 +68,8 @@ pub fn router(state: AppState) -> axum::Router {
     let document = openapi::Document::new(&api);
     let endpoints = endpoints
         .route("/api/openapi.json", get(move || async move { document }))
+        // Not in the document: no client can reach it.
+        .route(serve::contract::link::PATH, get(link::listen))
         .fallback(|| async { ApiError::not_found() })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))

@@ -5,7 +5,7 @@ use crate::config::{BadSettings, Config, DemoConfig};
 use crate::domain::account::{AccountError, Role, User, Username};
 use crate::edge::Edge;
 use crate::endpoints::attachments;
-use crate::keys::{self, KeysError, Opened};
+use crate::keys::{KeysError, Opened};
 use crate::link::Link;
 use crate::live::Hub;
 use crate::passwords::{PasswordError, Passwords};
@@ -19,14 +19,15 @@ use crate::tokens::Tokens;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use serve::contract::csrf::CsrfKey;
-use serve::shared_key::{SharedKeyError, load_or_create};
+use serve::shared_key::{SharedKey, SharedKeyError, load_all_or_create, load_or_create};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+/// How often the file of the shared key is looked at.
+const KEY_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often expired sessions are swept out.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 
@@ -107,16 +108,16 @@ pub fn make_state(config: &Config) -> Result<(), BuildError> {
 pub async fn build(config: Config) -> Result<Application, BuildError> {
     config.tokens.check()?;
     make_state(&config)?;
-    let key = load_or_create(&config.edge.assertion_key, config.edge.assertion_key_create)?;
+    let keys = load_all_or_create(&config.edge.assertion_key, config.edge.assertion_key_create)?;
     let introspection_secret = match &config.tokens.introspection_secret {
         Some(file) => Some(URL_SAFE_NO_PAD.encode(load_or_create(file, false)?)),
         None => None,
     };
     let passwords = Passwords::new(config.threads.get())?;
     let store = Database::open(&config.database).await?;
-    let Opened { ring, kept } = keys::open(&config, store.clone(), Timestamp::now()).await?;
+    let Opened { ring, kept } = crate::keys::open(&config, store.clone(), Timestamp::now()).await?;
     let tokens = Tokens::new(ring, config.tokens.clone());
-    let edge = Edge::new(&key, &config.edge.upstream_name);
+    let edge = Edge::new(&keys, &config.edge.upstream_name);
     let folder = config.attachments();
     let files = Files::open(folder.clone()).await.map_err(|source| BuildError::State { path: folder, source })?;
     // Before anything is swept.
@@ -127,7 +128,6 @@ pub async fn build(config: Config) -> Result<Application, BuildError> {
     let link = Link::default();
     let state = AppState::new(Parts {
         throttle: Throttle::new(&config.sign_in),
-        csrf: CsrfKey::new(&key),
         started: Instant::now(),
         config,
         store,
@@ -152,6 +152,7 @@ pub async fn build(config: Config) -> Result<Application, BuildError> {
     if let Some((keeper, turn)) = kept {
         tokio::spawn(background::keep_keys(state.clone(), keeper, turn));
     }
+    tokio::spawn(follow_shared_key(state.clone(), keys));
     tokio::spawn(attachments::sweep(state.clone()));
     Ok(Application { router: router(state.clone()), state, new_demo_user })
 }
@@ -222,6 +223,28 @@ async fn add_demo_user(
 /// 122 random bits, readable aloud.
 fn generate_password() -> String {
     Uuid::new_v4().simple().to_string()
+}
+
+/// Reads the shared key again when its file has changed, so that an operator replaces it without a restart.
+async fn follow_shared_key(state: AppState, mut known: Vec<SharedKey>) {
+    let mut interval = tokio::time::interval(KEY_LOOK_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = state.draining.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        match load_all_or_create(&state.config.edge.assertion_key, false) {
+            Ok(keys) if keys == known => {}
+            Ok(keys) => {
+                tracing::info!(keys = keys.len(), "the key shared with the edge has changed");
+                state.edge.replace(&keys);
+                known = keys;
+            }
+            // An editor may be half-way through; the old keys count until there are others.
+            Err(error) => tracing::warn!(%error, "the key shared with the edge can't be read again"),
+        }
+    }
 }
 
 /// Forgets expired sessions and revocations from time to time, as long as the database is open.

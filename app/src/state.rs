@@ -9,7 +9,6 @@ use crate::passwords::Passwords;
 use crate::store::{Database, Files};
 use crate::throttle::Throttle;
 use crate::tokens::Tokens;
-use serve::contract::csrf::CsrfKey;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,8 +32,6 @@ pub struct Parts {
     pub live: Hub,
     /// Cancelled when the drain begins: streams that would never end by themselves end then.
     pub draining: CancellationToken,
-    /// Mints and checks the tokens that requests with cookies must carry.
-    pub csrf: CsrfKey,
     /// What a caller of introspection must show.
     pub introspection_secret: Option<String>,
     /// The pace of sign-ins.

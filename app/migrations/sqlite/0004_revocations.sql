@@ -7,7 +7,9 @@ CREATE TABLE revocations (
     value    TEXT   NOT NULL,
     -- Of subject-before: tokens issued before this moment.
     before   BIGINT,
-    until    BIGINT NOT NULL
+    until    BIGINT NOT NULL,
+    -- For the measure of how long edges take to hear of it; nothing is decided by it.
+    written  BIGINT NOT NULL
 );
 CREATE INDEX revocations_by_until ON revocations (until);
 

@@ -5,9 +5,10 @@
 //! token that only our pages can read.
 
 use crate::config::{BrowserConfig, Origin, TokensConfig};
+use crate::edge::Edge;
 use http::header::{COOKIE, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serve::contract::csrf::{CSRF_COOKIE, CSRF_NONCE_BYTES, CsrfKey, X_CSRF_TOKEN};
+use serve::contract::csrf::{CSRF_COOKIE, CSRF_NONCE_BYTES, X_CSRF_TOKEN};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -44,17 +45,17 @@ pub(super) fn check_origin(headers: &HeaderMap, browser: &BrowserConfig) -> Resu
 }
 
 /// Whether the CSRF token stands in the field as in the cookie, and is one of this session.
-pub(super) fn check_csrf(key: &CsrfKey, headers: &HeaderMap, session: Uuid) -> Result<(), CsrfFault> {
+pub(super) fn check_csrf(edge: &Edge, headers: &HeaderMap, session: Uuid) -> Result<(), CsrfFault> {
     let told = only(headers, &X_CSRF_TOKEN).ok_or(CsrfFault::Missing)?;
     let kept = read(headers, CSRF_COOKIE).ok_or(CsrfFault::Missing)?;
-    let same = told == kept && key.accepts(&claim(session), told.as_bytes());
+    let same = told == kept && edge.accepts_csrf(&claim(session), told);
     if same { Ok(()) } else { Err(CsrfFault::Incorrect) }
 }
 
 /// A CSRF token for this session.
-pub(super) fn mint_csrf(key: &CsrfKey, session: Uuid) -> String {
+pub(super) fn mint_csrf(edge: &Edge, session: Uuid) -> String {
     let nonce: [u8; CSRF_NONCE_BYTES] = Uuid::new_v4().into_bytes();
-    key.mint(&claim(session), nonce)
+    edge.mint_csrf(&claim(session), nonce)
 }
 
 /// As the session stands in tokens, which is how the edge knows it.
@@ -152,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_csrf_token_stands_twice_and_is_the_sessions_own() {
-        let key = CsrfKey::new(&[1; 32]);
+        let key = Edge::new(&[[1; 32], [2; 32]], "app");
         let (session, other) = (Uuid::new_v4(), Uuid::new_v4());
         let token = mint_csrf(&key, session);
         let sent = |field: &str, cookie: &str| {

@@ -11,5 +11,5 @@ use http::header::CACHE_CONTROL;
     responses((status = OK, description = "a JWK set", body = Object))
 )]
 pub async fn jwks(State(state): State<AppState>) -> impl IntoResponse {
-    ([(CACHE_CONTROL, "public, max-age=60")], axum::Json(state.tokens.ring().jwks().clone()))
+    ([(CACHE_CONTROL, "public, max-age=60")], axum::Json(state.tokens.jwks()))
 }

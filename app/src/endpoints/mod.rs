@@ -9,6 +9,7 @@ mod cookies;
 mod etag;
 pub mod events;
 pub mod jwks;
+pub mod link;
 pub mod markdown;
 pub mod notes;
 pub mod oauth;

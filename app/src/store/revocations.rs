@@ -28,6 +28,8 @@ pub struct Recorded {
     pub place: LogPlace,
     /// What is revoked.
     pub revocation: Revocation,
+    /// When it was written, by the clock of the process that did. Nothing is decided by it.
+    pub written: Timestamp,
 }
 
 /// A page of the revocations in force.
@@ -74,7 +76,7 @@ pub(super) async fn record(connection: &mut impl Recorder, revocation: &Revocati
 
 const NEXT: &str = "UPDATE revocation_counter SET sequence = sequence + 1, mark = $1 RETURNING sequence";
 const INSERT: &str =
-    "INSERT INTO revocations (sequence, mark, kind, value, before, until) VALUES ($1, $2, $3, $4, $5, $6)";
+    "INSERT INTO revocations (sequence, mark, kind, value, before, until, written) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
 macro_rules! impl_recorder {
     ($connection:ty) => {
@@ -89,6 +91,7 @@ macro_rules! impl_recorder {
                     .bind(&revocation.value)
                     .bind(revocation.before.map(Timestamp::as_millisecond))
                     .bind(revocation.until.as_millisecond())
+                    .bind(Timestamp::now().as_millisecond())
                     .execute(self)
                     .await?;
                 Ok(())
@@ -108,6 +111,7 @@ struct Row {
     value: String,
     before: Option<i64>,
     until: i64,
+    written: i64,
 }
 
 impl TryFrom<Row> for Recorded {
@@ -120,7 +124,8 @@ impl TryFrom<Row> for Recorded {
             before: row.before.map(moment).transpose()?,
             until: moment(row.until)?,
         };
-        Ok(Self { place: LogPlace { sequence: row.sequence, mark: row.mark }, revocation })
+        let place = LogPlace { sequence: row.sequence, mark: row.mark };
+        Ok(Self { place, revocation, written: moment(row.written)? })
     }
 }
 
@@ -147,7 +152,7 @@ impl RevocationStore for Database {
     }
 
     async fn revocations_after(&self, sequence: i64, now: Timestamp, limit: u32) -> Result<LivePage, StoreError> {
-        const SELECT: &str = "SELECT sequence, mark, kind, value, before, until FROM revocations
+        const SELECT: &str = "SELECT sequence, mark, kind, value, before, until, written FROM revocations
             WHERE sequence > $1 AND until > $2 ORDER BY sequence LIMIT $3";
         // One more than fits tells whether there is another page.
         let count = i64::from(limit) + 1;

@@ -73,6 +73,12 @@ impl Tokens {
         Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The public keys, as a JWK set (RFC 7517 section 5).
+    #[must_use]
+    pub fn jwks(&self) -> Value {
+        self.ring().jwks().clone()
+    }
+
     /// What tokens say.
     #[must_use]
     pub const fn config(&self) -> &TokensConfig {

@@ -93,6 +93,11 @@ impl App {
         self.application = service::build(config).await.expect("an application");
     }
 
+    /// Where its state is.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Changes rows behind the application's back.
     pub(crate) async fn execute(&self, sql: &'static str) {
         let url = DatabaseUrl::Sqlite(self.folder.path().join("app.db"));
@@ -214,6 +219,7 @@ pub(crate) fn assertion(method: &str, path: &str, subject: &str) -> Assertion {
         aud: "app".to_owned(),
         iat: now,
         exp: now + 30,
+        jti: uuid::Uuid::new_v4().to_string(),
         request_id: REQUEST_ID.to_owned(),
         method: method.to_owned(),
         path: path.split('?').next().unwrap_or_default().to_owned(),

@@ -6,6 +6,7 @@ mod accounts;
 mod app;
 mod browser;
 mod hashes;
+mod link;
 mod notebook;
 mod oauth;
 mod pace;

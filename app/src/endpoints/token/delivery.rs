@@ -50,7 +50,7 @@ impl Grant<'_> {
             return Ok(Uncached(Pair { refresh, access }).into_response());
         }
         let mut response = Uncached(InCookies { access_expires_in: config.access_lifetime.as_secs() }).into_response();
-        let csrf = cookies::mint_csrf(&state.csrf, session);
+        let csrf = cookies::mint_csrf(&state.edge, session);
         cookies::give(response.headers_mut(), config, &access, refresh.as_deref(), &csrf);
         Ok(response)
     }
@@ -76,6 +76,6 @@ pub(super) fn refresh_token(state: &AppState, headers: &HeaderMap, fields: Field
 pub(super) fn check_csrf(state: &AppState, headers: &HeaderMap, session: Uuid) -> Result<(), CsrfFault> {
     match state.tokens.config().browser {
         None => Ok(()),
-        Some(_) => cookies::check_csrf(&state.csrf, headers, session),
+        Some(_) => cookies::check_csrf(&state.edge, headers, session),
     }
 }

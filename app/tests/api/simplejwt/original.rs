@@ -106,7 +106,8 @@ impl Answered {
                 *value = json!({
                     "token_type": claims["token_type"],
                     "lifetime": life("exp"),
-                    "refresh_lifetime": life("refresh_exp"),
+                    // Counted from a sign-in that may be a second ago.
+                    "refresh_lifetime_min": life("refresh_exp").map(|seconds| (seconds + 30) / 60),
                     "named": [claims["jti"].is_string(), claims["user_id"].is_string(), claims["iss"].is_string()],
                 });
             }
