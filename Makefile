@@ -5,7 +5,7 @@
 # The steps of one command share target/, and their output shall be readable.
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
-.PHONY: help up down logs test check fmt clippy unit e2e browser browser-packages fuzz deny compose-test bench bench-static bench-proxy build images docs clean
+.PHONY: help up down logs test check fmt clippy unit e2e browser browser-packages fuzz deny compose-test bench bench-static bench-proxy bench-auth build images docs clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -57,13 +57,16 @@ deny: ## Bans, licences and sources of all dependencies, where cargo-deny is ins
 compose-test: ## The smoke test over the images, where a Docker engine answers
 	@tests/step.sh 'compose smoke test' tests/compose/smoke.sh
 
-bench: bench-static bench-proxy ## Both benchmarks
+bench: bench-static bench-proxy bench-auth ## All benchmarks
 
 bench-static: ## Files: CPU per request beside nginx (root on Debian gets the peers); a table in tests/bench/results/
 	@tests/bench/run.sh static
 
 bench-proxy: ## Forwarding, connections, tokens, memory, latency, beside nginx and HAProxy
 	@tests/bench/run.sh proxy
+
+bench-auth: ## The auth rule alone: a stranger's token against a bare verification, a known one against a public route
+	@cargo bench --locked -p portcullis --bench authorize
 
 build: ## Both binaries, release profile
 	cargo build --release --locked -p portcullis -p portcullis-app

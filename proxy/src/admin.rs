@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn readiness_says_why_not() {
-        let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::now(), || 0);
+        let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::now(), || 0, Vec::new);
         let admin = Admin::new(|| Err("keys of issuer \"app\" are not loaded".into()), Rc::new(metrics));
         let ask = |path: &str| admin.answer(&Request::get(path).body(Body::empty()).expect("a request"));
         assert_eq!(ask("/livez").0, StatusCode::OK);

@@ -68,7 +68,7 @@ impl Reloader {
     }
 }
 
-/// The static half: what is bound or started once. Budgets of held bodies, trusted proxies,
+/// The static half: what is bound or started once. Budgets of bad tokens and held bodies, trusted proxies,
 /// stripped fields and traces of `[server]` do reload.
 fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
     let of_server = |config: &Config| {
@@ -77,6 +77,7 @@ fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
             threads,
             connections_max,
             connections_per_client_max,
+            bad_tokens_per_minute_max: _,
             drain_timeout,
             state,
             buffer_memory_bytes_max: _,

@@ -185,7 +185,10 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
         None
     };
     let dropped = log.as_ref().map(RequestLog::drops);
-    let metrics = Metrics::new(threads, SystemTime::now(), move || dropped.as_ref().map_or(0, Drops::blocks));
+    let dropped = move || dropped.as_ref().map_or(0, Drops::blocks);
+    let snapshots = Arc::clone(&reloader.current);
+    let keys = move || snapshots.load().issuers.freshness().collect();
+    let metrics = Metrics::new(threads, SystemTime::now(), dropped, keys);
     let clients = config.server.connections_per_client_max.map(Clients::new);
     let mut doors: Vec<Vec<Door>> = (0..threads.get()).map(|_| Vec::new()).collect();
     let mut listeners = Vec::new();

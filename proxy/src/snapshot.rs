@@ -1,6 +1,6 @@
 //! One revision of the configuration with everything built from it: what a request reads and never changes.
 
-use crate::auth::{AssertionSigner, IssuerError, Issuers, RouteRule, RuleError};
+use crate::auth::{AssertionSigner, BadTokens, IssuerError, Issuers, RouteRule, RuleError};
 use crate::config::{self, Action, Config, Template};
 use crate::files::{FileServer, FilesError};
 use crate::route::{RouteTable, SiteTable};
@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub(crate) transports: Vec<Transport>,
     /// Keys, by issuer.
     pub issuers: Issuers,
+    /// How many bad tokens a client may send; `None`: any number.
+    pub(crate) bad_tokens: Option<Arc<BadTokens>>,
     /// Where request bodies are held.
     pub(crate) spool: Arc<Spool>,
 }
@@ -142,6 +144,7 @@ impl Snapshot {
     /// [`SnapshotError`] when something that the configuration names can't be used.
     pub fn build(config: Arc<Config>, previous: Option<&Self>) -> Result<Self, SnapshotError> {
         let issuers = Issuers::build(&config.issuers, previous.map(|previous| &previous.issuers))?;
+        let bad_tokens = bad_tokens(&config.server, previous);
         let assertions = config
             .upstreams
             .iter()
@@ -157,7 +160,7 @@ impl Snapshot {
         let routes = config
             .routes
             .iter()
-            .map(|route| PreparedRoute::build(route, &config, &issuers, &assertions))
+            .map(|route| PreparedRoute::build(route, &config, &issuers, bad_tokens.as_ref(), &assertions))
             .collect::<Result<_, _>>()?;
         let sites = SiteTable::new(&config.sites);
         let mut site_rules: Vec<_> = config.sites.iter().map(SiteRules::new).collect();
@@ -167,7 +170,7 @@ impl Snapshot {
         }
         let table = RouteTable::new(&config.sites, &config.routes);
         let spool = spool(&config.server, previous);
-        Ok(Self { config, sites, site_rules, table, routes, transports, issuers, spool })
+        Ok(Self { config, sites, site_rules, table, routes, transports, issuers, bad_tokens, spool })
     }
 
     /// What the site of this number says about fields.
@@ -196,6 +199,14 @@ fn spool(server: &config::Server, previous: Option<&Snapshot>) -> Arc<Spool> {
     }
 }
 
+/// What clients have spent under one revision they have spent under the next.
+fn bad_tokens(server: &config::Server, previous: Option<&Snapshot>) -> Option<Arc<BadTokens>> {
+    let per_minute = server.bad_tokens_per_minute_max?;
+    let kept =
+        previous.and_then(|previous| previous.bad_tokens.as_ref()).filter(|kept| kept.per_minute() == per_minute);
+    Some(kept.map_or_else(|| BadTokens::new(per_minute), Arc::clone))
+}
+
 /// An unchanged upstream keeps its TLS settings, and with them the sessions that can be resumed.
 fn transport(upstream: &config::Upstream, previous: Option<&Snapshot>) -> Result<Transport, SnapshotError> {
     let config::Upstream { name, protocol, tls, .. } = upstream;
@@ -221,6 +232,7 @@ impl PreparedRoute {
         route: &config::Route,
         config: &Config,
         issuers: &Issuers,
+        bad_tokens: Option<&Arc<BadTokens>>,
         assertions: &[Option<Arc<AssertionSigner>>],
     ) -> Result<Self, SnapshotError> {
         let files_error = |error| SnapshotError::Files { route: route.name.clone(), error };
@@ -236,9 +248,15 @@ impl PreparedRoute {
             request_headers,
             response_headers,
         } = &route.policy;
+        let upstream = match &route.action {
+            Action::Forward(forward) => config.upstreams.iter().position(|upstream| upstream.name == forward.upstream),
+            Action::Files(_) | Action::Redirect(_) | Action::Respond(_) => None,
+        };
         let policy = PreparedPolicy {
             auth: RouteRule::new(auth, issuers)
-                .map_err(|error| SnapshotError::Rule { route: route.name.clone(), error })?,
+                .map_err(|error| SnapshotError::Rule { route: route.name.clone(), error })?
+                .within(bad_tokens.cloned())
+                .with_csrf_of(upstream.and_then(|upstream| assertions[upstream].clone())),
             send: SendLimits {
                 body_bytes_max: *body_bytes_max,
                 progress_timeout: *progress_timeout,
@@ -256,8 +274,7 @@ impl PreparedRoute {
                 PreparedAction::Files(Box::new(if for_all { server } else { server.for_identified_clients() }))
             }
             Action::Forward(forward) => {
-                let position = config.upstreams.iter().position(|upstream| upstream.name == forward.upstream);
-                let Some(upstream) = position else {
+                let Some(upstream) = upstream else {
                     let (route, upstream) = (route.name.clone(), forward.upstream.clone());
                     return Err(SnapshotError::UnknownUpstream { route, upstream });
                 };

@@ -17,11 +17,13 @@ pub struct Clients {
     open: Mutex<HashMap<Client, NonZeroU32>>,
 }
 
-/// Whom a connection is counted for. A household or a host has an IPv6 network of 64 bits and may choose any address
+/// Whom something is counted for. A household or a host has an IPv6 network of 64 bits and may choose any address
 /// in it (RFC 6177, RFC 4291 section 2.5.4), so counting addresses would bound nothing there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Client {
+pub enum Client {
+    /// An IPv4 address, also one that was written as IPv6.
     V4([u8; 4]),
+    /// The first 64 bits of an IPv6 address.
     V6Network([u8; 8]),
 }
 

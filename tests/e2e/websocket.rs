@@ -1,6 +1,7 @@
 //! WebSocket through the edge: for clients of HTTP/1.1 its bytes are what they are on a direct connection, and for
 //! those of HTTP/2 the handshake is translated (RFC 6455, RFC 8441).
 
+mod cookies;
 mod extended_connect;
 mod frames;
 

@@ -98,10 +98,25 @@ impl Edge {
     ///
     /// As [`Edge::start`].
     pub async fn start_with(folder: TempDir, config: &str, variables: BTreeMap<String, String>) -> Self {
+        Self::start_adjusted(folder, config, variables, |_| {}).await
+    }
+
+    /// As [`Edge::start_with`], after a change of the checked configuration: for values that no file can hold.
+    ///
+    /// # Panics
+    ///
+    /// As [`Edge::start`].
+    pub async fn start_adjusted(
+        folder: TempDir,
+        config: &str,
+        variables: BTreeMap<String, String>,
+        adjust: impl FnOnce(&mut Config),
+    ) -> Self {
         let read = read(config, folder.path(), &variables);
         let log = Log::default();
         let options = StartOptions { config_path: None, request_log: Some(Box::new(log.clone())) };
-        let config = read.unwrap_or_else(|problems| unreachable!("a test's configuration is good: {problems}"));
+        let mut config = read.unwrap_or_else(|problems| unreachable!("a test's configuration is good: {problems}"));
+        adjust(&mut config);
         let started = run::start(config, options).await;
         let running = started.unwrap_or_else(|error| unreachable!("the front server starts: {error}"));
         Self { running, log, folder, variables }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderValue, Method};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serve::contract::csrf::CsrfKey;
 use serve::contract::identity::{ASSERTION_LIFETIME_SECONDS, ASSERTION_TYPE};
 use serve::shared_key::{self, SharedKeyError};
 use std::fmt;
@@ -29,6 +30,7 @@ pub struct RequestFacts<'a> {
 /// Makes the assertions for one upstream. The key and the header are prepared once.
 pub struct AssertionSigner {
     key: hmac::Key,
+    csrf: CsrfKey,
     audience: String,
     header: String,
 }
@@ -62,7 +64,18 @@ impl AssertionSigner {
     pub fn new(upstream: &str, key: &[u8; shared_key::KEY_BYTES]) -> Self {
         let mut header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"HS256","typ":"{ASSERTION_TYPE}"}}"#));
         header.push('.');
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), audience: upstream.to_owned(), header }
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key),
+            csrf: CsrfKey::new(key),
+            audience: upstream.to_owned(),
+            header,
+        }
+    }
+
+    /// Whether the application made this double-submit token for this session, with the key that both share.
+    #[must_use]
+    pub(crate) fn accepts_csrf(&self, session: &str, token: &[u8]) -> bool {
+        self.csrf.accepts(session, token)
     }
 
     /// The value of `X-Auth-Assertion` for one request, made on every route, public ones too: without an identity it

@@ -1,18 +1,22 @@
 //! The auth rule of a route: the only place where a [`Permit`] comes from.
 
+use super::assertion::AssertionSigner;
+use super::budget::BadTokens;
 use super::cache::{TokenCache, TokenDigest};
-use super::credentials::{self, CredentialsProblem};
+use super::credentials::{self, CredentialsProblem, Found};
 use super::issuers::{Issuer, Issuers};
 use super::jwks::demand::{Outcome, WAIT_MAX};
 use super::keys::KeySet;
 use super::permit::Permit;
-use super::refusal::{Cause, Refusal};
+use super::presented::Presented;
+use super::refusal::{Cause, CsrfProblem, Refusal};
 use super::reject::{Reason, Reject};
 use super::rule::ClaimCheck;
+use super::same_origin;
 use super::token::TOKEN_BYTES_MAX;
 use super::verified::Verified;
 use super::verify::{Candidate, Rejected, verify};
-use crate::config::{AuthMode, ErrorShape, RouteAuth, TokenSource};
+use crate::config::{AuthMode, CsrfProof, ErrorShape, RouteAuth, TokenSource, WebOrigin};
 use http::HeaderMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -47,6 +51,11 @@ pub struct RouteRule {
     forward_token: bool,
     shape: ErrorShape,
     realm: String,
+    bad_tokens: Option<Arc<BadTokens>>,
+    allowed_origins: Vec<WebOrigin>,
+    csrf: CsrfProof,
+    /// Who checks double-submit tokens; `None`: nobody can, and none is good.
+    csrf_signer: Option<Arc<AssertionSigner>>,
 }
 
 impl RouteRule {
@@ -55,7 +64,8 @@ impl RouteRule {
     /// # Errors
     /// [`RuleError`] when it names what does not exist.
     pub fn new(auth: &RouteAuth, issuers: &Issuers) -> Result<Self, RuleError> {
-        let RouteAuth { mode, issuers: names, audiences, claims, token_from, forward_token } = auth;
+        let RouteAuth { mode, issuers: names, audiences, claims, token_from, forward_token, csrf, allowed_origins } =
+            auth;
         let believed: Box<[_]> = names
             .iter()
             .map(|name| issuers.get(name).cloned().ok_or_else(|| RuleError::UnknownIssuer(name.clone())))
@@ -76,7 +86,23 @@ impl RouteRule {
             claims,
             sources: token_from.clone(),
             forward_token: *forward_token,
+            bad_tokens: None,
+            allowed_origins: allowed_origins.clone(),
+            csrf: *csrf,
+            csrf_signer: None,
         })
+    }
+
+    /// With a budget of bad tokens, which all routes share.
+    #[must_use]
+    pub fn within(self, bad_tokens: Option<Arc<BadTokens>>) -> Self {
+        Self { bad_tokens, ..self }
+    }
+
+    /// With the key of the route's upstream, which made the double-submit tokens.
+    #[must_use]
+    pub fn with_csrf_of(self, csrf_signer: Option<Arc<AssertionSigner>>) -> Self {
+        Self { csrf_signer, ..self }
     }
 
     /// Decides about a request. Waits only for keys that are being fetched; a token seen before, or one that the keys
@@ -86,25 +112,28 @@ impl RouteRule {
     /// [`Refusal`], to be answered as it is.
     pub async fn authorize(
         &self,
-        headers: &HeaderMap,
-        query: Option<&str>,
+        request: Presented<'_>,
         cache: &TokenCache,
         now: SystemTime,
     ) -> Result<Permit, Refusal> {
         if self.mode == AuthMode::Public {
             return Ok(Permit::grant(None));
         }
-        let token = match credentials::find(&self.sources, headers, query) {
-            Ok(Some(token)) => token,
+        let Found { token, from_cookie } = match credentials::find(&self.sources, request.headers, request.query) {
+            Ok(Some(found)) => found,
             Ok(None) if self.mode == AuthMode::Optional => return Ok(Permit::grant(None)),
             Ok(None) => return Err(self.refuse(Cause::Missing)),
             Err(CredentialsProblem::Several) => return Err(self.refuse(Cause::Several)),
             Err(CredentialsProblem::Malformed) => return Err(self.refuse(Cause::Token(Reason::Credentials.into()))),
         };
+        let moment = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = moment.as_secs();
+        if from_cookie && !same_origin::is_trusted(&request, &self.allowed_origins) {
+            return Err(self.refuse(Cause::CrossOrigin));
+        }
         if token.len() > TOKEN_BYTES_MAX {
             return Err(self.refuse(Cause::Token(Reason::TooLarge.into())));
         }
-        let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         // A token that was verified before is spelled as it was then, so the cheap checks need not run again.
         let digest = TokenDigest::of(token);
         let current = |generation| self.issuers.iter().any(|issuer| issuer.is_current(generation));
@@ -113,19 +142,34 @@ impl RouteRule {
                 cache.remove(&digest);
                 return Err(self.refuse(Cause::Token(Reject { reason, genuine: true })));
             }
-            return self.decide(verified);
+            return self.decide(&request, from_cookie, verified);
         }
-        let (generation, verified) = match self.verify(token, now) {
+        let budget = self.bad_tokens.as_deref().zip(request.client);
+        if let Some(Err(spent)) = budget.map(|(budget, client)| budget.check(client, moment)) {
+            return Err(self.refuse(Cause::Spent(spent)));
+        }
+        let verified = self.verify_or_wait(token, now).await;
+        if let (Err(reject), Some((budget, client))) = (&verified, budget)
+            && reject.is_garbage()
+        {
+            budget.charge(client, moment);
+        }
+        let (generation, verified) = verified.map_err(|reject| self.refuse(Cause::Token(reject)))?;
+        let verified = Arc::new(verified);
+        cache.put(digest, generation, &verified);
+        self.decide(&request, from_cookie, verified)
+    }
+
+    /// Verifies with the keys at hand, and where a key is missing with those that a fetch brings.
+    async fn verify_or_wait(&self, token: &[u8], now: u64) -> Result<(u64, Verified), Reject> {
+        match self.verify(token, now) {
             Err(Rejected {
                 reject: Reject { reason: Reason::KeyUnknown | Reason::KeysUnavailable, .. },
                 candidate: Some(_),
             }) => Box::pin(self.verify_with_newer_keys(token, now)).await,
             result => result,
         }
-        .map_err(|rejected| self.refuse(Cause::Token(rejected.reject)))?;
-        let verified = Arc::new(verified);
-        cache.put(digest, generation, &verified);
-        self.decide(verified)
+        .map_err(|rejected| rejected.reject)
     }
 
     /// Removes the credentials that this rule has dealt with, unless the route passes them on.
@@ -145,7 +189,10 @@ impl RouteRule {
     }
 
     /// The route's own rules, on a token that is good.
-    fn decide(&self, verified: Arc<Verified>) -> Result<Permit, Refusal> {
+    fn decide(&self, request: &Presented<'_>, from_cookie: bool, verified: Arc<Verified>) -> Result<Permit, Refusal> {
+        if from_cookie && self.csrf == CsrfProof::Token && same_origin::needs_token(request) {
+            self.check_csrf(request.headers, &verified)?;
+        }
         if !self.audiences.is_empty() && !verified.is_for(&self.audiences) {
             return Err(self.refuse(Cause::Audience));
         }
@@ -154,6 +201,18 @@ impl RouteRule {
         }
         let words: Vec<_> = self.claims.iter().filter_map(ClaimCheck::scope_word).collect();
         Err(self.refuse(Cause::Insufficient { scope: words.join(" ") }))
+    }
+
+    fn check_csrf(&self, headers: &HeaderMap, verified: &Verified) -> Result<(), Refusal> {
+        let Some(token) = same_origin::submitted_token(headers) else {
+            return Err(self.refuse(Cause::Csrf(CsrfProblem::Missing)));
+        };
+        // Without a session a token would be everybody's.
+        let session = verified.identity().session.as_deref();
+        match session.zip(self.csrf_signer.as_deref()) {
+            Some((session, signer)) if signer.accepts_csrf(session, token) => Ok(()),
+            _ => Err(self.refuse(Cause::Csrf(CsrfProblem::Wrong))),
+        }
     }
 
     fn verify(&self, token: &[u8], now: u64) -> Result<(u64, Verified), Rejected> {

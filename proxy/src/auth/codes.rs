@@ -28,6 +28,20 @@ serve::error_codes! {
         INSUFFICIENT_SCOPE = "insufficient_scope", FORBIDDEN, Useless,
             "The token is good and does not allow this.",
             "Give the user the role or scope that the route's `claims` ask for.";
+        CROSS_ORIGIN = "cross_origin", FORBIDDEN, Useless,
+            "The token is in a cookie, the request changes something or opens a WebSocket, and no page of this origin is \
+             known to have made it.",
+            "Pages of another origin: add it to the route's `allowed_origins`. Programs: send the token in \
+             `Authorization`. Behind a TLS terminator see that `trusted_proxies` names it.";
+        CSRF_TOKEN = "csrf_token_invalid", FORBIDDEN, Useless,
+            "The token is in a cookie, the request changes something, and the cookie `__Host-csrf` and the field \
+             `X-CSRF-Token` are not both there and the same, or were made for another session.",
+            "Let the page read the cookie and repeat it in the field. After a new sign-in the cookie is a new one.";
+        TOO_MANY_BAD_TOKENS = "too_many_bad_tokens", TOO_MANY_REQUESTS, Later,
+            "The client (for IPv6 its network of 64 bits) has sent more bad tokens than `server.bad_tokens_per_minute_max`. \
+             Tokens that were verified a moment ago still pass.",
+            "Look in the log for the reasons of the refusals before. Behind a load balancer see that `trusted_proxies` \
+             names it: else all of its clients count as one.";
         KEYS_UNAVAILABLE = "keys_unavailable", SERVICE_UNAVAILABLE, Later,
             "The issuer's keys were never loaded, or are too old, so no token of it can be checked.",
             "See whether the edge reaches the issuer's `jwks_url`; `/readyz` names issuers without keys.";

@@ -13,12 +13,21 @@ pub(crate) enum CredentialsProblem {
     Malformed,
 }
 
+/// A token, and where it was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found<'r> {
+    /// As it stands in the request.
+    pub(crate) token: &'r [u8],
+    /// Whether it is a cookie, which browsers send by themselves.
+    pub(crate) from_cookie: bool,
+}
+
 /// The token of a request, from the places that the route names. An `Authorization` of another scheme is none.
 pub(crate) fn find<'r>(
     sources: &'r [TokenSource],
     headers: &'r HeaderMap,
     query: Option<&'r str>,
-) -> Result<Option<&'r [u8]>, CredentialsProblem> {
+) -> Result<Option<Found<'r>>, CredentialsProblem> {
     let mut found = None;
     for source in sources {
         let token = match source {
@@ -27,7 +36,7 @@ pub(crate) fn find<'r>(
             TokenSource::Query(name) => single(parameters(query.unwrap_or_default(), name))?,
         };
         if let Some(token) = token
-            && found.replace(token).is_some()
+            && found.replace(Found { token, from_cookie: matches!(source, TokenSource::Cookie(_)) }).is_some()
         {
             return Err(CredentialsProblem::Several);
         }
@@ -56,7 +65,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, CredentialsProblem> {
 }
 
 /// The values of a cookie (RFC 6265 section 5.4); an empty one is what a sign-out leaves behind.
-fn cookies<'r>(headers: &'r HeaderMap, name: &'r str) -> impl Iterator<Item = &'r [u8]> {
+pub(super) fn cookies<'r>(headers: &'r HeaderMap, name: &'r str) -> impl Iterator<Item = &'r [u8]> {
     headers.get_all(COOKIE).iter().flat_map(|field| pairs(field.as_bytes())).filter_map(move |pair| {
         let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
         (!value.is_empty()).then_some(value)
@@ -75,7 +84,8 @@ fn parameters<'r>(query: &'r str, name: &'r str) -> impl Iterator<Item = &'r [u8
     })
 }
 
-fn single<'r>(mut values: impl Iterator<Item = &'r [u8]>) -> Result<Option<&'r [u8]>, CredentialsProblem> {
+/// The only value, if there is one.
+pub(super) fn single<'r>(mut values: impl Iterator<Item = &'r [u8]>) -> Result<Option<&'r [u8]>, CredentialsProblem> {
     match (values.next(), values.next()) {
         (_, Some(_)) => Err(CredentialsProblem::Several),
         (one, None) => Ok(one),
@@ -154,7 +164,15 @@ mod tests {
         ] {
             let headers = headers(fields);
             let expected = expected.map(|token| token.map(str::as_bytes));
-            assert_eq!(find(&sources, &headers, uri_query), expected, "{sources:?} {fields:?} {uri_query:?}");
+            let found = find(&sources, &headers, uri_query);
+            if let Ok(Some(found)) = found {
+                assert_eq!(found.from_cookie, fields.iter().any(|(name, _)| *name == "cookie"), "{fields:?}");
+            }
+            assert_eq!(
+                found.map(|found| found.map(|found| found.token)),
+                expected,
+                "{sources:?} {fields:?} {uri_query:?}"
+            );
         }
     }
 

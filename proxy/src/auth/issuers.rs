@@ -1,18 +1,20 @@
 //! The issuers of one snapshot: rules and keys by name, carried over from the snapshot before where nothing changed.
 
+use super::jwks::discovery::Discovery;
 use super::jwks::fetch::{self, Endpoint, UrlProblem};
-use super::jwks::{RemoteSet, refresh};
+use super::jwks::{FetchCounts, RemoteSet, Source, refresh};
 use super::keys::jwk::{self, Origin, SET_BYTES_MAX, SetProblem};
 use super::keys::pem::{self, PemProblem};
 use super::keys::record::KeyRecord;
 use super::keys::{KeyProblem, KeySet};
 use super::policy::Policy;
 use crate::config::{self, ErrorShape, Keys};
+use crate::metrics::KeyFreshness;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -45,6 +47,9 @@ pub enum IssuerProblem {
         /// What is wrong.
         source: SetProblem,
     },
+    /// The JWK set in the configuration is not usable.
+    #[error("jwks: {0}")]
+    Set(SetProblem),
     /// The PEM file is not usable.
     #[error("{}: {source}", path.display())]
     Pem {
@@ -56,8 +61,8 @@ pub enum IssuerProblem {
     /// The secret is not usable.
     #[error("secret: {0}")]
     Secret(#[from] KeyProblem),
-    /// The URL is not usable.
-    #[error("jwks_url: {0}")]
+    /// The URL of keys or of the document that names it is not usable.
+    #[error("keys: {0}")]
     Url(#[from] UrlProblem),
     /// TLS for fetching could not be set up.
     #[error("TLS: {0}")]
@@ -165,15 +170,23 @@ impl Issuers {
     /// Which one has not, for the readiness page.
     pub fn ready(&self) -> Result<(), String> {
         match self.0.iter().find(|issuer| issuer.keys().is_none()) {
-            Some(issuer) => Err(format!("the keys of issuer {:?} are not loaded yet", issuer.name())),
+            Some(issuer) => Err(format!("the keys of issuer {:?} are not loaded", issuer.name())),
             None => Ok(()),
         }
     }
 
-    /// How old the keys of each remote issuer are, for the metrics; `None`: never loaded.
-    pub fn key_ages(&self) -> impl Iterator<Item = (&str, Option<Duration>)> {
+    /// How fresh the keys of each remote issuer are, for the metrics.
+    pub fn freshness(&self) -> impl Iterator<Item = KeyFreshness> {
         let now = Instant::now();
-        self.0.iter().filter_map(move |issuer| issuer.remote().map(|set| (issuer.name(), set.age(now))))
+        self.0.iter().filter_map(move |issuer| {
+            let set = issuer.remote()?;
+            Some(KeyFreshness {
+                issuer: issuer.name().to_owned(),
+                age: set.age(now),
+                fetched: set.counts.good.load(Ordering::Relaxed),
+                failed: set.counts.failed.load(Ordering::Relaxed),
+            })
+        })
     }
 }
 
@@ -190,9 +203,14 @@ fn build(config: &config::Issuer, before: Option<&Arc<Issuer>>) -> Result<Arc<Is
             if let Some(same) = same {
                 return Ok(Arc::clone(same));
             }
-            let endpoint = Endpoint::new(url, *insecure, &fetch::tls_config()?)?;
-            let loaded = before.filter(|before| before.config.keys == config.keys).and_then(|before| before.remote());
-            KeySource::Remote(Arc::new(RemoteSet::new(&config.name, endpoint, &config.algorithms, loaded)))
+            remote(config, Source::Set(Endpoint::new(url, *insecure, &fetch::tls_config()?)?), before)
+        }
+        Keys::Discovery { url, insecure } => {
+            if let Some(same) = same {
+                return Ok(Arc::clone(same));
+            }
+            let issuer = config.iss.as_deref().unwrap_or_default();
+            remote(config, Source::Discovery(Discovery::new(url, issuer, *insecure, &fetch::tls_config()?)?), before)
         }
         Keys::JwksFile { path } => {
             let content = read(path)?;
@@ -201,10 +219,17 @@ fn build(config: &config::Issuer, before: Option<&Arc<Issuer>>) -> Result<Arc<Is
             }
             let (keys, problems) = jwk::load_set(&content, Origin::File, &config.algorithms)
                 .map_err(|source| IssuerProblem::Jwks { path: path.clone(), source })?;
-            for (kid, problem) in problems {
-                tracing::warn!(issuer = config.name, kid, %problem, "a key of the issuer is not used");
-            }
+            warn(&config.name, problems);
             KeySource::Fixed { keys: Arc::new(keys), content }
+        }
+        Keys::Jwks(set) => {
+            if let Some(same) = same {
+                return Ok(Arc::clone(same));
+            }
+            let (keys, problems) = jwk::load_set(set.to_string().as_bytes(), Origin::File, &config.algorithms)
+                .map_err(IssuerProblem::Set)?;
+            warn(&config.name, problems);
+            KeySource::Fixed { keys: Arc::new(keys), content: Vec::new() }
         }
         Keys::PemFile { path } => {
             let content = read(path)?;
@@ -223,6 +248,21 @@ fn build(config: &config::Issuer, before: Option<&Arc<Issuer>>) -> Result<Arc<Is
         }
     };
     Ok(Arc::new(Issuer { config: config.clone(), policy: Policy::new(config), keys }))
+}
+
+fn warn(issuer: &str, problems: Vec<(Option<String>, KeyProblem)>) {
+    for (kid, problem) in problems {
+        tracing::warn!(issuer, kid, %problem, "a key of the issuer is not used");
+    }
+}
+
+/// A set that goes on with what was fetched for the same `iss` from the same place.
+fn remote(config: &config::Issuer, source: Source, before: Option<&Arc<Issuer>>) -> KeySource {
+    let previous = before.and_then(|before| before.remote());
+    let same_place = |before: &&Arc<Issuer>| (&before.config.keys, &before.config.iss) == (&config.keys, &config.iss);
+    let loaded = before.filter(same_place).and_then(|before| before.remote());
+    let counts = previous.map_or_else(Arc::<FetchCounts>::default, |previous| Arc::clone(&previous.counts));
+    KeySource::Remote(Arc::new(RemoteSet::new(&config.name, source, &config.algorithms, loaded, counts)))
 }
 
 impl Issuer {

@@ -3,6 +3,8 @@
 //! ```text
 //! authorize.rs    a route's rule: credentials -> cache -> verify -> decide -> Permit or Refusal
 //!   credentials.rs   where a request carries its token, and its removal
+//!   same_origin.rs   whether a cookie may count, and the token that proves it
+//!   budget.rs        how many bad tokens a client may send
 //!   cache.rs         tokens verified before, by worker
 //!   verify.rs        the verifier, a pure function
 //!     token.rs object.rs claims.rs   strict reading
@@ -12,25 +14,30 @@
 //! issuers.rs      the issuers of a snapshot
 //!   jwks/            keys from elsewhere, kept fresh
 //! assertion.rs fields.rs   what the application is told
+//! fuzz.rs         the verifier for the fuzzer
 //! ```
 
 mod algorithm;
 mod assertion;
 mod authorize;
+mod budget;
 mod cache;
 mod claims;
 mod codes;
 mod credentials;
 mod fields;
+mod fuzz;
 mod issuers;
 mod jwks;
 mod keys;
 mod object;
 mod permit;
 mod policy;
+mod presented;
 mod refusal;
 mod reject;
 mod rule;
+mod same_origin;
 mod token;
 mod verified;
 mod verify;
@@ -40,26 +47,19 @@ mod tests;
 
 pub use assertion::{AssertionSigner, RequestFacts};
 pub use authorize::{RouteRule, RuleError};
+pub use budget::BadTokens;
 pub use cache::{CACHE_BYTES_MAX, TokenCache};
 pub use codes::CODES;
 pub use fields::IdentityFields;
+pub use fuzz::fuzz_verify;
 pub use issuers::{IssuerError, IssuerProblem, Issuers, RefreshGuard};
 pub use jwks::fetch::UrlProblem;
 pub use keys::KeyProblem;
 pub use keys::jwk::SetProblem;
 pub use keys::pem::PemProblem;
 pub use permit::Permit;
+pub use presented::Presented;
 pub use refusal::Refusal;
 pub use reject::{Reason, Reject};
 pub use token::TOKEN_BYTES_MAX;
 pub use verified::Verified;
-
-/// Runs everything that reads foreign bytes before a key is involved: for the fuzzer. Never panics.
-pub fn fuzz_verify(bytes: &[u8]) {
-    let Ok(jws) = token::CompactJws::parse(bytes) else { return };
-    // The result does not matter: only that every path ends.
-    let _ = token::Header::parse(&jws.header);
-    if let Ok(claims) = claims::Claims::parse(&jws.payload) {
-        let _ = (claims.audiences(), claims.date("exp"), claims.subject("sub"));
-    }
-}

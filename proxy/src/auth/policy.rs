@@ -90,6 +90,11 @@ impl Policy {
         typ.is_none_or(|typ| self.types.iter().any(|accepted| accepted == typ))
     }
 
+    /// Whether `iss` is exactly this issuer's, so that no other has signed the token.
+    pub(crate) fn is_named(&self, iss: Option<&str>) -> bool {
+        iss.is_some() && self.iss.as_deref() == iss
+    }
+
     /// Whether a token with this `iss` may be this issuer's.
     pub(crate) fn accepts_issuer(&self, iss: Option<&str>) -> bool {
         match (iss, &self.iss) {

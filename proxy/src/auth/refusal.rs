@@ -1,5 +1,6 @@
 //! A refusal as the client may see it: status, stable code, challenge, and the exact reason for the log.
 
+use super::budget::Spent;
 use super::codes;
 use super::reject::{Reason, Reject};
 use crate::config::ErrorShape;
@@ -28,6 +29,21 @@ pub(crate) enum Cause {
     },
     /// A token for another audience than this route's.
     Audience,
+    /// A cookie in a request that a page of another origin may have made.
+    CrossOrigin,
+    /// A cookie in a request without the double-submit token of its session.
+    Csrf(CsrfProblem),
+    /// A client that has sent too many bad tokens.
+    Spent(Spent),
+}
+
+/// What is wrong with the double-submit token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CsrfProblem {
+    /// Not there once in the cookie and once in the field, or not alike.
+    Missing,
+    /// Not made for this session.
+    Wrong,
 }
 
 /// The answer to a request that may not go on. What is shown says no more than the client has proved to know; see
@@ -63,6 +79,9 @@ impl Refusal {
             Cause::Insufficient { .. } => {
                 word(&codes::INSUFFICIENT_SCOPE, Some("insufficient_scope"), "The token does not allow this")
             }
+            Cause::CrossOrigin => word(&codes::CROSS_ORIGIN, None, "A page of another origin may not use the cookie"),
+            Cause::Csrf(_) => word(&codes::CSRF_TOKEN, None, "The CSRF token is missing or wrong"),
+            Cause::Spent(_) => word(&codes::TOO_MANY_BAD_TOKENS, None, "Too many tokens of this client were bad"),
             Cause::Audience => invalid(&codes::TOKEN_AUDIENCE, "The token is for another audience"),
             Cause::Token(Reject { reason: Reason::KeysUnavailable, .. }) => {
                 word(&codes::KEYS_UNAVAILABLE, None, "Tokens can not be checked now")
@@ -80,7 +99,7 @@ impl Refusal {
         }
     }
 
-    /// 400, 401, 403 or 503.
+    /// 400, 401, 403, 429 or 503.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.entry().status
@@ -110,11 +129,14 @@ impl Refusal {
         self.shape
     }
 
-    /// `WWW-Authenticate` (RFC 6750 section 3), except with 503.
+    /// `WWW-Authenticate` (RFC 6750 section 3), except where another token would not help.
     #[must_use]
     pub fn challenge(&self) -> Option<HeaderValue> {
         let Wording { code, error, description } = self.wording();
-        if code.status == StatusCode::SERVICE_UNAVAILABLE {
+        let another_token_helps =
+            !matches!(code.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
+                && !matches!(self.cause, Cause::CrossOrigin | Cause::Csrf(_));
+        if !another_token_helps {
             return None;
         }
         let mut challenge = String::from("Bearer realm=");
@@ -132,10 +154,14 @@ impl Refusal {
         HeaderValue::try_from(challenge).ok()
     }
 
-    /// `Retry-After`, with 503.
+    /// `Retry-After`, with 429 and 503.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER)
+        match &self.cause {
+            // Whole seconds are all that the field holds: better one too many than one too few.
+            Cause::Spent(spent) => Some(Duration::from_secs(spent.retry_after.as_secs() + 1)),
+            _ => (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER),
+        }
     }
 
     /// The exact reason, for the log only.
@@ -147,6 +173,10 @@ impl Refusal {
             Cause::Several => "credentials_several",
             Cause::Insufficient { .. } => "claims_insufficient",
             Cause::Audience => "audience_of_route",
+            Cause::CrossOrigin => "cross_origin",
+            Cause::Csrf(CsrfProblem::Missing) => "csrf_token_missing",
+            Cause::Csrf(CsrfProblem::Wrong) => "csrf_token_wrong",
+            Cause::Spent(_) => "bad_tokens_spent",
         }
     }
 
@@ -160,6 +190,14 @@ impl Refusal {
                 "code": "bad_authorization_header",
             }),
             Cause::Insufficient { .. } => json!({"detail": "You do not have permission to perform this action."}),
+            Cause::CrossOrigin => json!({"detail": "CSRF Failed: Origin checking failed."}),
+            Cause::Csrf(CsrfProblem::Missing) => json!({"detail": "CSRF Failed: CSRF token missing."}),
+            Cause::Csrf(CsrfProblem::Wrong) => json!({"detail": "CSRF Failed: CSRF token incorrect."}),
+            Cause::Spent(spent) => {
+                let seconds = spent.retry_after.as_secs() + 1;
+                let unit = if seconds == 1 { "second" } else { "seconds" };
+                json!({"detail": format!("Request was throttled. Expected available in {seconds} {unit}.")})
+            }
             Cause::Several => json!({"detail": "More than one credential in one request."}),
             Cause::Token(Reject { reason: Reason::KeysUnavailable, .. }) => {
                 json!({"detail": "Service temporarily unavailable, try again later."})
@@ -222,6 +260,9 @@ mod tests {
             (unproved(Reason::KeyUnknown), 401, "token_invalid", Some(invalid)),
             (unproved(Reason::Credentials), 401, "token_invalid", Some(invalid)),
             (unproved(Reason::KeysUnavailable), 503, "keys_unavailable", None),
+            (Cause::CrossOrigin, 403, "cross_origin", None),
+            (Cause::Csrf(CsrfProblem::Wrong), 403, "csrf_token_invalid", None),
+            (Cause::Spent(Spent { retry_after: Duration::from_millis(2500) }), 429, "too_many_bad_tokens", None),
             (
                 Cause::Insufficient { scope: "a:read b".into() },
                 403,
@@ -237,7 +278,11 @@ mod tests {
             assert_eq!(refusal.code(), code);
             assert!(codes::CODES.contains(&refusal.entry()), "{code} is in the documented list");
             assert_eq!(refusal.challenge(), challenge.map(HeaderValue::from_static));
-            assert_eq!(refusal.retry_after().is_some(), status == 503);
+            let retry_after = refusal.retry_after().map(|after| after.as_secs());
+            assert_eq!(
+                retry_after,
+                [(429, 3), (503, 2)].iter().find(|(with, _)| *with == status).map(|(_, after)| *after)
+            );
         }
     }
 

@@ -102,6 +102,14 @@ pub struct Reject {
     pub genuine: bool,
 }
 
+impl Reject {
+    /// Whether nobody honest sends it, as far as can be known: it is charged to the client. A genuine token that has
+    /// expired or came to the wrong place is not, nor one that can't be judged.
+    pub(crate) fn is_garbage(self) -> bool {
+        !self.genuine && self.reason != Reason::KeysUnavailable
+    }
+}
+
 impl From<Reason> for Reject {
     fn from(reason: Reason) -> Self {
         Self { reason, genuine: false }

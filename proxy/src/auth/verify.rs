@@ -13,6 +13,10 @@ use super::policy::{Checked, Policy};
 use super::reject::{Reason, Reject};
 use super::token::{CompactJws, Header};
 use super::verified::Verified;
+use smallvec::SmallVec;
+
+/// Which candidates are asked about a token; a route believes one issuer or a few.
+type Asked = SmallVec<[bool; 8]>;
 
 /// An issuer that may have signed the token.
 #[derive(Debug, Clone, Copy)]
@@ -48,8 +52,13 @@ pub(super) fn verify(token: &[u8], candidates: &[Candidate<'_>], now: u64) -> Re
     }
 
     let mut claims = Claims::parse(&jws.payload)?;
+    // Nothing is believed yet, but a token that names one of the issuers is that one's or nobody's: else an issuer that
+    // leaves `iss` out could speak for it.
+    let iss = claims.text("iss")?;
+    let is_named = candidates.iter().any(|candidate| candidate.policy.is_named(iss));
+    let is_asked = candidates.iter().map(|candidate| !is_named || candidate.policy.is_named(iss)).collect::<Asked>();
     let mut rejected = Rejected::from(Reason::Issuer);
-    for (index, candidate) in candidates.iter().enumerate() {
+    for (index, candidate) in candidates.iter().enumerate().filter(|(index, _)| is_asked[*index]) {
         match attempt(&jws, &header, &claims, candidate, now) {
             Ok((checked, key)) => {
                 let claims = std::mem::take(&mut claims);

@@ -13,6 +13,7 @@ mod include;
 mod line;
 mod load;
 mod node;
+mod origin;
 mod pattern;
 mod print;
 mod problem;
@@ -27,6 +28,7 @@ mod whole;
 
 pub use line::{BadTemplate, LineField, LinePiece, LineTemplate};
 pub use load::{load, load_str};
+pub use origin::WebOrigin;
 pub use pattern::BadPattern;
 pub use print::print;
 pub use problem::Problems;
@@ -74,6 +76,8 @@ pub struct Server {
     pub connections_max: usize,
     /// Connections of one client at once over all listeners; `None`: no limit. Default 512.
     pub connections_per_client_max: Option<NonZeroU32>,
+    /// Bad tokens of one client in a minute; `None`: no limit. Default 300.
+    pub bad_tokens_per_minute_max: Option<NonZeroU32>,
     /// How long a stop waits for work in flight. Default 30 s.
     pub drain_timeout: Duration,
     /// Where the proxy keeps what it makes itself (development certificates). Default `./var/portcullis`.
@@ -381,6 +385,15 @@ pub enum Keys {
         /// The operator has said that plain http is fine here (a compose network).
         insecure: bool,
     },
+    /// A JWK set whose URL the issuer's discovery document tells.
+    Discovery {
+        /// The issuer's URL, as for [`Keys::JwksUrl`].
+        url: Uri,
+        /// The operator has said that plain http is fine here, for the document and for the keys.
+        insecure: bool,
+    },
+    /// A JWK set that stands in the configuration itself.
+    Jwks(serde_json::Value),
     /// A JWK set in a file, read when the snapshot is built.
     JwksFile {
         /// Where it lies.
@@ -499,6 +512,19 @@ pub struct RouteAuth {
     pub token_from: Vec<TokenSource>,
     /// Whether `Authorization` goes upstream. Default false.
     pub forward_token: bool,
+    /// What unsafe requests must prove whose token comes from a cookie. Default the token.
+    pub csrf: CsrfProof,
+    /// Other origins whose pages may use the cookie.
+    pub allowed_origins: Vec<WebOrigin>,
+}
+
+/// What an unsafe request must prove whose token comes from a cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CsrfProof {
+    /// A trusted origin and the signed double-submit token.
+    Token,
+    /// A trusted origin, by `Sec-Fetch-Site` or `Origin`.
+    Origin,
 }
 
 /// Whether a token is needed.

@@ -12,7 +12,7 @@ use super::{
     Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls, TokenSource,
     Upstream, UpstreamTls,
 };
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Uri};
 use serde_json::Value;
 use std::fmt::Display;
 use std::num::NonZeroU32;
@@ -126,6 +126,7 @@ fn print_server(page: &mut Page, server: &Server) {
         threads,
         connections_max,
         connections_per_client_max,
+        bad_tokens_per_minute_max,
         drain_timeout,
         state,
         buffer_memory_bytes_max,
@@ -138,6 +139,7 @@ fn print_server(page: &mut Page, server: &Server) {
     page.key("threads", threads);
     page.key("connections_max", connections_max);
     page.key("connections_per_client_max", connections_per_client_max.map_or(0, NonZeroU32::get));
+    page.key("bad_tokens_per_minute_max", bad_tokens_per_minute_max.map_or(0, NonZeroU32::get));
     page.key("drain_timeout", time(drain_timeout));
     page.key("state", path(state));
     page.key("buffer_memory_max", text(size(*buffer_memory_bytes_max)));
@@ -275,8 +277,9 @@ fn print_issuer(page: &mut Page, issuer: &Issuer) {
     page.key(
         "keys",
         match keys {
-            Keys::JwksUrl { url, insecure: true } => inline([("jwks_url", text(url)), ("insecure", true.to_string())]),
-            Keys::JwksUrl { url, insecure: false } => inline([("jwks_url", text(url))]),
+            Keys::JwksUrl { url, insecure } => inline(remote("jwks_url", url, *insecure)),
+            Keys::Discovery { url, insecure } => inline(remote("discovery", url, *insecure)),
+            Keys::Jwks(set) => inline([("jwks", json(set))]),
             Keys::JwksFile { path: file } => inline([("jwks_file", path(file))]),
             Keys::PemFile { path: file } => inline([("pem_file", path(file))]),
             Keys::Secret(_) => inline([("secret", REDACTED)]),
@@ -292,6 +295,11 @@ fn print_issuer(page: &mut Page, issuer: &Issuer) {
     page.key("must", inline(must.iter().map(|(claim, value)| (toml_key(claim), json(value)))));
     page.key("errors", text(errors.spelled()));
     page.key("realm", text(realm));
+}
+
+/// Where keys are fetched, with the waiver where it was written.
+fn remote<'a>(key: &'a str, url: &Uri, insecure: bool) -> impl Iterator<Item = (&'a str, String)> {
+    [(key, text(url))].into_iter().chain(insecure.then(|| ("insecure", true.to_string())))
 }
 
 fn print_route(page: &mut Page, route: &Route) {
@@ -326,12 +334,16 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         request_headers,
         response_headers,
     } = policy;
-    let RouteAuth { mode, issuers, audiences, claims, token_from, forward_token } = auth;
+    let RouteAuth { mode, issuers, audiences, claims, token_from, forward_token, csrf, allowed_origins } = auth;
     page.key("auth", text(mode.spelled()));
     if !issuers.is_empty() {
         page.key("issuers", texts(issuers));
         page.key("claims", list(claims, claim));
         page.key("token_from", list(token_from, token_source));
+    }
+    if token_from.iter().any(|source| matches!(source, TokenSource::Cookie(_))) {
+        page.key("csrf", text(csrf.spelled()));
+        page.key("allowed_origins", texts(allowed_origins));
     }
     if !audiences.is_empty() {
         page.key("audiences", texts(audiences));

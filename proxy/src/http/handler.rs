@@ -10,7 +10,7 @@ use super::response_rules;
 use super::target::{self, Target};
 use super::websocket::{self, Handshake};
 use super::worker::{Local, WorkerState};
-use crate::auth::{Permit, RequestFacts};
+use crate::auth::{Permit, Presented, RequestFacts};
 use crate::files::{FileError, FileRequest, FileServer, SmallFiles};
 use crate::route::{Found, NormalPath};
 use crate::rules::{Layers, PathRule};
@@ -75,10 +75,19 @@ pub(super) async fn handle(
     // come when there is one, an error too: `response_rules::apply`, in the ring.
     let PreparedPolicy { auth, send, total_timeout, request_headers, response_headers: _ } = &route.policy;
     check_length(body, send.body_bytes_max)?;
-    let permit = auth
-        .authorize(&head.headers, head.uri.query(), &worker.tokens, SystemTime::now())
-        .await
-        .map_err(|refusal| Cause::Refused(Box::new(refusal)))?;
+    let presented = Presented {
+        method: &head.method,
+        headers: &head.headers,
+        query: head.uri.query(),
+        client: context.origin.client,
+        https: context.origin.https,
+        authority: &target.authority,
+        websocket: context.extended_connect || websocket::is_wanted(&head),
+    };
+    let permit = auth.authorize(presented, &worker.tokens, SystemTime::now()).await.map_err(|refusal| {
+        worker.metrics.refused_tokens.made(refusal.log_reason());
+        Cause::Refused(Box::new(refusal))
+    })?;
     context.subject = permit.identity().cloned();
     identity::strip(&mut head.headers, &snapshot.config.server.identity_headers);
     auth.cleanse(&mut head.headers);

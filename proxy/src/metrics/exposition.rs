@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn texts_are_escaped() {
-        let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0);
+        let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0, Vec::new);
         let wanted = concat!(
             "# HELP plain_total One\\nline with a \\\\.\n# TYPE plain_total counter\nplain_total 7\n",
             "# HELP labelled Two labels.\n# TYPE labelled gauge\nlabelled{a=\"x\",b=\"\\\"y\\\"\\\\\\n\"} 1\n",

@@ -25,6 +25,13 @@ const PROTECTION: Label = Label {
 const FAILURE: Label =
     Label { name: "reason", values: Some(|| Failure::ALL.iter().map(|(_, label, text)| (*label, *text)).collect()) };
 
+const FETCH_OUTCOMES: [(&str, &str); 2] = [
+    ("good", "The keys are those that the issuer publishes now."),
+    ("failed", "No answer, or none that can be used; the log says why. The keys from before stay in use."),
+];
+
+const FETCH: Label = Label { name: "outcome", values: Some(|| FETCH_OUTCOMES.to_vec()) };
+
 const fn counter(
     name: &'static str,
     labels: &'static [Label],
@@ -133,6 +140,39 @@ pub(super) static ALL: &[Family] = &[
         },
     ),
     counter(
+        "portcullis_auth_refusals_total",
+        &[label("reason")],
+        "Requests that the auth rule of their route refused, by the exact reason that the log has too. A reason is shown \
+         once it has occurred.",
+        |metrics, samples| {
+            let mut sums = BTreeMap::new();
+            metrics.workers.iter().for_each(|worker| worker.refused_tokens.add_to(&mut sums));
+            sums.into_iter().for_each(|(reason, count)| samples.add([reason], count));
+        },
+    ),
+    gauge(
+        "portcullis_issuer_keys_age_seconds",
+        &[label("issuer")],
+        "How long ago the keys of an issuer were fetched; only issuers whose keys come from a URL and were loaded. They \
+         are fetched at least every ten minutes, and no longer used after 24 hours.",
+        |metrics, samples| {
+            let ages = (metrics.keys)();
+            let ages = ages.iter().filter_map(|keys| Some((&keys.issuer, keys.age?)));
+            ages.for_each(|(issuer, age)| samples.add([issuer], age.as_secs()));
+        },
+    ),
+    counter(
+        "portcullis_issuer_fetches_total",
+        &[label("issuer"), FETCH],
+        "Fetches of an issuer's keys, whether they were due or caused by a token with an unknown key.",
+        |metrics, samples| {
+            for keys in (metrics.keys)() {
+                samples.add([&keys.issuer, FETCH_OUTCOMES[0].0], keys.fetched);
+                samples.add([&keys.issuer, FETCH_OUTCOMES[1].0], keys.failed);
+            }
+        },
+    ),
+    counter(
         "portcullis_upstream_connections_total",
         &[label("upstream")],
         "Connections opened to endpoints of an upstream.",
@@ -189,13 +229,21 @@ fn by_upstream<const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::KeyFreshness;
     use std::num::NonZeroUsize;
+    use std::time::Duration;
+
+    fn keys() -> Vec<KeyFreshness> {
+        let age = Some(Duration::from_secs(7));
+        vec![KeyFreshness { issuer: "id".to_owned(), age, fetched: 2, failed: 1 }]
+    }
 
     #[test]
     fn every_metric_has_its_own_name_and_a_value_for_each_label() {
-        let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0);
+        let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0, keys);
         let worker = &metrics.workers()[0];
         worker.errors.made("no_route");
+        worker.refused_tokens.made("signature_wrong");
         let _counters = worker.upstreams.of(["app"].into_iter());
         for (index, family) in ALL.iter().enumerate() {
             assert!(ALL[..index].iter().all(|other| other.name != family.name), "{} twice", family.name);
@@ -211,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_counts_of_workers_are_added_up() {
-        let metrics = Metrics::new(NonZeroUsize::MIN.saturating_add(1), SystemTime::UNIX_EPOCH, || 0);
+        let metrics = Metrics::new(NonZeroUsize::MIN.saturating_add(1), SystemTime::UNIX_EPOCH, || 0, keys);
         for (worker, count) in metrics.workers().iter().zip([2, 3]) {
             worker.connections.received_bytes.add(count);
             worker.upstreams.of(["app"].into_iter())[0].connects.add(count);
@@ -222,6 +270,8 @@ mod tests {
             "portcullis_received_bytes_total 5",
             "portcullis_upstream_connections_total{upstream=\"app\"} 5",
             "portcullis_http_errors_total{code=\"no_route\"} 5",
+            "portcullis_issuer_keys_age_seconds{issuer=\"id\"} 7",
+            "portcullis_issuer_fetches_total{issuer=\"id\",outcome=\"failed\"} 1",
         ] {
             assert!(page.lines().any(|line| line == sample), "{sample}\n{page}");
         }

@@ -21,13 +21,27 @@ pub use upstreams::{Failure, UpstreamCounters, Upstreams};
 use serve::counters::ConnectionCounters;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The counters of the whole process.
 pub struct Metrics {
     started: SystemTime,
     workers: Vec<Arc<WorkerMetrics>>,
     dropped_log_blocks: Box<dyn Fn() -> u64 + Send + Sync>,
+    keys: Box<dyn Fn() -> Vec<KeyFreshness> + Send + Sync>,
+}
+
+/// How fresh the keys of one issuer are that come from elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFreshness {
+    /// The issuer's name in the configuration.
+    pub issuer: String,
+    /// How old the keys are; `None`: never loaded.
+    pub age: Option<Duration>,
+    /// Fetches that brought keys.
+    pub fetched: u64,
+    /// Fetches that did not.
+    pub failed: u64,
 }
 
 /// The counters of one worker, which alone writes them.
@@ -39,20 +53,24 @@ pub struct WorkerMetrics {
     pub requests: Requests,
     /// The errors that it made itself.
     pub errors: Errors,
+    /// The requests that their route's rule refused, by the exact reason.
+    pub refused_tokens: Errors,
     /// What it did with upstreams.
     pub upstreams: Upstreams,
 }
 
 impl Metrics {
-    /// Nothing has happened yet. `dropped_log_blocks` says how many blocks of request lines were dropped.
+    /// Nothing has happened yet. `dropped_log_blocks` says how many blocks of request lines were dropped, `keys` how
+    /// fresh the issuers' keys are.
     #[must_use]
     pub fn new(
         workers: NonZeroUsize,
         started: SystemTime,
         dropped_log_blocks: impl Fn() -> u64 + Send + Sync + 'static,
+        keys: impl Fn() -> Vec<KeyFreshness> + Send + Sync + 'static,
     ) -> Self {
         let workers = (0..workers.get()).map(|_| Arc::default()).collect();
-        Self { started, workers, dropped_log_blocks: Box::new(dropped_log_blocks) }
+        Self { started, workers, dropped_log_blocks: Box::new(dropped_log_blocks), keys: Box::new(keys) }
     }
 
     /// The counters of each worker.

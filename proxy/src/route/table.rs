@@ -193,6 +193,8 @@ mod tests {
                     claims: vec![],
                     token_from: vec![],
                     forward_token: false,
+                    csrf: config::CsrfProof::Token,
+                    allowed_origins: Vec::new(),
                 },
                 body_bytes_max: 0,
                 buffer: None,

@@ -17,6 +17,11 @@ pub(crate) fn ratio<T>(ours: &[T], theirs: &[T], value: impl Fn(&T) -> f64) -> f
     median(ours.iter().zip(theirs).map(|(ours, theirs)| value(ours) / value(theirs)))
 }
 
+/// The median of what ours is more in each round.
+pub(crate) fn difference<T>(ours: &[T], theirs: &[T], value: impl Fn(&T) -> f64) -> f64 {
+    median(ours.iter().zip(theirs).map(|(ours, theirs)| value(ours) - value(theirs)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,5 +36,9 @@ mod tests {
     #[test]
     fn a_ratio_is_within_a_round() {
         assert!((ratio(&[1.0, 20.0, 3.0], &[2.0, 40.0, 6.0], |value| *value) - 0.5).abs() < 1e-9);
+    }
+    #[test]
+    fn a_difference_is_within_a_round() {
+        assert!((difference(&[3.0, 22.0, 5.0], &[1.0, 20.0, 3.5], |value| *value) - 2.0).abs() < 1e-9);
     }
 }

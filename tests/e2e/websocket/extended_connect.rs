@@ -26,7 +26,7 @@ const FRAME_BYTES: usize = 16_384;
 const SEVERAL_MIB: usize = 4 << 20;
 
 /// One stream of a connection, and what has come on it. Window is given only when the test says so.
-struct Stream {
+pub(super) struct Stream {
     http2: Http2,
     stream_window: i64,
     connection_window: i64,
@@ -39,7 +39,7 @@ struct Stream {
 
 impl Stream {
     /// Opens a connection, and waits for what the server says of itself.
-    async fn open(edge: &Edge) -> Self {
+    pub(super) async fn open(edge: &Edge) -> Self {
         let mut stream = Self {
             http2: Http2::bare(&edge.https()).await,
             stream_window: 65_535,
@@ -57,7 +57,7 @@ impl Stream {
     }
 
     /// Asks for a WebSocket at this path.
-    async fn connect(&mut self, protocol: &str, path: &str, fields: &[(&str, &str)]) {
+    pub(super) async fn connect(&mut self, protocol: &str, path: &str, fields: &[(&str, &str)]) {
         let line = [
             (":method", "CONNECT"),
             (":protocol", protocol),
@@ -104,7 +104,7 @@ impl Stream {
         }
     }
 
-    async fn status(&mut self) -> u16 {
+    pub(super) async fn status(&mut self) -> u16 {
         loop {
             if let Some(status) = self.status {
                 return status;
@@ -164,7 +164,7 @@ async fn start() -> (Edge, Origin) {
     (Edge::start(&forwarding_from_both(&origin.endpoint())).await, origin)
 }
 
-fn key(exchange: &Exchange) -> String {
+pub(super) fn key(exchange: &Exchange) -> String {
     exchange.head().field("sec-websocket-key").expect("a key").to_owned()
 }
 

@@ -22,12 +22,12 @@ pub const ALGORITHMS: [&str; 13] = [
 pub struct SigningKey {
     /// The `kid`.
     pub id: String,
-    algorithm: &'static str,
-    secret: Secret,
+    pub(super) algorithm: &'static str,
+    pub(super) secret: Secret,
 }
 
 #[derive(Clone)]
-enum Secret {
+pub(super) enum Secret {
     Hmac(Arc<[u8]>),
     Rsa(Arc<RsaKeyPair>),
     Ecdsa(Arc<EcdsaKeyPair>),
@@ -118,7 +118,7 @@ impl SigningKey {
     }
 }
 
-fn ecdsa(algorithm: &str) -> (Curve, &'static EcdsaSigningAlgorithm) {
+pub(super) fn ecdsa(algorithm: &str) -> (Curve, &'static EcdsaSigningAlgorithm) {
     match algorithm {
         "ES384" => (Curve { name: "P-384", coordinate_bytes: 48 }, &ECDSA_P384_SHA384_FIXED_SIGNING),
         "ES512" => (Curve { name: "P-521", coordinate_bytes: 66 }, &ECDSA_P521_SHA512_FIXED_SIGNING),

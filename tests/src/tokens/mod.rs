@@ -6,6 +6,7 @@
 
 mod jwk;
 mod key;
+mod private;
 
 pub use jwk::jwk_set;
 pub use key::{ALGORITHMS, SigningKey};
@@ -96,6 +97,16 @@ pub fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// The bytes of base64url without padding.
+///
+/// # Panics
+///
+/// When it is none.
+#[must_use]
+pub fn decode(text: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(text).expect("base64url")
+}
+
 /// The claims inside a compact token, unverified.
 ///
 /// # Panics
@@ -133,6 +144,17 @@ pub fn read_assertion(assertion: &str, key: &str) -> Assertion {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
     hmac::verify(&key, signed.as_bytes(), &signature).expect("the edge's signature");
     serde_json::from_value(claims_of(assertion)).expect("the claims of an assertion")
+}
+
+/// The key that edge and application share, from its file.
+///
+/// # Panics
+///
+/// When there is none.
+#[must_use]
+pub fn shared_key(file: &std::path::Path) -> [u8; 32] {
+    let text = std::fs::read_to_string(file).expect("the shared key");
+    URL_SAFE_NO_PAD.decode(text.trim()).expect("the key is base64url").try_into().expect("256 bits")
 }
 
 /// The time as tokens count it.

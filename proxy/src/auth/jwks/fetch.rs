@@ -1,5 +1,6 @@
-//! One fetch of a JWK set over HTTP/1.1: bounded in time and bytes, no redirects.
+//! One fetch of a JWK set or a discovery document over HTTP/1.1: bounded in time and bytes, no redirects.
 
+use super::discovery::DocumentProblem;
 use crate::auth::keys::jwk::SET_BYTES_MAX;
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, HOST, LOCATION, USER_AGENT};
@@ -48,9 +49,11 @@ pub(crate) enum FetchError {
     Status(StatusCode),
     #[error("the body broke off or is larger than {SET_BYTES_MAX} bytes")]
     Body,
+    #[error("the discovery document: {0}")]
+    Document(#[from] DocumentProblem),
 }
 
-/// A set as it came.
+/// What came.
 #[derive(Debug)]
 pub(crate) struct Fetched {
     /// The body.
@@ -59,7 +62,7 @@ pub(crate) struct Fetched {
     pub(crate) max_age: Option<Duration>,
 }
 
-/// Where a set is fetched from.
+/// Where something is fetched from.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     host: String,
@@ -119,9 +122,18 @@ impl Endpoint {
         })
     }
 
+    /// Whether nobody on the way can change what comes.
+    pub(crate) fn is_https(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Fetches once.
     pub(crate) async fn fetch(&self) -> Result<Fetched, FetchError> {
-        timeout(TOTAL_TIMEOUT, async {
+        self.fetch_within(TOTAL_TIMEOUT).await
+    }
+
+    async fn fetch_within(&self, limit: Duration) -> Result<Fetched, FetchError> {
+        timeout(limit, async {
             let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect((self.host.as_str(), self.port)))
                 .await
                 .map_err(|_| FetchError::Timeout)?
@@ -206,78 +218,4 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_http_needs_a_loopback_host_or_the_operators_word() {
-        let tls = tls_config().expect("TLS");
-        for (url, insecure, expected) in [
-            ("https://id.example/jwks", false, None),
-            ("https://id.example:8443/jwks?x=1", false, None),
-            ("http://127.0.0.1:1/", false, None),
-            ("http://[::1]:1/", false, None),
-            ("http://localhost/", false, None),
-            ("http://app:8000/jwks", true, None),
-            ("http://app:8000/jwks", false, Some(UrlProblem::Insecure)),
-            ("http://127.0.0.1.example/", false, Some(UrlProblem::Insecure)),
-            ("/jwks", false, Some(UrlProblem::Malformed)),
-            ("ftp://id.example/", false, Some(UrlProblem::Malformed)),
-        ] {
-            let url: Uri = url.parse().expect("a URI");
-            assert_eq!(Endpoint::new(&url, insecure, &tls).err(), expected, "{url}");
-        }
-    }
-
-    #[test]
-    fn max_age_is_read_as_caches_do() {
-        for (value, expected) in [
-            ("max-age=300", Some(300)),
-            ("public, Max-Age=\"60\"", Some(60)),
-            ("no-cache, max-age=60", Some(0)),
-            ("no-store", Some(0)),
-            ("max-age=-1", None),
-            ("max-age=soon", None),
-            ("public", None),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static(value));
-            assert_eq!(max_age(&headers), expected.map(Duration::from_secs), "{value}");
-        }
-    }
-
-    #[tokio::test]
-    async fn https_needs_a_certificate_that_is_trusted_for_the_host() {
-        let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
-        let certificate = certified.cert.der().clone();
-        let key = rustls_pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let server = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.clone()], key.into())
-            .expect("a certificate");
-        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let url: Uri = format!("https://{}/jwks", listener.local_addr().expect("an address")).parse().expect("a URL");
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let Ok(stream) = acceptor.accept(stream).await else { continue };
-                let answer = async |_| Ok::<_, std::convert::Infallible>(http::Response::new("{}".to_owned()));
-                let service = hyper::service::service_fn(answer);
-                let server = hyper::server::conn::http1::Builder::new();
-                // The client may leave as it likes.
-                let _ = server.serve_connection(TokioIo::new(stream), service).await;
-            }
-        });
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate).expect("a root");
-        let trusting = tls_config_with(roots).expect("TLS");
-        let fetched = Endpoint::new(&url, false, &trusting).expect("an endpoint").fetch().await.expect("a body");
-        assert_eq!((&fetched.body[..], fetched.max_age), (&b"{}"[..], None));
-        let strict = tls_config().expect("TLS");
-        let refused = Endpoint::new(&url, false, &strict).expect("an endpoint").fetch().await;
-        assert!(matches!(refused, Err(FetchError::Connect(_))), "{refused:?}");
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@
 //! [`demand`]) and wait a moment.
 
 pub(crate) mod demand;
+pub(crate) mod discovery;
 pub(crate) mod fetch;
 pub(crate) mod refresh;
 
@@ -15,27 +16,54 @@ use crate::config::Algorithm;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use demand::Demand;
-use fetch::Endpoint;
+use discovery::Discovery;
+use fetch::{Endpoint, FetchError, Fetched};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// For how long a set is used when no newer one can be had.
 const STALE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Where a set comes from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// A URL of the set itself.
+    Set(Endpoint),
+    /// A document of the issuer that names it.
+    Discovery(Discovery),
+}
+
+impl Source {
+    async fn fetch(&self) -> Result<Fetched, FetchError> {
+        match self {
+            Self::Set(endpoint) => endpoint.fetch().await,
+            Self::Discovery(discovery) => discovery.fetch().await,
+        }
+    }
+}
+
+/// How often a set was fetched, for the metrics; outlives a reload.
+#[derive(Debug, Default)]
+pub(crate) struct FetchCounts {
+    pub(crate) good: AtomicU64,
+    pub(crate) failed: AtomicU64,
+}
+
 /// The remote JWK set of one issuer.
 #[derive(Debug)]
 pub(crate) struct RemoteSet {
     /// The issuer's name, for the log.
     issuer: String,
-    endpoint: Endpoint,
+    source: Source,
     algorithms: Vec<Algorithm>,
     loaded: ArcSwapOption<Loaded>,
     /// How requests ask for a fetch.
     pub(crate) demand: Demand,
     /// Fetches that failed since the last good one.
     failures: AtomicU32,
+    pub(crate) counts: Arc<FetchCounts>,
 }
 
 /// The last good set.
@@ -50,15 +78,22 @@ struct Loaded {
 }
 
 impl RemoteSet {
-    /// A set that is not loaded yet, or that starts with what `previous` (of the same URL) has loaded.
-    pub(crate) fn new(issuer: &str, endpoint: Endpoint, algorithms: &[Algorithm], previous: Option<&Self>) -> Self {
+    /// A set that is not loaded yet, or that starts with what `previous` (of the same URL) has loaded. `counts` go on.
+    pub(crate) fn new(
+        issuer: &str,
+        source: Source,
+        algorithms: &[Algorithm],
+        previous: Option<&Self>,
+        counts: Arc<FetchCounts>,
+    ) -> Self {
         let set = Self {
             issuer: issuer.to_owned(),
-            endpoint,
+            source,
             algorithms: algorithms.to_vec(),
             loaded: ArcSwapOption::empty(),
             demand: Demand::new(),
             failures: AtomicU32::new(0),
+            counts,
         };
         if let Some(loaded) = previous.and_then(|previous| previous.loaded.load_full())
             && let Ok((keys, _)) = jwk::load_set(&loaded.body, Origin::Remote, algorithms)
@@ -99,12 +134,14 @@ impl RemoteSet {
         };
         self.loaded.store(Some(Arc::new(Loaded { keys, body, at, refresh_at })));
         self.failures.store(0, Ordering::Relaxed);
+        self.counts.good.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
     /// Notes a fetch that failed; a set that is too old is dropped. Returns how many failed in a row.
     fn note_failure(&self, error: &dyn std::error::Error, now: Instant) -> u32 {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        self.counts.failed.fetch_add(1, Ordering::Relaxed);
         let age_seconds = self.age(now).map(|age| age.as_secs());
         tracing::warn!(issuer = self.issuer, %error, failures, age_seconds, "the issuer's keys could not be fetched");
         if self.age(now).is_some_and(|age| age > STALE_MAX) {
@@ -125,7 +162,8 @@ mod tests {
     fn set() -> RemoteSet {
         let url = "http://127.0.0.1:1/".parse().expect("a URL");
         let tls = fetch::tls_config().expect("TLS");
-        RemoteSet::new("id", Endpoint::new(&url, false, &tls).expect("an endpoint"), &[Algorithm::EdDSA], None)
+        let endpoint = Endpoint::new(&url, false, &tls).expect("an endpoint");
+        RemoteSet::new("id", Source::Set(endpoint), &[Algorithm::EdDSA], None, Arc::default())
     }
 
     fn body(kid: &str) -> Bytes {
@@ -160,5 +198,7 @@ mod tests {
         assert!(set.keys().is_none(), "too old to be believed");
         set.take_over(body("k1"), start, start).expect("a set");
         assert_eq!(set.note_failure(&SetProblem::Malformed, start), 1, "counted since the last good one");
+        let counts = [&set.counts.good, &set.counts.failed].map(|count| count.load(Ordering::Relaxed));
+        assert_eq!(counts, [2, 3], "counted since the start");
     }
 }

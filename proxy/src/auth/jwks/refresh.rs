@@ -30,7 +30,7 @@ pub(crate) async fn run(set: Arc<RemoteSet>) {
 
 /// One fetch; returns when the next is due.
 async fn fetch_once(set: &RemoteSet) -> Instant {
-    let fetched = set.endpoint.fetch().await;
+    let fetched = set.source.fetch().await;
     let now = Instant::now();
     let jitter = getrandom::u32().unwrap_or_default();
     let failed = match fetched {

@@ -1,6 +1,6 @@
 //! What a reload keeps and what it forgets, and keys that are wrong in files.
 
-use super::support::{NOW, Signer, at, bearer, claims, file, issuer, route, set_of};
+use super::support::{NOW, Signer, at, bearer, claims, file, issuer, presented, route, set_of};
 use crate::auth::{IssuerProblem, Issuers, PemProblem, RouteRule, TokenCache};
 use crate::config::{self, Algorithm, Keys, SecretBytes};
 use serde_json::json;
@@ -15,7 +15,8 @@ async fn verified_tokens_survive_a_reload_that_changes_nothing_and_no_other() {
     let headers = bearer(&signer.sign(&claims(json!({}))));
     let identity = async |issuers: &Issuers| {
         let rule = RouteRule::new(&route(), issuers).expect("a rule");
-        let permit = rule.authorize(&headers, None, &cache, at(NOW)).await.map_err(|refusal| refusal.log_reason())?;
+        let permit =
+            rule.authorize(presented(&headers), &cache, at(NOW)).await.map_err(|refusal| refusal.log_reason())?;
         Ok::<_, &str>(std::sync::Arc::clone(permit.identity().expect("an identity")))
     };
     let first = Issuers::build(std::slice::from_ref(&config), None).expect("issuers");
@@ -45,6 +46,11 @@ fn keys_in_files_are_checked_when_they_are_read() {
     assert!(build(secret(32), &[Algorithm::HS256]).is_ok());
     assert!(matches!(build(secret(31), &[Algorithm::HS256]), Err(IssuerProblem::Secret(_))));
     assert!(matches!(build(secret(63), &[Algorithm::HS512]), Err(IssuerProblem::Secret(_))));
+
+    let signer = Signer::new("k1");
+    let inline = |set: serde_json::Value| build(Keys::Jwks(set), &[Algorithm::EdDSA]);
+    assert!(inline(json!({"keys": [signer.jwk()]})).is_ok());
+    assert!(matches!(inline(json!({"keys": []})), Err(IssuerProblem::Set(_))));
 
     let certified = rcgen::generate_simple_self_signed(vec!["id.example".to_owned()]).expect("a certificate");
     let public = certified.signing_key.public_key_pem();

@@ -1,96 +1,13 @@
 //! Remote sets over a real connection: rotation, one shared fetch, failures, limits.
 
-use super::support::{NOW, Signer, at, bearer, claims, issuer, route, set_of};
-use crate::auth::{Issuers, Refusal, RouteRule, TokenCache};
-use crate::config::Keys;
-use bytes::Bytes;
+use super::support::{NOW, Signer, at, bearer, claims, presented, route, set_of};
+use super::web::{Web, ask, loaded};
+use crate::auth::{Issuers, RouteRule, TokenCache};
 use futures_util::future::join_all;
-use http::{Request, Response, StatusCode};
+use http::{Response, StatusCode};
 use http_body_util::Full;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use serde_json::json;
-use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-
-/// An issuer's web server whose answer the test sets.
-struct Web {
-    port: u16,
-    answer: Mutex<Response<Full<Bytes>>>,
-    hits: watch::Sender<usize>,
-    /// Answers wait while this is true.
-    held: watch::Sender<bool>,
-}
-
-impl Web {
-    async fn start(body: String) -> Arc<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let web = Arc::new(Self {
-            port: listener.local_addr().expect("an address").port(),
-            answer: Mutex::new(Response::new(body.into())),
-            hits: watch::Sender::new(0),
-            held: watch::Sender::new(false),
-        });
-        let serving = Arc::clone(&web);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let web = Arc::clone(&serving);
-                tokio::spawn(async move {
-                    let service = service_fn(|request| Arc::clone(&web).respond(request));
-                    let _ = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
-            }
-        });
-        web
-    }
-
-    async fn respond(self: Arc<Self>, _: Request<hyper::body::Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-        self.hits.send_modify(|hits| *hits += 1);
-        let mut held = self.held.subscribe();
-        held.wait_for(|held| !held).await.expect("the sender lives");
-        let answer = self.answer.lock().expect("no panic");
-        let mut response = Response::new(answer.body().clone());
-        *response.status_mut() = answer.status();
-        *response.headers_mut() = answer.headers().clone();
-        Ok(response)
-    }
-
-    fn set(&self, answer: Response<Full<Bytes>>) {
-        *self.answer.lock().expect("no panic") = answer;
-    }
-
-    fn hits(&self) -> usize {
-        *self.hits.borrow()
-    }
-
-    async fn until_hits(&self, count: usize) {
-        self.hits.subscribe().wait_for(|hits| *hits >= count).await.expect("the sender lives");
-    }
-
-    fn issuer(&self) -> crate::config::Issuer {
-        let url = format!("http://127.0.0.1:{}/jwks", self.port).parse().expect("a URL");
-        issuer(Keys::JwksUrl { url, insecure: false })
-    }
-}
-
-async fn loaded(issuers: &Issuers, web: &Web) -> RouteRule {
-    let rule = RouteRule::new(&route(), issuers).expect("a rule");
-    web.until_hits(1).await;
-    // The first answer is on its way: a request may wait for it like any other.
-    while issuers.ready().is_err() {
-        tokio::task::yield_now().await;
-    }
-    rule
-}
-
-async fn ask(rule: &RouteRule, signer: &Signer) -> Result<(), Refusal> {
-    let headers = bearer(&signer.sign(&claims(json!({}))));
-    rule.authorize(&headers, None, &TokenCache::new(0), at(NOW)).await.map(|_| ())
-}
+use std::sync::Arc;
 
 #[tokio::test]
 async fn nobody_is_sent_away_while_keys_rotate_and_all_share_one_fetch() {
@@ -121,7 +38,7 @@ async fn garbage_with_an_unknown_kid_causes_no_fetch() {
     let _guard = issuers.spawn_refresh();
     let rule = loaded(&issuers, &web).await;
     let headers = bearer(&Signer::new("k2").sign(&claims(json!({"aud": "x"}))));
-    assert!(rule.authorize(&headers, None, &TokenCache::new(0), at(NOW)).await.is_err());
+    assert!(rule.authorize(presented(&headers), &TokenCache::new(0), at(NOW)).await.is_err());
     assert_eq!(web.hits(), 1);
 }
 
@@ -228,7 +145,9 @@ async fn a_reload_keeps_what_was_fetched() {
     assert_eq!(second.ready(), Ok(()));
     let rule = RouteRule::new(&route(), &second).expect("a rule");
     assert_eq!((ask(&rule, &signer).await, web.hits()), (Ok(()), 1));
-    assert!(second.key_ages().all(|(name, age)| name == "id" && age.is_some()));
+    let freshness: Vec<_> = second.freshness().collect();
+    assert!(matches!(&*freshness, [only] if only.issuer == "id" && only.age.is_some()), "{freshness:?}");
+    assert_eq!((freshness[0].fetched, freshness[0].failed), (1, 0), "counts go on");
 }
 
 #[test]
@@ -254,4 +173,35 @@ fn requests_of_other_runtimes_wait_for_the_task_of_this_one() {
         }
         assert_eq!(web.hits(), 2);
     });
+}
+
+#[tokio::test]
+async fn a_thousand_random_kids_cause_one_fetch_and_disturb_nobody() {
+    let signer = Signer::new("k1");
+    let web = Web::start(set_of(&[&signer])).await;
+    let issuers = Issuers::build(&[web.issuer()], None).expect("issuers");
+    let _guard = issuers.spawn_refresh();
+    let rule = loaded(&issuers, &web).await;
+    web.held.send_replace(true);
+    let strangers: Vec<_> = (0..1000).map(|number| Signer::new(&format!("random-{number}"))).collect();
+    let flood = join_all(strangers.iter().map(|stranger| ask(&rule, stranger)));
+    let meanwhile = async {
+        web.until_hits(2).await;
+        for _ in 0..100 {
+            assert_eq!(ask(&rule, &signer).await, Ok(()), "known keys never wait");
+        }
+        web.held.send_replace(false);
+    };
+    let (refusals, ()) = tokio::join!(flood, meanwhile);
+    let count = |status| {
+        refusals.iter().filter(|found| found.as_ref().err().map(|refusal| refusal.status()) == Some(status)).count()
+    };
+    let (unauthorised, unavailable) = (count(StatusCode::UNAUTHORIZED), count(StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!((unauthorised, unavailable), (256, 744), "as many as may wait are decided, the others may try again");
+    assert_eq!(web.hits(), 2, "the first one, and one for a thousand");
+    let again = join_all(strangers.iter().map(|stranger| ask(&rule, stranger))).await;
+    assert!(
+        again.iter().all(|found| found.as_ref().is_err_and(|refusal| refusal.status() == StatusCode::UNAUTHORIZED))
+    );
+    assert_eq!(web.hits(), 2, "and none within ten seconds");
 }

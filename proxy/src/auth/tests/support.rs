@@ -1,11 +1,11 @@
 //! Issuers that sign with keys of their own, and the configuration that believes them.
 
-use crate::auth::{Issuers, Permit, Refusal, RouteRule, TokenCache};
-use crate::config::{self, Algorithm, AuthMode, ErrorShape, Keys, RequiredClaim, RouteAuth, TokenSource};
+use crate::auth::{Issuers, Permit, Presented, Refusal, RouteRule, TokenCache};
+use crate::config::{self, Algorithm, AuthMode, CsrfProof, ErrorShape, Keys, RequiredClaim, RouteAuth, TokenSource};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -94,6 +94,8 @@ pub(super) fn route() -> RouteAuth {
         claims: Vec::new(),
         token_from: vec![TokenSource::Header],
         forward_token: false,
+        csrf: CsrfProof::Token,
+        allowed_origins: Vec::new(),
     }
 }
 
@@ -112,11 +114,25 @@ pub(super) fn bearer(token: &str) -> HeaderMap {
     headers
 }
 
+/// A GET with these fields, from a client with an address, over TLS.
+pub(super) fn presented(headers: &HeaderMap) -> Presented<'_> {
+    static AUTHORITY: HeaderValue = HeaderValue::from_static("notes.example");
+    Presented {
+        method: &Method::GET,
+        headers,
+        query: None,
+        client: Some(std::net::IpAddr::from([192, 0, 2, 1])),
+        https: true,
+        authority: &AUTHORITY,
+        websocket: false,
+    }
+}
+
 pub(super) fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
 /// Asks a rule about a token without a cache.
 pub(super) async fn ask(rule: &RouteRule, token: &str) -> Result<Permit, Refusal> {
-    rule.authorize(&bearer(token), None, &TokenCache::new(0), at(NOW)).await
+    rule.authorize(presented(&bearer(token)), &TokenCache::new(0), at(NOW)).await
 }

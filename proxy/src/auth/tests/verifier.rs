@@ -194,6 +194,38 @@ fn a_token_is_tried_against_its_own_issuer() {
     assert_eq!((forged.reject.reason, forged.candidate), (Reason::Signature, Some(1)));
 }
 
+/// simplejwt's tokens carry no `iss`, so such an issuer takes any; it must not take what is another's.
+#[test]
+fn an_issuer_without_a_name_speaks_for_no_other() {
+    let (named, mut nameless) = (Bench::new(), Bench::new());
+    nameless.issuer = config::Issuer {
+        name: "legacy".into(),
+        iss: None,
+        audiences: Vec::new(),
+        require: vec![RequiredClaim::Exp],
+        ..nameless.issuer
+    };
+    let load = |bench: &Bench| {
+        let set = json!({"keys": [bench.signer.jwk()]}).to_string();
+        load_set(set.as_bytes(), Origin::Remote, &[Algorithm::EdDSA]).expect("a set").0
+    };
+    let (named_keys, nameless_keys) = (load(&named), load(&nameless));
+    let (named_policy, nameless_policy) = (Policy::new(&named.issuer), Policy::new(&nameless.issuer));
+    let candidates = [
+        Candidate { policy: &nameless_policy, keys: Some(&nameless_keys) },
+        Candidate { policy: &named_policy, keys: Some(&named_keys) },
+    ];
+    let place = |bench: &Bench, iss: Value| {
+        let token = bench.signer.sign(&claims(json!({"iss": iss})));
+        verify(token.as_bytes(), &candidates, NOW).map(|(index, _)| index).map_err(|rejected| rejected.reject.reason)
+    };
+    assert_eq!(place(&nameless, Value::Null), Ok(0));
+    assert_eq!(place(&nameless, json!("https://elsewhere.example")), Ok(0), "nobody's name");
+    assert_eq!(place(&named, json!("https://id.example")), Ok(1));
+    assert_eq!(place(&nameless, json!("https://id.example")), Err(Reason::Signature), "in the name of another");
+    assert_eq!(place(&named, Value::Null), Err(Reason::Signature), "names nobody, and is not the nameless one's");
+}
+
 proptest! {
     #[test]
     fn any_change_of_a_good_token_is_refused(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
@@ -212,6 +244,6 @@ proptest! {
         let bench = Bench::new();
         let _ = bench.verify(&bench.signer.sign_raw(&header, &payload));
         let _ = bench.verify(&bench.signer.sign_raw(r#"{"alg":"EdDSA"}"#, &payload));
-        crate::auth::fuzz_verify(&bytes);
+        prop_assert!(crate::auth::fuzz_verify(&bytes));
     }
 }

@@ -1,11 +1,13 @@
 //! Who may use a route: closed by default, and never open by accident.
 
-use super::Names;
+use super::{Checked, Names};
 use crate::config::file::route::ClaimRule as WrittenRule;
 use crate::config::file::values::Text;
 use crate::config::print;
 use crate::config::read::{At, Context, Keys, List};
-use crate::config::{AuthMode, ClaimRule, ClaimTest, RouteAuth, TokenSource};
+use crate::config::{
+    Action, AuthMode, ClaimRule, ClaimTest, CsrfProof, Route, RouteAuth, TokenSource, Upstream, WebOrigin,
+};
 
 /// The keys of a route that say who may use it.
 pub(super) struct AuthKeys {
@@ -15,14 +17,16 @@ pub(super) struct AuthKeys {
     pub(super) claims: Option<At<List<WrittenRule>>>,
     pub(super) token_from: Option<At<List<TokenSource, 1>>>,
     pub(super) forward_token: Option<At<bool>>,
+    pub(super) csrf: Option<At<CsrfProof>>,
+    pub(super) allowed_origins: Option<At<List<WebOrigin>>>,
 }
 
 pub(super) fn auth(written: AuthKeys, keys: &Keys, names: &Names, context: &mut Context<'_>) -> Option<RouteAuth> {
-    let AuthKeys { mode, issuers, audiences, claims, token_from, forward_token } = written;
+    let AuthKeys { mode, issuers, audiences, claims, token_from, forward_token, csrf, allowed_origins } = written;
     let mode = mode?.value;
     let issuers = match mode {
         AuthMode::Public => {
-            let unused = keys.among(&["issuers", "audiences", "claims", "token_from"]);
+            let unused = keys.among(&["issuers", "audiences", "claims", "token_from", "csrf", "allowed_origins"]);
             super::no_effect(&unused, "on a public route: tokens are not looked at", context);
             Vec::new()
         }
@@ -34,6 +38,12 @@ pub(super) fn auth(written: AuthKeys, keys: &Keys, names: &Names, context: &mut 
     let claims: Vec<Option<ClaimRule>> = claims?.value.0.into_iter().map(|rule| claim(rule, context)).collect();
     let token_from = token_from?.value.0;
     super::twice(&token_from, print::token_source, context);
+    let takes_cookies = token_from.iter().any(|source| matches!(source.value, TokenSource::Cookie(_)));
+    if !takes_cookies && mode != AuthMode::Public {
+        super::no_effect(&keys.among(&["csrf", "allowed_origins"]), "without a cookie in `token_from`", context);
+    }
+    let allowed_origins = allowed_origins?.value.0;
+    super::twice(&allowed_origins, |origin| format!("{:?}", origin.to_string()), context);
     Some(RouteAuth {
         mode,
         issuers,
@@ -43,7 +53,30 @@ pub(super) fn auth(written: AuthKeys, keys: &Keys, names: &Names, context: &mut 
         claims: claims.into_iter().collect::<Option<_>>()?,
         token_from: token_from.into_iter().map(|source| source.value).collect(),
         forward_token: forward_token?.value,
+        csrf: csrf?.value,
+        allowed_origins: allowed_origins.into_iter().map(|origin| origin.value).collect(),
     })
+}
+
+/// Reports routes that ask for a double-submit token which nobody can check: every change would be refused.
+pub(super) fn provable(routes: &[Checked<Route>], upstreams: &[Checked<Upstream>], context: &mut Context<'_>) {
+    for route in routes.iter().flatten() {
+        let Route { name, matcher, policy, action } = &route.value;
+        let takes_cookies = policy.auth.token_from.iter().any(|source| matches!(source, TokenSource::Cookie(_)));
+        let changes = matcher.methods.is_empty() || matcher.methods.iter().any(|method| !method.is_safe());
+        let Action::Forward(forward) = action else { continue };
+        let asks = takes_cookies && changes && policy.auth.csrf == CsrfProof::Token;
+        let upstream = upstreams.iter().flatten().find(|upstream| upstream.value.name == forward.upstream);
+        if let Some(upstream) = upstream.filter(|upstream| asks && upstream.value.assertion_key.is_none()) {
+            context
+                .problem(
+                    route.at,
+                    format!("the route `{name}` takes tokens from a cookie, but nobody can sign or check its CSRF tokens"),
+                )
+                .note_at(upstream.at, format!("upstream `{}` has no `assertion_key`", upstream.value.name))
+                .help("give the upstream an `assertion_key`, or write `csrf = \"origin\"` for applications that make no tokens");
+        }
+    }
 }
 
 /// The issuers of a route that looks at tokens.

@@ -48,7 +48,7 @@ pub(super) fn issuer(name: &At<String>, written: file::Issuer, context: &mut Con
     {
         context.problem(realm.at, "a realm has only visible ASCII characters without `\"` and `\\`");
     }
-    let keys = keys.and_then(|keys| keys::keys(keys.value, algorithms.as_deref(), context));
+    let keys = keys.and_then(|keys| keys::keys(keys.value, iss.as_ref(), algorithms.as_ref(), context));
     Some(Issuer {
         name: name.value.clone(),
         iss: iss.map(|iss| iss.value.0),

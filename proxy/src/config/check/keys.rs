@@ -1,31 +1,32 @@
 //! `keys` of an issuer: exactly one source, and algorithms that fit it.
 
-use crate::config::disk::{read_bytes, read_text};
+use super::key_files::{check_jwks, check_pem, check_set};
 use crate::config::file::issuer as file;
+use crate::config::file::values::Text;
 use crate::config::read::{At, Context, List};
 use crate::config::source::Span;
 use crate::config::{Algorithm, Keys, SecretBytes};
 use http::Uri;
-use rustls_pki_types::pem::{PemObject, SectionKind};
 use std::net::IpAddr;
-use std::path::Path;
 
-/// Bytes of a file of keys, as of a fetched set.
-const KEYS_BYTES_MAX: u64 = 256 * 1024;
-const SOURCES: [&str; 4] = ["jwks_url", "jwks_file", "pem_file", "secret"];
+const SOURCES: [&str; 6] = ["jwks_url", "discovery", "jwks", "jwks_file", "pem_file", "secret"];
+
+/// What is put behind the URL of an issuer.
+const WELL_KNOWN: &str = "/.well-known/";
 
 pub(super) fn keys(
     written: file::Keys,
-    algorithms: Option<&List<Algorithm, 1>>,
+    iss: Option<&At<Text>>,
+    algorithms: Option<&At<List<Algorithm, 1>>>,
     context: &mut Context<'_>,
 ) -> Option<Keys> {
-    let file::Keys { written: keys, jwks_url, insecure, jwks_file, pem_file, secret } = written;
+    let file::Keys { written: keys, jwks_url, discovery, insecure, jwks, jwks_file, pem_file, secret } = written;
     match keys.among(&SOURCES).as_slice() {
         [_] => {}
-        [] if keys.among(&["link", "discovery"]).is_empty() => {
+        [] if keys.among(&["link"]).is_empty() => {
             context
                 .problem(keys.table, "`keys` names no source")
-                .help("add one of `jwks_url`, `jwks_file`, `pem_file`, `secret`");
+                .help("add one of `jwks_url`, `discovery`, `jwks`, `jwks_file`, `pem_file`, `secret`");
             return None;
         }
         [] => return None,
@@ -40,14 +41,15 @@ pub(super) fn keys(
             return None;
         }
     }
-    if keys.at("jwks_url").is_none() {
-        super::no_effect(&keys.among(&["insecure"]), "without `jwks_url`", context);
+    if keys.among(&["jwks_url", "discovery"]).is_empty() {
+        super::no_effect(&keys.among(&["insecure"]), "without `jwks_url` or `discovery`", context);
     }
     if let Some(algorithms) = algorithms {
-        fit(algorithms, keys.at("secret"), context);
+        fit(&algorithms.value, keys.at("secret"), context);
     }
     if let Some(secret) = secret {
-        long_enough(&secret, algorithms, context);
+        long_enough(&secret, algorithms.map(|list| &list.value), context);
+        bound_to_one(algorithms, context);
         return Some(Keys::Secret(secret.value));
     }
     if let Some(url) = jwks_url {
@@ -55,12 +57,22 @@ pub(super) fn keys(
         check_url(&url, &insecure, keys.at("insecure"), context);
         return Some(Keys::JwksUrl { url: url.value, insecure: insecure.value });
     }
+    if let Some(url) = discovery {
+        let insecure = insecure?;
+        check_url(&url, &insecure, keys.at("insecure"), context);
+        check_discovery(&url, iss, context);
+        return Some(Keys::Discovery { url: url.value, insecure: insecure.value });
+    }
+    if let Some(set) = jwks {
+        check_set(&set.value, "`jwks`", set.at, algorithms, context)?;
+        return Some(Keys::Jwks(set.value));
+    }
     if let Some(path) = jwks_file {
-        check_jwks(&path.value.0, path.at, context)?;
+        check_jwks(&path.value.0, path.at, algorithms, context)?;
         return Some(Keys::JwksFile { path: path.value.0 });
     }
     let path = pem_file?;
-    check_pem(&path.value.0, path.at, context)?;
+    check_pem(&path.value.0, path.at, algorithms, context)?;
     Some(Keys::PemFile { path: path.value.0 })
 }
 
@@ -99,6 +111,31 @@ fn long_enough(secret: &At<SecretBytes>, algorithms: Option<&List<Algorithm, 1>>
     }
 }
 
+/// A key is used with one algorithm (RFC 8725 section 3.1): of several only the first would ever count.
+fn bound_to_one(algorithms: Option<&At<List<Algorithm, 1>>>, context: &mut Context<'_>) {
+    let hmac = || algorithms.iter().flat_map(|list| list.iter()).filter(|item| hmac_bytes_min(item.value).is_some());
+    let other = hmac().find(|item| hmac().next().is_some_and(|first| first.value != item.value));
+    if let Some(other) = other {
+        context
+            .problem(other.at, "a secret is used with one algorithm")
+            .help("keep the one that the tokens have, or make two issuers of it with a secret each");
+    }
+}
+
+/// The document must say `issuer`, and there is nothing to compare it with but `iss`.
+fn check_discovery(url: &At<Uri>, iss: Option<&At<Text>>, context: &mut Context<'_>) {
+    if iss.is_none() {
+        context
+            .problem(url.at, "`discovery` without `iss`: any document would do")
+            .help("add `iss`, exactly as the document's `issuer` is written");
+    }
+    if url.value.query().is_some() || url.value.path().contains(WELL_KNOWN) {
+        context
+            .problem(url.at, "`discovery` is the URL of the issuer, not of its document")
+            .help("`/.well-known/openid-configuration` is added to it");
+    }
+}
+
 fn check_url(url: &At<Uri>, insecure: &At<bool>, insecure_at: Option<Span>, context: &mut Context<'_>) {
     let authority = url.value.authority().map_or("", |authority| authority.as_str());
     if authority.contains('@') {
@@ -123,54 +160,6 @@ fn check_url(url: &At<Uri>, insecure: &At<bool>, insecure_at: Option<Span>, cont
             context.problem(url.at, "keys are fetched over https or http only");
         }
     }
-}
-
-fn check_jwks(path: &Path, at: Span, context: &mut Context<'_>) -> Option<()> {
-    let message = match read_text(path, KEYS_BYTES_MAX) {
-        Err(reason) => format!("cannot read {}: {reason}", path.display()),
-        Ok(text) => match serde_json::from_str::<serde_json::Value>(&text) {
-            Err(error) => format!("{} is no JSON: {error}", path.display()),
-            Ok(set) => match set.get("keys").and_then(|keys| keys.as_array()) {
-                Some(keys) if !keys.is_empty() => return Some(()),
-                Some(_) => format!("{} holds no keys", path.display()),
-                None => format!("{} is no JWK set: it has no list `keys`", path.display()),
-            },
-        },
-    };
-    context.problem(at, message);
-    None
-}
-
-fn check_pem(path: &Path, at: Span, context: &mut Context<'_>) -> Option<()> {
-    let bytes = match read_bytes(path, KEYS_BYTES_MAX) {
-        Ok(bytes) => bytes,
-        Err(reason) => {
-            context.problem(at, format!("cannot read {}: {reason}", path.display()));
-            return None;
-        }
-    };
-    let sections: Result<Vec<(SectionKind, Vec<u8>)>, _> = PemObject::pem_slice_iter(&bytes).collect();
-    let sections = match sections {
-        Ok(sections) => sections,
-        Err(error) => {
-            context.problem(at, format!("{} is no valid PEM: {error}", path.display()));
-            return None;
-        }
-    };
-    let is = |kinds: &[SectionKind]| sections.iter().any(|(kind, _)| kinds.contains(kind));
-    if is(&[SectionKind::PrivateKey, SectionKind::RsaPrivateKey, SectionKind::EcPrivateKey]) {
-        context
-            .problem(at, format!("{} holds a private key", path.display()))
-            .help("the proxy only verifies: give it the public key, `openssl pkey -in KEY -pubout`");
-        return None;
-    }
-    if !is(&[SectionKind::PublicKey, SectionKind::Certificate]) {
-        context
-            .problem(at, format!("{} holds no public key and no certificate in PEM", path.display()))
-            .help("it starts with `-----BEGIN PUBLIC KEY-----` or `-----BEGIN CERTIFICATE-----`");
-        return None;
-    }
-    Some(())
 }
 
 /// The shortest secret of an HMAC algorithm: as long as its hash (RFC 7518 section 3.2). `None` for the others.

@@ -7,6 +7,7 @@
 mod action;
 mod auth;
 mod issuer;
+mod key_files;
 mod keys;
 mod listener;
 mod overlap;
@@ -43,6 +44,7 @@ pub(super) fn check(whole: Whole, context: &mut Context<'_>) -> Option<Config> {
     site::hosts(&sites, context);
     issuer::distinct(&issuers, context);
     overlap::overlaps(&routes, context);
+    auth::provable(&routes, &upstreams, context);
     route::reachable(&routes, &sites, &listeners, context);
     if !has_listeners {
         context.problems.add(None, "there is no listener").help("add `[listener.NAME]` with an `address`");

@@ -21,6 +21,8 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
         claims,
         token_from,
         forward_token,
+        csrf,
+        allowed_origins,
         body_bytes_max,
         buffer,
         progress_timeout,
@@ -56,7 +58,8 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
             context,
         );
     }
-    let written_auth = auth::AuthKeys { mode, issuers, audiences, claims, token_from, forward_token };
+    let written_auth =
+        auth::AuthKeys { mode, issuers, audiences, claims, token_from, forward_token, csrf, allowed_origins };
     let auth = auth::auth(written_auth, &keys, names, context);
     let request_headers = rules::of_requests(request_headers, context);
     let response_headers = rules::of_responses(response_headers, context);

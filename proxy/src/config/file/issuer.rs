@@ -40,11 +40,17 @@ table! {
 
 table! {
     /// Exactly one source of keys.
-    Keys as "issuer.keys", later: ["link", "discovery"] => {
+    Keys as "issuer.keys", later: ["link"] => {
         /// A JWK set, fetched and kept fresh. https, or http from a loopback address.
         optional jwks_url: Uri,
-        /// With `jwks_url`: plain http is fine, because the network is trusted (a compose network).
+        /// The issuer's URL: its document `/.well-known/openid-configuration` (OpenID Connect Discovery) names the JWK set.
+        /// The document's `issuer` must be exactly `iss`. As for `jwks_url`; a document that came over https must name
+        /// https.
+        optional discovery: Uri,
+        /// With `jwks_url` or `discovery`: plain http is fine, because the network is trusted (a compose network).
         default(false) insecure: bool,
+        /// A JWK set that stands here: `{ keys = [{ kty = "OKP", crv = "Ed25519", x = "..." }] }`.
+        optional jwks: Value,
         /// A JWK set in a file.
         optional jwks_file: FilePath,
         /// Public keys or certificates in PEM.

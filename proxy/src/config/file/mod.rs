@@ -48,8 +48,8 @@ table! {
 }
 
 table! {
-    /// The process. Changes need a restart, except of `buffer_memory_max`, `buffer_disk_max`, `trusted_proxies`,
-    /// `identity_headers` and `trace`.
+    /// The process. Changes need a restart, except of `bad_tokens_per_minute_max`, `buffer_memory_max`,
+    /// `buffer_disk_max`, `trusted_proxies`, `identity_headers` and `trace`.
     Server as "server" => {
         /// Worker threads, one runtime each. Left out: the number of cores.
         optional threads: Number<1, 1024>,
@@ -59,6 +59,11 @@ table! {
         /// accepted. An IPv6 client is its network of 64 bits. Peers in `trusted_proxies` carry many clients and are not
         /// counted. 0: no limit.
         default(512) connections_per_client_max: Number<0, 10_000_000>,
+        /// Tokens of one client in a minute that may turn out to be garbage; then its further ones are answered with 429
+        /// before any is verified, except those that were verified a moment ago. Genuine tokens never count, expired or
+        /// not. Clients are counted as `connections_per_client_max` counts them, over all workers; without
+        /// `trusted_proxies` all clients behind a proxy are one. 0: no limit.
+        default(300) bad_tokens_per_minute_max: Number<0, 1_000_000>,
         /// How long a stop waits for work in flight before it is cut.
         default("30s") drain_timeout: Time<0, 86_400_000>,
         /// Where the proxy keeps what it makes itself: development certificates, and request bodies that are held on

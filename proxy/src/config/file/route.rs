@@ -5,7 +5,7 @@ use super::maps::{Map, Wanted};
 use super::values::{Pointer, Text};
 use crate::config::read::List;
 use crate::config::units::{Size, Timeout};
-use crate::config::{AuthMode, HeaderRule, PathPattern, TokenSource};
+use crate::config::{AuthMode, CsrfProof, HeaderRule, PathPattern, TokenSource, WebOrigin};
 use http::{HeaderName, Method};
 use serde_json::Value;
 
@@ -35,8 +35,17 @@ table! {
         /// Where a token is looked for, in order: `"header"`, `"cookie:NAME"`, `"query:NAME"`. A token in the query is
         /// redacted in logs and removed before forwarding.
         default(["header"]) token_from: List<TokenSource, 1>,
-        /// Whether `Authorization` goes to the upstream, for applications that check the token themselves.
+        /// Whether the token goes to the upstream, for applications that check it themselves: `Authorization` and the
+        /// cookies of `token_from`. A token in the query never does.
         default(false) forward_token: bool,
+        /// What a request must prove whose token comes from a cookie and whose method is not GET, HEAD, OPTIONS or
+        /// TRACE: else 403. `token`: that a page of this origin made it (`Sec-Fetch-Site`, else `Origin`), and that
+        /// the page knows the token in the cookie `__Host-csrf`, repeated in `X-CSRF-Token`, which the application made
+        /// for the token's session (`sid`) with the upstream's `assertion_key`. `origin`: only the first. A WebSocket
+        /// needs an `Origin` in both cases.
+        default("token") csrf: CsrfProof,
+        /// Other origins whose pages may use the cookie: `["https://app.example.com"]`.
+        default([]) allowed_origins: List<WebOrigin>,
         /// Bytes of a request body: more is 413.
         default("10MiB") body_bytes_max: Size<0, { 1 << 50 }>,
         /// Holds the request body until it is whole before the upstream is asked, so that a slow client costs the
@@ -75,6 +84,11 @@ words!(AuthMode, "kind of access", {
     "required" => AuthMode::Required,
     "optional" => AuthMode::Optional,
     "public" => AuthMode::Public,
+});
+
+words!(CsrfProof, "proof against forged requests", {
+    "token" => CsrfProof::Token,
+    "origin" => CsrfProof::Origin,
 });
 
 table! {

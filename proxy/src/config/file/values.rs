@@ -3,7 +3,9 @@
 use crate::config::node::{Kind, Node};
 use crate::config::problem::nearest;
 use crate::config::read::{Context, Written};
-use crate::config::{Address, Balance, EndpointAddress, LineTemplate, PathPattern, SecretBytes, TokenSource};
+use crate::config::{
+    Address, Balance, EndpointAddress, LineTemplate, PathPattern, SecretBytes, TokenSource, WebOrigin,
+};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use ipnet::IpNet;
 use serde_json::{Value, json};
@@ -112,6 +114,10 @@ texts! {
     Uri: "a URL", |text| match text.parse::<Uri>() {
         Ok(uri) if uri.scheme().is_some() && uri.authority().is_some() => Ok(uri),
         _ => refuse(format!("{text:?} is no absolute URL"), "write for example \"https://login.example.com/.well-known/jwks.json\""),
+    };
+    WebOrigin: "an origin such as \"https://app.example.com\"", |text| match WebOrigin::parse(text) {
+        Some(origin) => Ok(origin),
+        None => refuse(format!("{text:?} is no origin"), "write scheme, host and port only: \"https://app.example.com\""),
     };
     Below: "a path below the root", below;
     Pointer: "a JSON pointer such as \"/roles\"", pointer;

@@ -4,7 +4,7 @@ use super::label;
 use super::verdict::Verdicts;
 use crate::rounds::Measured;
 use crate::slice::Slice;
-use crate::stats::{median, ratio};
+use crate::stats::{difference, median, ratio};
 use crate::workload::{Against, Workload};
 
 pub(super) const HEAD: &str = "\
@@ -21,6 +21,11 @@ pub(super) fn rows(workload: &Workload, measured: &[Measured], verdicts: &mut Ve
         let what = format!("{} against {}", workload.name, label(&one.run));
         let (ratio, target) = match one.run.against {
             Against::Nothing => Default::default(),
+            Against::Without { adds_us_max } => {
+                let added = difference(&ours.slices, &one.slices, |slice| slice.cpu_us);
+                let what = format!("{}, added to {} in µs", workload.name, label(&one.run));
+                (format!("+{added:.2} µs"), verdicts.judge(&what, added, Some(adds_us_max)))
+            }
             Against::Peer { target } => {
                 let ratio = ratio(&ours.slices, &one.slices, |slice| slice.cpu_us);
                 (verdicts.compare(&what, ratio), verdicts.judge(&what, ratio, target))

@@ -26,7 +26,7 @@ pub(super) fn rows(workload: &Workload, latencies: &[Latencies], verdicts: &mut 
     let row = |(index, one): (usize, &Latencies)| {
         let what = format!("{}, p99 against {}", workload.name, label(&one.run));
         let (ratio, target) = match one.run.against {
-            Against::Nothing => Default::default(),
+            Against::Nothing | Against::Without { .. } => Default::default(),
             Against::Peer { .. } => {
                 let ratio = ratio(&ours.slices, &one.slices, |slice| micros(slice.p99_us));
                 let target = workload.latency_max.filter(|_| one.run.server == Kind::Nginx);

@@ -77,6 +77,8 @@ pub(crate) enum Against {
     Nothing,
     /// A peer; with the share of its CPU per request that ours may need.
     Peer { target: Option<f64> },
+    /// Ours without what is measured; with the microseconds of CPU per request that this may add.
+    Without { adds_us_max: f64 },
 }
 
 /// Which tokens the requests carry.
