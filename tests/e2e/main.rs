@@ -6,6 +6,7 @@ mod admin;
 mod attachments;
 #[path = "../browser/mod.rs"]
 mod browser;
+mod browser_mode;
 mod buffering;
 mod callable;
 mod command_line;
@@ -24,6 +25,7 @@ mod http2_floods;
 mod identity;
 mod interim;
 mod issuers;
+mod key_rotation;
 mod limits;
 mod malformed_upstream;
 mod metrics;
