@@ -4,6 +4,7 @@ use crate::app::{App, claims_of};
 use http::{Request, StatusCode};
 use portcullis_app::config::{Config, DatabaseUrl, GivenAlgorithm, SigningConfig, SlidingConfig, UserIdField};
 use portcullis_app::service;
+use portcullis_app::tokens::SigningKey;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -187,6 +188,30 @@ async fn a_given_key_signs_with_its_algorithm() {
     }
 }
 
+/// An earlier version kept its one key in a file: nobody is signed out by the update.
+#[tokio::test]
+async fn the_key_of_an_earlier_version_goes_on_signing() {
+    let key = |folder: &Path| folder.join("keys/signing.pem");
+    let mut made = true;
+    let app = App::with(|config| {
+        std::fs::create_dir_all(config.keys()).expect("a folder");
+        made = make_key(&key(&config.state), &["-algorithm", "ED25519"]);
+        if made {
+            let mode = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(key(&config.state), mode).expect("a mode");
+        }
+    })
+    .await;
+    if !made {
+        println!("SKIPPED: there is no openssl to make a key with");
+        return;
+    }
+    let earlier = SigningKey::given(GivenAlgorithm::EdDsa, &key(app.folder())).expect("a key");
+    let pair = app.sign_in("ada").await;
+    let header = jsonwebtoken::decode_header(pair["access"].as_str().expect("a token")).expect("a header");
+    assert_eq!(header.kid.as_deref(), earlier.id());
+}
+
 #[tokio::test]
 async fn a_start_with_bad_settings_or_keys_fails_in_words() {
     type Change = fn(&mut Config);
@@ -206,7 +231,7 @@ async fn a_start_with_bad_settings_or_keys_fails_in_words() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = crate::app::config(folder.path());
         change(&mut config);
-        let error = service::build(config).await.err().expect("no start").to_string();
+        let error = service::build(config).await.expect_err("no start").to_string();
         assert!(error.contains(message), "{error}");
     }
 }

@@ -35,6 +35,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// How far the answers for these names are apart, as a share: the largest of the medians, over all rounds, of what one
 /// name took in a round against what another took in the same round. Each name comes first as often as last. What else
 /// the machine does changes from second to second and so meets all names of a round alike.
+#[expect(clippy::print_stdout, reason = "a measurement is worth reading even where it holds")]
 async fn difference(app: &App, names: &[&str], samples: usize) -> f64 {
     let mut rounds = Vec::with_capacity(samples);
     for round in 0..samples {
