@@ -72,7 +72,7 @@ mod tests {
         let (mut one, mut two) = (link.listen().expect("a place"), link.listen().expect("a place"));
         assert!(one.change().now_or_never().is_none());
         link.changed();
-        link.clone().changed();
+        link.changed();
         assert!(one.change().now_or_never().is_some(), "two changes are one look");
         assert!(one.change().now_or_never().is_none());
         assert!(two.change().now_or_never().is_some());
