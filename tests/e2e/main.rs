@@ -24,6 +24,7 @@ mod http2_conformance;
 mod http2_floods;
 mod identity;
 mod interim;
+mod introspection;
 mod issuers;
 mod key_rotation;
 mod limits;

@@ -101,12 +101,8 @@ impl Passwords {
             }
             // Of no kind that could be checked (Django's unusable ones begin with `!`): like an account without one.
             None => {
-                let name: String = stored.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-                *free = if name.is_empty() {
-                    format!("{}%", &stored.chars().take(1).collect::<String>())
-                } else {
-                    format!("{name}%")
-                };
+                let name = algorithm(stored);
+                *free = format!("{name}%");
                 tracing::warn!(kind = name, "accounts with such a password hash can't sign in");
             }
         }
@@ -176,6 +172,14 @@ impl std::fmt::Debug for Passwords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Passwords").field("running", &self.running.available_permits()).finish_non_exhaustive()
     }
+}
+
+/// What a hash begins with: the name of its algorithm up to the `$` behind it, or its first character.
+fn algorithm(stored: &str) -> &str {
+    let mut chars = stored.char_indices().skip(1);
+    let first = chars.clone().next().map_or(stored.len(), |(at, _)| at);
+    let end = chars.find_map(|(at, c)| (c == '$').then_some(at + 1)).unwrap_or(first);
+    stored.get(..end).unwrap_or_default()
 }
 
 fn hash_now(argon2: &Argon2<'_>, password: &[u8]) -> Result<String, PasswordError> {

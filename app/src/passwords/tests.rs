@@ -43,9 +43,10 @@ fn every_check_computes_each_kind_once() {
     assert!(passwords.learn(DJANGO_PBKDF2) && passwords.learn("!x") && passwords.learn("bcrypt$12$"));
     let patterns = passwords.patterns();
     let ours = "%$argon2id$v=19$m=19456,t=2,p=1$%";
-    assert_eq!(patterns, [ours, "pbkdf2_sha256$1000$%", "!%", "bcrypt%", ""]);
+    assert_eq!(patterns, [ours, "pbkdf2_sha256$1000$%", "!%", "bcrypt$%", ""]);
     assert_eq!(passwords.kinds().known.len(), 2, "what can't be checked costs nothing");
-    assert!(passwords.learn("a$") && !passwords.learn("b$"), "so many kinds and no more");
+    assert!(passwords.learn("$2b$12$") && !passwords.learn("b$"), "so many kinds and no more");
+    assert_eq!(passwords.patterns()[4], "$2b$%", "which is not every PHC string");
 }
 
 #[tokio::test]
