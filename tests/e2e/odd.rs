@@ -21,6 +21,7 @@ fn config(endpoint: &str) -> String {
 
         [upstream.app]
         endpoints = ["{endpoint}"]
+        assertion_key = {{ file = "{{folder}}/assertion.key", create = true }}
 
         [issuer.test]
         iss = "https://issuer.test"
@@ -134,6 +135,10 @@ const FIELDS: &[&str] = &[
     "X-Forwarded-For: ,",
     "Forwarded: for=\"",
     "X-Request-Id: \u{7f}",
+    "Sec-Fetch-Site: same-origin",
+    "Origin: null",
+    "X-CSRF-Token: a.b",
+    "Cookie: __Host-csrf=a.b",
     "X-Auth-Subject: root",
     "X_Auth_Subject: root",
     "Via: 1.1 a, 1.1 b",

@@ -111,6 +111,7 @@ impl Verified {
             .sum::<usize>();
         size_of::<Self>()
             + size_of::<Identity>()
+            + self.identity_json.get().len()
             + texts
             + members_bytes(&self.lifted)
             + members_bytes(&identity.claims)

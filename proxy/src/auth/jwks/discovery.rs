@@ -30,6 +30,15 @@ pub(crate) enum DocumentProblem {
     Downgrade,
 }
 
+/// Why keys could not be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DiscoveryError {
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error("the discovery document: {0}")]
+    Document(#[from] DocumentProblem),
+}
+
 /// An issuer's document.
 #[derive(Debug)]
 pub(crate) struct Discovery {
@@ -50,7 +59,7 @@ impl Discovery {
     }
 
     /// Reads the document, then the keys.
-    pub(crate) async fn fetch(&self) -> Result<Fetched, FetchError> {
+    pub(crate) async fn fetch(&self) -> Result<Fetched, DiscoveryError> {
         let document = self.document.fetch().await?;
         let keys = self.keys(&document.body)?;
         let mut fetched = keys.fetch().await?;

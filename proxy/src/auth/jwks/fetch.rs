@@ -1,6 +1,5 @@
 //! One fetch of a JWK set or a discovery document over HTTP/1.1: bounded in time and bytes, no redirects.
 
-use super::discovery::DocumentProblem;
 use crate::auth::keys::jwk::SET_BYTES_MAX;
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, HOST, LOCATION, USER_AGENT};
@@ -49,8 +48,6 @@ pub(crate) enum FetchError {
     Status(StatusCode),
     #[error("the body broke off or is larger than {SET_BYTES_MAX} bytes")]
     Body,
-    #[error("the discovery document: {0}")]
-    Document(#[from] DocumentProblem),
 }
 
 /// What came.

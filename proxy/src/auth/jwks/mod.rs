@@ -16,8 +16,8 @@ use crate::config::Algorithm;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use demand::Demand;
-use discovery::Discovery;
-use fetch::{Endpoint, FetchError, Fetched};
+use discovery::{Discovery, DiscoveryError};
+use fetch::{Endpoint, Fetched};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -36,9 +36,9 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    async fn fetch(&self) -> Result<Fetched, FetchError> {
+    async fn fetch(&self) -> Result<Fetched, DiscoveryError> {
         match self {
-            Self::Set(endpoint) => endpoint.fetch().await,
+            Self::Set(endpoint) => Ok(endpoint.fetch().await?),
             Self::Discovery(discovery) => discovery.fetch().await,
         }
     }

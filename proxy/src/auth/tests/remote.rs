@@ -197,7 +197,9 @@ async fn a_thousand_random_kids_cause_one_fetch_and_disturb_nobody() {
         refusals.iter().filter(|found| found.as_ref().err().map(|refusal| refusal.status()) == Some(status)).count()
     };
     let (unauthorised, unavailable) = (count(StatusCode::UNAUTHORIZED), count(StatusCode::SERVICE_UNAVAILABLE));
-    assert_eq!((unauthorised, unavailable), (256, 744), "as many as may wait are decided, the others may try again");
+    // Fewer on a machine so slow that the half second of some runs out before.
+    assert!(unauthorised <= 256, "no more are decided than may wait: {unauthorised}");
+    assert_eq!(unauthorised + unavailable, 1000, "nobody knows about the others, who may try again");
     assert_eq!(web.hits(), 2, "the first one, and one for a thousand");
     let again = join_all(strangers.iter().map(|stranger| ask(&rule, stranger))).await;
     assert!(
