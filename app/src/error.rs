@@ -6,6 +6,7 @@
 
 use crate::passwords::PasswordError;
 use crate::store::StoreError;
+use crate::throttle::Wait;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -151,6 +152,14 @@ impl From<PasswordError> for ApiError {
             PasswordError::Busy => Self::unavailable("busy"),
             PasswordError::Failed => Self::internal(),
         }
+    }
+}
+
+impl From<Wait> for ApiError {
+    fn from(Wait(wait): Wait) -> Self {
+        // Rounded up: who comes back then is not too early.
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "Too many tries").with_retry_after(seconds)
     }
 }
 

@@ -1,15 +1,22 @@
 //! What endpoints take from a request: the caller, and bodies and parameters with our own errors.
 
 use crate::domain::account::{Role, User};
+use crate::edge::AssertionError;
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::store::AccountStore;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::StatusCode;
+use http::header::USER_AGENT;
 use http::request::Parts;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use serve::contract::forwarded::X_FORWARDED_FOR;
+use serve::contract::identity::Assertion;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use uuid::Uuid;
 
 /// The path as it came from the edge, before the final slash was added; assertions speak of this one.
 #[derive(Debug, Clone)]
@@ -20,6 +27,8 @@ pub struct ArrivedPath(pub http::uri::PathAndQuery);
 pub struct Caller {
     /// The account, read at this request, so that disabling it and signing out work at once.
     pub user: User,
+    /// The session of the token that the edge has verified, when it has one.
+    pub session: Option<Uuid>,
     /// When the token expires that the edge has verified.
     pub expires_at: Timestamp,
 }
@@ -28,12 +37,10 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let path = parts.extensions.get::<ArrivedPath>().map_or_else(|| parts.uri.path(), |arrived| arrived.0.path());
-        let assertion =
-            state.edge.assertion(&parts.method, path, &parts.headers, Timestamp::now()).map_err(|error| {
-                tracing::warn!(%error, "an assertion does not count");
-                ApiError::unauthenticated()
-            })?;
+        let assertion = asserted(parts, state).map_err(|error| {
+            tracing::warn!(%error, "an assertion does not count");
+            ApiError::unauthenticated()
+        })?;
         let identity = assertion.identity.ok_or_else(ApiError::unauthenticated)?;
         // Another issuer's subjects may look like ours.
         if identity.issuer != state.config.tokens.issuer {
@@ -44,10 +51,55 @@ impl FromRequestParts<AppState> for Caller {
         let session = identity.session.map(|session| session.parse()).transpose();
         let session = session.map_err(|_| ApiError::unauthenticated())?;
         let user = state.store.user_in_session(id, session).await?;
-        let user = user.filter(|user| user.active).ok_or_else(ApiError::unauthenticated)?;
+        let user = user.filter(|user| state.may_sign_in(user)).ok_or_else(ApiError::unauthenticated)?;
         let expires_at = i64::try_from(identity.expires_at).ok().and_then(|at| Timestamp::from_second(at).ok());
         // A time that no clock reaches.
-        Ok(Self { user, expires_at: expires_at.unwrap_or(Timestamp::MAX) })
+        Ok(Self { user, session, expires_at: expires_at.unwrap_or(Timestamp::MAX) })
+    }
+}
+
+/// What the edge has said of this request.
+#[derive(Debug, Clone)]
+struct Asserted(Result<Assertion, AssertionError>);
+
+/// What the edge says of this request.
+fn asserted(parts: &mut Parts, state: &AppState) -> Result<Assertion, AssertionError> {
+    // An assertion counts once, and a request may be asked for caller and client.
+    if let Some(Asserted(said)) = parts.extensions.get() {
+        return said.clone();
+    }
+    let path = parts.extensions.get::<ArrivedPath>().map_or_else(|| parts.uri.path(), |arrived| arrived.0.path());
+    let said = state.edge.assertion(&parts.method, path, &parts.headers, Timestamp::now());
+    parts.extensions.insert(Asserted(said.clone()));
+    said
+}
+
+/// The longest name that is kept of a client, in characters.
+const USER_AGENT_CHARS_MAX: usize = 200;
+
+/// Where a request comes from, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The client's address, when the edge vouches for this request: its fields are then the edge's own.
+    pub address: Option<IpAddr>,
+    /// What the client calls itself, cut.
+    pub user_agent: String,
+}
+
+impl FromRequestParts<AppState> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        let user_agent = parts.headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        // PostgreSQL keeps no null characters; no other control character is worth keeping either.
+        let user_agent = user_agent.unwrap_or_default();
+        let user_agent = user_agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS_MAX).collect();
+        // The client comes first; the hops that the edge trusts follow.
+        let address = asserted(parts, state).ok().and_then(|_| {
+            let chain = parts.headers.get(&X_FORWARDED_FOR)?.to_str().ok()?;
+            chain.split(',').next()?.trim().parse().ok()
+        });
+        Ok(Self { address, user_agent })
     }
 }
 

@@ -2,11 +2,13 @@
 //! business that it hosts here: accounts, tokens and a shared notebook.
 //!
 //! The floors, from the top: [`run`] and [`cli`] are the process; [`host`] serves a callable and knows no business;
-//! [`service`] builds the callable; [`router`] lists every endpoint; [`endpoints`] are thin; [`extract`], [`error`] and
-//! [`state`] are what all endpoints use; [`store`], [`live`], [`tokens`], [`passwords`] and [`edge`] each do one thing;
+//! [`service`] builds the callable; [`background`] is what goes on beside the requests; [`router`] lists every endpoint; [`endpoints`] are thin; [`extract`], [`error`] and
+//! [`state`] are what all endpoints use; [`store`], [`live`], [`link`], [`tokens`], [`passwords`],
+//! [`throttle`] and [`edge`] each do one thing, [`keys`] keeps the signing keys in the store;
 //! and [`domain`] has the rules. [`config`] and [`units`] are plain values at the bottom, so that each room can take its
 //! own part. A file imports only lower floors and its own folder.
 
+pub mod background;
 pub mod cli;
 pub mod config;
 pub mod domain;
@@ -15,6 +17,8 @@ pub mod endpoints;
 pub mod error;
 pub mod extract;
 pub mod host;
+pub mod keys;
+pub mod link;
 pub mod live;
 pub mod passwords;
 pub mod router;
@@ -22,6 +26,7 @@ pub mod run;
 pub mod service;
 pub mod state;
 pub mod store;
+pub mod throttle;
 pub mod tokens;
 pub mod units;
 

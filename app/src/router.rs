@@ -1,6 +1,8 @@
 //! Every endpoint in one list.
 
-use crate::endpoints::{account, admin, attachments, events, jwks, markdown, notes, openapi, shares, token};
+use crate::endpoints::{
+    account, admin, attachments, events, jwks, link, markdown, notes, oauth, openapi, password, sessions, shares, token,
+};
 use crate::error::{self, ApiError};
 use crate::extract::ArrivedPath;
 use crate::state::AppState;
@@ -18,7 +20,12 @@ use utoipa_axum::routes;
 const JSON_BYTES_MAX: usize = 1024 * 1024;
 
 /// The paths that name a file and so have no final slash.
-const FILES: [&str; 2] = ["/.well-known/jwks.json", "/api/openapi.json"];
+const FILES: [&str; 4] = [
+    "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
+    "/api/openapi.json",
+    serve::contract::link::PATH,
+];
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -29,15 +36,22 @@ struct Api;
 
 /// The whole application as one service.
 pub fn router(state: AppState) -> axum::Router {
-    let (endpoints, api) = OpenApiRouter::with_openapi(Api::openapi())
+    let endpoints = OpenApiRouter::with_openapi(Api::openapi())
         // accounts
         .routes(routes!(token::obtain::obtain))
         .routes(routes!(token::refresh::refresh))
         .routes(routes!(token::verify::verify))
         .routes(routes!(token::blacklist::blacklist))
+        .routes(routes!(oauth::revoke::revoke))
+        .routes(routes!(oauth::metadata::metadata))
         .routes(routes!(jwks::jwks))
         .routes(routes!(account::register))
         .routes(routes!(account::me))
+        .routes(routes!(password::change))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::end))
+        .routes(routes!(sessions::log_out))
+        .routes(routes!(sessions::log_out_everywhere))
         // notebook
         .routes(routes!(notes::list, notes::create))
         .routes(routes!(notes::read, notes::replace, notes::change, notes::remove))
@@ -49,11 +63,13 @@ pub fn router(state: AppState) -> axum::Router {
         // administration
         .routes(routes!(admin::users))
         .routes(routes!(admin::disable))
-        .routes(routes!(admin::enable))
-        .split_for_parts();
+        .routes(routes!(admin::enable));
+    let (endpoints, api) = by_settings(endpoints, &state).split_for_parts();
     let document = openapi::Document::new(&api);
     let endpoints = endpoints
         .route("/api/openapi.json", get(move || async move { document }))
+        // Not in the document: no client can reach it.
+        .route(serve::contract::link::PATH, get(link::listen))
         .fallback(|| async { ApiError::not_found() })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
@@ -62,6 +78,18 @@ pub fn router(state: AppState) -> axum::Router {
         .with_state(state);
     // Before the endpoints are matched: a layer of the router itself would run after that.
     axum::Router::new().fallback_service(endpoints.map_request(with_final_slash))
+}
+
+/// What is there only where the settings say so.
+fn by_settings(endpoints: OpenApiRouter<AppState>, state: &AppState) -> OpenApiRouter<AppState> {
+    let endpoints = match state.tokens.config().sliding {
+        Some(_) => endpoints.routes(routes!(token::sliding::obtain)).routes(routes!(token::sliding::refresh)),
+        None => endpoints,
+    };
+    match state.introspection_secret {
+        Some(_) => endpoints.routes(routes!(oauth::introspect::introspect)),
+        None => endpoints,
+    }
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Response {

@@ -1,23 +1,33 @@
 //! The callable: all that the host knows of the business, as WSGI's callable is to gunicorn.
 
-use crate::config::{Config, DemoConfig};
+use crate::background;
+use crate::config::{BadSettings, Config, DemoConfig};
 use crate::domain::account::{AccountError, Role, User, Username};
 use crate::edge::Edge;
 use crate::endpoints::attachments;
+use crate::keys::{KeysError, Opened};
+use crate::link::Link;
 use crate::live::Hub;
 use crate::passwords::{PasswordError, Passwords};
 use crate::router::router;
 use crate::state::{AppState, Parts};
-use crate::store::{AccountStore, Database, Files, NewUser, PairError, SessionStore, StoreError, pair};
-use crate::tokens::{KeyError, SigningKey, Tokens};
+use crate::store::{
+    AccountStore, Database, Files, NewUser, PairError, RevocationStore, SessionStore, StoreError, pair,
+};
+use crate::throttle::Throttle;
+use crate::tokens::Tokens;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use serve::shared_key::{SharedKeyError, load_or_create};
+use serve::shared_key::{SharedKey, SharedKeyError, load_all_or_create, load_or_create};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+/// How often the file of the shared key is looked at.
+const KEY_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often expired sessions are swept out.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 
@@ -35,9 +45,12 @@ pub enum BuildError {
     /// The key shared with the edge.
     #[error(transparent)]
     SharedKey(#[from] SharedKeyError),
-    /// The signing key.
+    /// Settings that can't be meant.
     #[error(transparent)]
-    SigningKey(#[from] KeyError),
+    Settings(#[from] BadSettings),
+    /// The signing keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The database.
     #[error("the database can't be used: {0}")]
     Store(#[from] StoreError),
@@ -93,12 +106,18 @@ pub fn make_state(config: &Config) -> Result<(), BuildError> {
 /// # Errors
 /// What is missing or broken, worded for the operator.
 pub async fn build(config: Config) -> Result<Application, BuildError> {
+    config.tokens.check()?;
     make_state(&config)?;
-    let key = load_or_create(&config.edge.assertion_key, config.edge.assertion_key_create)?;
-    let tokens = Tokens::new(SigningKey::load_or_create(&config.keys())?, config.tokens.clone());
+    let keys = load_all_or_create(&config.edge.assertion_key, config.edge.assertion_key_create)?;
+    let introspection_secret = match &config.tokens.introspection_secret {
+        Some(file) => Some(URL_SAFE_NO_PAD.encode(load_or_create(file, false)?)),
+        None => None,
+    };
     let passwords = Passwords::new(config.threads.get())?;
     let store = Database::open(&config.database).await?;
-    let edge = Edge::new(&key, &config.edge.upstream_name);
+    let Opened { ring, kept } = crate::keys::open(&config, store.clone(), Timestamp::now()).await?;
+    let tokens = Tokens::new(ring, config.tokens.clone());
+    let edge = Edge::new(&keys, &config.edge.upstream_name);
     let folder = config.attachments();
     let files = Files::open(folder.clone()).await.map_err(|source| BuildError::State { path: folder, source })?;
     // Before anything is swept.
@@ -106,13 +125,34 @@ pub async fn build(config: Config) -> Result<Application, BuildError> {
     // Each stream is a request in flight: the other half stays free for requests that end.
     let live = Hub::new(Timestamp::now(), config.in_flight_max / 2);
     let draining = CancellationToken::new();
-    let state = AppState::new(Parts { config, store, edge, files, live, draining, tokens, passwords });
+    let link = Link::default();
+    let state = AppState::new(Parts {
+        throttle: Throttle::new(&config.sign_in),
+        started: Instant::now(),
+        config,
+        store,
+        edge,
+        files,
+        link,
+        live,
+        draining,
+        introspection_secret,
+        tokens,
+        passwords,
+    });
+    // Before the first sign-in.
+    background::learn_hash_kinds(&state).await?;
     // After all else that can fail: nobody would see the password of a start that ends here.
     let new_demo_user = match &state.config.demo {
         Some(demo) => add_demo_user(&state.store, &state.passwords, demo).await?,
         None => None,
     };
-    tokio::spawn(sweep(state.store.clone()));
+    tokio::spawn(sweep(state.clone()));
+    tokio::spawn(background::count_hash_kinds(state.clone()));
+    if let Some((keeper, turn)) = kept {
+        tokio::spawn(background::keep_keys(state.clone(), keeper, turn));
+    }
+    tokio::spawn(follow_shared_key(state.clone(), keys));
     tokio::spawn(attachments::sweep(state.clone()));
     Ok(Application { router: router(state.clone()), state, new_demo_user })
 }
@@ -185,15 +225,45 @@ fn generate_password() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
-/// Forgets expired sessions from time to time, as long as the database is open.
-async fn sweep(store: Database) {
+/// Reads the shared key again when its file has changed, so that an operator replaces it without a restart.
+async fn follow_shared_key(state: AppState, mut known: Vec<SharedKey>) {
+    let mut interval = tokio::time::interval(KEY_LOOK_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = state.draining.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        match load_all_or_create(&state.config.edge.assertion_key, false) {
+            Ok(keys) if keys == known => {}
+            Ok(keys) => {
+                tracing::info!(keys = keys.len(), "the key shared with the edge has changed");
+                state.edge.replace(&keys);
+                known = keys;
+            }
+            // An editor may be half-way through; the old keys count until there are others.
+            Err(error) => tracing::warn!(%error, "the key shared with the edge can't be read again"),
+        }
+    }
+}
+
+/// Forgets expired sessions and revocations from time to time, as long as the database is open.
+async fn sweep(state: AppState) {
+    let (store, tokens) = (&state.store, &state.tokens);
     let mut interval = tokio::time::interval(SWEEP_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        match store.forget_expired_sessions(Timestamp::now()).await {
-            Ok(0) => {}
-            Ok(sessions) => tracing::info!(sessions, "expired sessions forgotten"),
+        let now = Timestamp::now();
+        let forgotten = async {
+            Ok((
+                store.forget_expired_sessions(tokens.forgettable(now)).await?,
+                store.forget_expired_revocations(now).await?,
+            ))
+        };
+        match forgotten.await {
+            Ok((0, 0)) => {}
+            Ok((sessions, revocations)) => tracing::info!(sessions, revocations, "what has expired is forgotten"),
             Err(StoreError::Unavailable(_)) if store.is_closed() => return,
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the sweep failed"),
         }

@@ -1,14 +1,19 @@
 //! What every endpoint may use. One shared value; a clone is one counter.
 
 use crate::config::Config;
+use crate::domain::account::User;
 use crate::edge::Edge;
+use crate::link::Link;
 use crate::live::Hub;
 use crate::passwords::Passwords;
 use crate::store::{Database, Files};
+use crate::throttle::Throttle;
 use crate::tokens::Tokens;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// The parts that endpoints share. The notebook's own parts stand here beside the others.
 #[derive(Debug)]
@@ -21,14 +26,43 @@ pub struct Parts {
     pub edge: Edge,
     /// The bytes of attachments.
     pub files: Files,
+    /// Wakes the edges' streams; told after each commit that revokes something or changes a key.
+    pub link: Link,
     /// Live changes of notes.
     pub live: Hub,
     /// Cancelled when the drain begins: streams that would never end by themselves end then.
     pub draining: CancellationToken,
+    /// What a caller of introspection must show.
+    pub introspection_secret: Option<String>,
+    /// The pace of sign-ins.
+    pub throttle: Throttle,
+    /// Since when the application counts what passes with time.
+    pub started: Instant,
     /// Signs and reads our own tokens.
     pub tokens: Tokens,
     /// Hashes passwords, so many at once.
     pub passwords: Passwords,
+}
+
+impl Parts {
+    /// Whether an account may be used.
+    #[must_use]
+    pub const fn may_sign_in(&self, user: &User) -> bool {
+        user.active || !self.config.tokens.check_user_active
+    }
+
+    /// Milliseconds since the start, on a clock that never jumps.
+    #[must_use]
+    pub fn uptime_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Told after the commit that has ended sessions of a user: edges hear of it, and open streams end. Those of
+    /// sessions that go on come back by themselves.
+    pub fn sessions_ended(&self, user: Uuid) {
+        self.link.changed();
+        self.live.dismiss(user);
+    }
 }
 
 /// The shared parts, as axum hands them to endpoints.

@@ -29,7 +29,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, BadUnit> {
     number.checked_mul(factor).ok_or(BadUnit::Bytes)
 }
 
-/// Reads `30s`; units are ms, s, min and h.
+/// Reads `30s`; units are ms, s, min, h and d.
 ///
 /// # Errors
 /// The text has no number, no unit or another one, or is too large.
@@ -40,6 +40,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, BadUnit> {
         "s" => 1000,
         "min" => 60 * 1000,
         "h" => 60 * 60 * 1000,
+        "d" => 24 * 60 * 60 * 1000,
         _ => return Err(BadUnit::Duration),
     };
     number.checked_mul(factor_ms).map(Duration::from_millis).ok_or(BadUnit::Duration)
@@ -59,7 +60,9 @@ mod tests {
         for (text, bytes) in [("1B", 1), ("512KiB", 524_288), ("25 MiB", 26_214_400), ("2GiB", 2_147_483_648)] {
             assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
         }
-        for (text, ms) in [("500ms", 500), ("30s", 30_000), ("5min", 300_000), ("1h", 3_600_000)] {
+        for (text, ms) in
+            [("500ms", 500), ("30s", 30_000), ("5min", 300_000), ("1h", 3_600_000), ("30d", 2_592_000_000)]
+        {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
         for text in ["", "25", "MiB", "-1s", "1.5s", "25MB", "99999999999999999999s", "99999999999999999h", "30 days"] {

@@ -69,6 +69,15 @@ fn post(socket: &Path, path: &str, body: &str) -> Option<(u16, String)> {
     Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
 }
 
+/// The body of what is there.
+fn get(socket: &Path, path: &str) -> String {
+    let mut stream = UnixStream::connect(socket).expect("the application listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("text");
+    answer
+}
+
 #[test]
 fn acknowledged_writes_survive_sigkill() {
     const WRITERS: usize = 4;
@@ -180,8 +189,88 @@ fn sigterm_drains_and_ends_well_with_every_line_written() {
     process.stdout.read_to_string(&mut said).expect("text");
     assert!(said.contains(" POST /api/token/ 400 79B "), "{said}");
     assert!(!said.contains("secret"), "{said}");
-    for (file, mode) in [("", 0o700), ("app.db", 0o600), ("edge.key", 0o600), ("keys/signing.pem", 0o600)] {
+    for (file, mode) in [("", 0o700), ("app.db", 0o600), ("edge.key", 0o600), ("keys/sealing.key", 0o600)] {
         let found = std::fs::metadata(state.join(file)).expect(file).permissions().mode() & 0o777;
         assert_eq!(found, mode, "{file} is this user's alone");
     }
+}
+
+/// The command in another process, on the database of a running application.
+#[test]
+fn keys_are_rotated_and_revoked_by_command_and_the_application_follows() {
+    let state = tempfile::tempdir().expect("a folder");
+    let process = Process::start_with(state.path(), &[("PORTCULLIS_APP_DEMO_PASSWORD", "my own long password")]);
+    let keys = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis-app"));
+        let output = command.arg("keys").args(arguments).arg("--state").arg(state.path()).output().expect("it runs");
+        let said = if output.status.success() { output.stdout } else { output.stderr };
+        (output.status.success(), String::from_utf8(said).expect("text"))
+    };
+    let key_of = |phase: &str| {
+        let (_, list) = keys(&["list"]);
+        let line = list.lines().find(|line| line.contains(phase)).unwrap_or_else(|| panic!("no {phase}: {list}"));
+        line.split(' ').next().expect("a name").to_owned()
+    };
+    let sign_in = || {
+        let body = r#"{"username":"demo","password":"my own long password"}"#;
+        let (status, body) = post(&process.socket, "/api/token/", body).expect("an answer");
+        assert_eq!(status, 200, "{body}");
+        let refresh = body.split("\"refresh\":\"").nth(1).expect("a token").split('"').next().expect("its end");
+        format!(r#"{{"token":"{refresh}"}}"#)
+    };
+    let verify = |token: &str| post(&process.socket, "/api/token/verify/", token).expect("an answer").0;
+    // The public half is announced before it signs.
+    let published = || get(&process.socket, "/.well-known/jwks.json");
+    // Asks and asks; an answer takes long enough not to starve the application.
+    let wait_until = |what: &dyn Fn() -> bool| {
+        let begun = std::time::Instant::now();
+        while !what() {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(60), "the application follows");
+        }
+    };
+    let (active, next) = (key_of("active"), key_of("next"));
+    assert!(published().contains(&active) && published().contains(&next));
+    let old = sign_in();
+
+    let (done, said) = keys(&["rotate"]);
+    assert!(!done && said.contains("the next key is published since"), "{said}");
+    let (done, said) = keys(&["rotate", "--now"]);
+    assert!(done && said.starts_with(&next), "{said}");
+    let announced = key_of("next");
+    wait_until(&|| published().contains(&announced));
+    assert_eq!((verify(&old), verify(&sign_in())), (200, 200), "tokens of both keys count");
+    assert!(published().contains(&active), "until the last token of it has expired");
+
+    let (done, said) = keys(&["revoke", &active]);
+    assert!(done, "{said}");
+    wait_until(&|| verify(&old) == 401);
+    assert!(!published().contains(&active));
+    assert_eq!(verify(&sign_in()), 200);
+    let (done, said) = keys(&["revoke", "nobody"]);
+    assert!(!done && said.contains("there is no key nobody"), "{said}");
+    process.kill();
+
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis-app"));
+    let output = command.args(["keys", "list", "--state"]).arg(elsewhere.path()).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no such database"));
+}
+
+#[test]
+fn settings_that_can_not_be_meant_are_all_told_before_anything_is_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    let start = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis-app"));
+        let output = command.args(["run", "--state"]).arg(&state).args(arguments).output().expect("it runs");
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let said = start(&["--access-lifetime", "2d", "--reuse-grace", "1h", "--jti-claim", "exp"]);
+    for message in ["--access-lifetime: must be from 1s to 24h", "--reuse-grace: must be", "--jti-claim: \"exp\""] {
+        assert!(said.contains(message), "{said}");
+    }
+    assert!(start(&["--algorithm", "RS256"]).contains("give another one with --signing-key"));
+    assert!(start(&["--access-lifetime", "5 minutes"]).contains("expected a time such as"));
+    assert!(!state.exists());
 }

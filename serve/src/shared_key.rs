@@ -1,7 +1,7 @@
 //! The 256-bit key that the edge and the application share: read it, or make it on the first start.
 //!
 //! The file holds the key as base64url without padding (RFC 4648 section 5) and belongs to its owner alone (mode
-//! 0600). Both servers may start at once and find no file, so it appears in one step: each writes a file of its own
+//! 0600). While a key is replaced it holds two, a line each: who signs takes the first, who verifies believes both. Both servers may start at once and find no file, so it appears in one step: each writes a file of its own
 //! beside the final name and *links* it there. A link never replaces a file, so exactly one of them wins and both
 //! read the winner's key.
 
@@ -15,7 +15,13 @@ use std::path::{Path, PathBuf};
 /// Length of the key, in bytes: as long as the hash it is used with (RFC 7518 section 3.2).
 pub const KEY_BYTES: usize = 32;
 
-/// More than a key and a line end is not a key file.
+/// One key, or two while one takes the other's place.
+const KEYS_MAX: usize = 2;
+
+/// A key.
+pub type SharedKey = [u8; KEY_BYTES];
+
+/// More than two keys and their line ends is not a key file.
 const FILE_BYTES_MAX: u64 = 256;
 
 /// Any of these bits lets somebody else read or replace the key.
@@ -39,7 +45,7 @@ pub enum SharedKeyError {
         mode: u32,
     },
     /// The content is no key.
-    #[error("{}: expected 32 bytes in base64url without padding (43 characters)", path.display())]
+    #[error("{}: expected 32 bytes in base64url without padding (43 characters), or two such lines", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -57,11 +63,22 @@ pub enum SharedKeyError {
     },
 }
 
-/// Reads the key at `path`. Where no file is and `create` is true, makes one first, with its directory.
+/// Reads the key at `path` that is signed with, the first of its file. Where no file is and `create` is true, makes one
+/// first, with its directory.
 ///
 /// # Errors
 /// [`SharedKeyError`], worded for the operator: it names the file and what to do.
-pub fn load_or_create(path: impl AsRef<Path>, create: bool) -> Result<[u8; KEY_BYTES], SharedKeyError> {
+pub fn load_or_create(path: impl AsRef<Path>, create: bool) -> Result<SharedKey, SharedKeyError> {
+    let path = path.as_ref();
+    let first = load_all_or_create(path, create)?.into_iter().next();
+    first.ok_or_else(|| SharedKeyError::Malformed { path: path.to_owned() })
+}
+
+/// As [`load_or_create`]: every key of the file, one or two, to verify with.
+///
+/// # Errors
+/// As [`load_or_create`].
+pub fn load_all_or_create(path: impl AsRef<Path>, create: bool) -> Result<Vec<SharedKey>, SharedKeyError> {
     let path = path.as_ref();
     match load(path) {
         Err(SharedKeyError::Missing { .. }) if create => {
@@ -73,7 +90,7 @@ pub fn load_or_create(path: impl AsRef<Path>, create: bool) -> Result<[u8; KEY_B
     }
 }
 
-fn load(path: &Path) -> Result<[u8; KEY_BYTES], SharedKeyError> {
+fn load(path: &Path) -> Result<Vec<SharedKey>, SharedKeyError> {
     let failed = |source| SharedKeyError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => SharedKeyError::Missing { path: path.to_owned() },
@@ -87,8 +104,15 @@ fn load(path: &Path) -> Result<[u8; KEY_BYTES], SharedKeyError> {
     let mut text = Vec::new();
     file.take(FILE_BYTES_MAX).read_to_end(&mut text).map_err(failed)?;
     let malformed = || SharedKeyError::Malformed { path: path.to_owned() };
-    let key = URL_SAFE_NO_PAD.decode(text.trim_ascii()).map_err(|_| malformed())?;
-    key.try_into().map_err(|_| malformed())
+    parse(text.trim_ascii()).ok_or_else(malformed)
+}
+
+/// The keys of a file's text; `None`: it holds something else.
+#[must_use]
+pub fn parse(text: &[u8]) -> Option<Vec<SharedKey>> {
+    let key = |line: &[u8]| URL_SAFE_NO_PAD.decode(line.trim_ascii()).ok()?.try_into().ok();
+    let keys: Vec<_> = text.split(|&byte| byte == b'\n').map(key).collect::<Option<_>>()?;
+    (1..=KEYS_MAX).contains(&keys.len()).then_some(keys)
 }
 
 /// Puts a new key at `path`, unless another process is faster.
@@ -191,5 +215,11 @@ mod tests {
             assert_eq!(load_or_create(&path, false).expect("a key"), [7; KEY_BYTES]);
             fs::remove_file(&path).expect("removed");
         }
+        let other = URL_SAFE_NO_PAD.encode([8; KEY_BYTES]);
+        write(&path, &format!("{other}\n{good}\n"), 0o600);
+        assert_eq!(load_or_create(&path, false).expect("the first"), [8; KEY_BYTES]);
+        assert_eq!(load_all_or_create(&path, false).expect("both"), [[8; KEY_BYTES], [7; KEY_BYTES]]);
+        write(&path, &format!("{other}\n{good}\n{good}\n"), 0o600);
+        assert!(matches!(load_or_create(&path, false), Err(SharedKeyError::Malformed { .. })), "three");
     }
 }

@@ -1,4 +1,5 @@
 /** The page as a whole: gate or notebook, the places inside it, the keyboard, and the wires between the parts. */
+import { Sessions } from "./account/sessions.js";
 import { Users } from "./admin/users.js";
 import { showArrival } from "./gate/arrival.js";
 import { sayAtGate, startEntry } from "./gate/entry.js";
@@ -19,7 +20,7 @@ const GATE_OPENS_MS = 520;
 const feed = new Feed();
 const list = new NoteList();
 const editor = new Editor((hash, replace) => places.go(hash, replace));
-const places = new Places(editor, list, new Users());
+const places = new Places(editor, list, new Users(), new Sessions(feed));
 
 session.addEventListener("started", () => {
   sayAtGate(null);

@@ -1,14 +1,16 @@
-/** The places of the notebook by their hash: the list, one note, a new note, the users. Back and links just work. */
+/** The places of the notebook by their hash: the list, one note, a new note, the users, the sessions. Back and links just work. */
 import { byId } from "./ui/dom.js";
 import { fault } from "./ui/messages.js";
 import { session } from "./session/session.js";
 
 const NAME = "Portcullis Notebook";
+const TITLES = { admin: "Users", sessions: "Your sessions" };
 
 export class Places {
   #editor;
   #list;
   #users;
+  #sessions;
   /** The hash of what is on screen: the way back when the reader decides to stay. */
   #here = "";
 
@@ -16,11 +18,13 @@ export class Places {
    * @param {import("./notes/editor.js").Editor} editor
    * @param {import("./notes/list.js").NoteList} list
    * @param {import("./admin/users.js").Users} users
+   * @param {import("./account/sessions.js").Sessions} sessions
    */
-  constructor(editor, list, users) {
+  constructor(editor, list, users, sessions) {
     this.#editor = editor;
     this.#list = list;
     this.#users = users;
+    this.#sessions = sessions;
     addEventListener("hashchange", () => this.#moved());
   }
 
@@ -65,6 +69,9 @@ export class Places {
     } else if (hash === "#/admin" && session.isAdmin) {
       this.#settle(hash, "admin");
       await this.#users.show();
+    } else if (hash === "#/sessions") {
+      this.#settle(hash, "sessions");
+      await this.#sessions.show();
     } else {
       this.#settle(hash, "list");
     }
@@ -87,9 +94,10 @@ export class Places {
     byId("empty").hidden = show !== "list";
     byId("note").hidden = show !== "note";
     byId("admin").hidden = show !== "admin";
+    byId("sessions").hidden = show !== "sessions";
     byId("main-pane").scrollTop = 0;
     this.#list.markOpen(this.#editor.id);
-    const title = show === "note" ? byId("title").value || "New note" : show === "admin" ? "Users" : "";
+    const title = show === "note" ? byId("title").value || "New note" : (TITLES[show] ?? "");
     document.title = title ? `${title} · ${NAME}` : NAME;
   }
 }

@@ -30,6 +30,7 @@ pub(super) async fn two_people_share_a_note(driver_url: &str, base_url: &str) {
     a_reload_keeps_the_session(&ben).await;
     a_conflict_is_settled(&ada, &ben).await;
     bytes_arrive_whole(&ada, &ben).await;
+    sessions_are_seen_and_ended(&ada).await;
 
     for person in [ada, ben] {
         person.window.screenshot("note").await;
@@ -38,6 +39,17 @@ pub(super) async fn two_people_share_a_note(driver_url: &str, base_url: &str) {
         person.window.has_a_quiet_console().await;
         person.window.close().await;
     }
+}
+
+/// One's own session is listed as such, and signing out everywhere ends it.
+async fn sessions_are_seen_and_ended(person: &Person) {
+    person.window.click("to-sessions").await;
+    person.window.reads("session-row", "This one").await;
+    person.window.click("everywhere").await;
+    person.window.click("confirm-everywhere").await;
+    person.window.until("the gate is back", "!document.getElementById('gate').hidden").await;
+    person.signs_in().await;
+    person.is_live().await;
 }
 
 async fn shares_with(owner: &Person, other: &Person) {

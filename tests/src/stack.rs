@@ -4,7 +4,9 @@ use crate::certs::trusting_file;
 use crate::client::Client;
 use crate::edge::Edge;
 use portcullis_app::Running;
-use portcullis_app::config::{Config, DatabaseUrl, DemoConfig, EdgeConfig, TokensConfig};
+use portcullis_app::config::{Config, DatabaseUrl, DemoConfig, EdgeConfig, SignInConfig, TokensConfig, keys_below};
+use portcullis_app::keys;
+use portcullis_app::store::Database;
 use rustls::ClientConfig;
 use serde_json::{Value, json};
 use serve::listener::Address;
@@ -47,16 +49,41 @@ impl Stack {
     ///
     /// When one does not start; the message says why.
     pub async fn start() -> Self {
+        Self::start_with(|_| {}, str::to_owned).await
+    }
+
+    /// As [`Stack::start`], with other settings of the application and of the edge.
+    ///
+    /// # Panics
+    ///
+    /// As [`Stack::start`].
+    pub async fn start_with(change: impl FnOnce(&mut Config), edit: impl FnOnce(&str) -> String) -> Self {
         let folder = TempDir::new().expect("a folder");
-        let started = portcullis_app::start(application(folder.path())).await;
+        let mut config = application(folder.path());
+        change(&mut config);
+        let started = portcullis_app::start(config).await;
         let application = started.unwrap_or_else(|error| unreachable!("the application starts: {error}"));
         let variables = variables(folder.path(), tcp(application.address()));
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let shipped = std::fs::read_to_string(repository.join("deploy/portcullis.toml")).expect("the shipped file");
-        let edge = Edge::start_with(folder, &shipped, variables).await;
+        let edge = Edge::start_with(folder, &edit(&shipped()), variables).await;
         edge.ready().await;
         let trust = trusting_file(&edge.development_certificate("main"));
         Self { edge, application, trust }
+    }
+
+    /// Lets the next signing key of the application sign, from outside, as the command does. Returns its name.
+    ///
+    /// # Panics
+    ///
+    /// When the application's database or keys can't be used.
+    pub async fn rotate_keys(&self) -> String {
+        let state = self.edge.folder().join("app");
+        let database = Database::open(&DatabaseUrl::Sqlite(state.join("app.db"))).await.expect("the database");
+        let signing = TokensConfig::new(ISSUER.to_owned(), "api".to_owned()).signing;
+        let keeper = keys::keeper(&signing, &keys_below(&state), Duration::MAX, database.clone());
+        let keeper = keeper.expect("the sealing key").expect("keys of its own");
+        let active = keeper.rotate(true, jiff::Timestamp::now()).await.expect("a rotation");
+        database.close().await;
+        active
     }
 
     /// A client of the edge, HTTP/1.1 over TLS.
@@ -100,6 +127,12 @@ impl Stack {
     }
 }
 
+/// The configuration that is shipped.
+fn shipped() -> String {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::fs::read_to_string(repository.join("deploy/portcullis.toml")).expect("the shipped file")
+}
+
 fn application(folder: &Path) -> Config {
     let state = folder.join("app");
     Config {
@@ -119,6 +152,7 @@ fn application(folder: &Path) -> Config {
             upstream_name: "app".to_owned(),
         },
         tokens: TokensConfig::new(ISSUER.to_owned(), "api".to_owned()),
+        sign_in: SignInConfig::default(),
         demo: Some(DemoConfig { username: DEMO.to_owned(), password: Some(DEMO_PASSWORD.to_owned()) }),
     }
 }

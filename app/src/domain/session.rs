@@ -15,6 +15,66 @@ pub struct Refresh {
     pub expires_at: Timestamp,
 }
 
+/// A sign-in that becomes a session.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// The session's id.
+    pub session: Uuid,
+    /// Whose it is.
+    pub user: Uuid,
+    /// The first link of its chain.
+    pub first: Refresh,
+    /// What the client calls itself.
+    pub user_agent: String,
+    /// Where the client is, as the edge tells.
+    pub address: String,
+    /// Whether the account notes the moment.
+    pub noted: bool,
+    /// How many sessions the user has then at most; the oldest ones end.
+    pub sessions_max: u32,
+}
+
+/// A session as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The session's id.
+    pub id: Uuid,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When tokens were last given for it.
+    pub last_used_at: Timestamp,
+    /// When it ends by itself unless it is refreshed.
+    pub expires_at: Timestamp,
+    /// What the client called itself.
+    pub user_agent: String,
+    /// Where the client was.
+    pub address: String,
+}
+
+/// The use of a refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Use {
+    /// The token's session.
+    pub session: Uuid,
+    /// The token's id (`jti`).
+    pub token: Uuid,
+    /// A token that has expired by then counts no more: now, less the leeway.
+    pub alive_at: Timestamp,
+    /// How long a used token still returns its successor.
+    pub grace: Duration,
+}
+
+/// Which sessions of a user end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sessions {
+    /// Every one.
+    All,
+    /// Every one but this.
+    AllBut(Uuid),
+    /// This one.
+    One(Uuid),
+}
+
 /// What the use of a refresh token led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rotation {

@@ -8,6 +8,7 @@ use crate::state::AppState;
 use crate::store::UserListStore;
 use axum::extract::State;
 use http::StatusCode;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -90,9 +91,7 @@ pub async fn disable(
     admin: Admin,
     Path(id): Path<Uuid>,
 ) -> Result<axum::Json<UserView>, ApiError> {
-    let user = set_active(&state, &admin, id, false).await?;
-    state.live.dismiss(id);
-    Ok(user)
+    set_active(&state, &admin, id, false).await
 }
 
 /// Allows an account to be used again.
@@ -117,6 +116,14 @@ async fn set_active(
     if admin.user.id == id {
         return Err(ApiError::new(StatusCode::CONFLICT, "self", "Not for your own account"));
     }
-    let user = state.store.set_active(id, active).await?.ok_or_else(ApiError::not_found)?;
+    let user = if active {
+        state.store.enable(id).await?
+    } else {
+        let now = Timestamp::now();
+        let user = state.store.disable(id, now, state.tokens.outlived(now)).await?;
+        state.sessions_ended(id);
+        user
+    };
+    let user = user.ok_or_else(ApiError::not_found)?;
     Ok(axum::Json(user.into()))
 }

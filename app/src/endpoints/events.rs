@@ -56,7 +56,7 @@ pub async fn listen(
         subscription,
         heartbeat: interval_at(Instant::now() + HEARTBEAT, HEARTBEAT),
         // The caller's token was checked when the stream began and not since.
-        ends_at: Instant::now() + time_left(caller.expires_at, now(), state.config.tokens.access_lifetime),
+        ends_at: Instant::now() + time_left(caller.expires_at, now(), state.config.tokens.bearer_lifetime()),
         draining: state.draining.clone(),
     };
     let events = stream::unfold((Some(first), listener), |(first, mut listener)| async {

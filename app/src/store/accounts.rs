@@ -23,6 +23,10 @@ pub trait AccountStore {
     ) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
     /// The account with this name, in any case.
     fn user_named(&self, username: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+    /// The account with this id and its password hash.
+    fn credentials_of(&self, id: Uuid) -> impl Future<Output = Result<Option<Credentials>, StoreError>> + Send;
+    /// A password hash that looks like none of these patterns of LIKE, if there is one.
+    fn hash_unlike(&self, patterns: &[String; 5]) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
     /// The account with this name and its password hash.
     fn credentials(&self, username: &str) -> impl Future<Output = Result<Option<Credentials>, StoreError>> + Send;
 }
@@ -112,10 +116,27 @@ impl AccountStore for Database {
     }
 
     async fn user(&self, id: Uuid) -> Result<Option<User>, StoreError> {
+        Ok(self.credentials_of(id).await?.map(|found| found.user))
+    }
+
+    async fn credentials_of(&self, id: Uuid) -> Result<Option<Credentials>, StoreError> {
         const SELECT: &str = "SELECT * FROM users WHERE id = $1";
         let row: Option<UserRow> =
             reading!(self, |pool| sqlx::query_as(SELECT).bind(id.to_string()).fetch_optional(pool).await?);
-        Ok(row.map(Credentials::try_from).transpose()?.map(|found| found.user))
+        row.map(Credentials::try_from).transpose()
+    }
+
+    async fn hash_unlike(
+        &self,
+        [first, second, third, fourth, fifth]: &[String; 5],
+    ) -> Result<Option<String>, StoreError> {
+        const SELECT: &str =
+            "SELECT password_hash FROM users WHERE password_hash NOT LIKE $1 AND password_hash NOT LIKE $2
+            AND password_hash NOT LIKE $3 AND password_hash NOT LIKE $4 AND password_hash NOT LIKE $5 LIMIT 1";
+        Ok(reading!(self, |pool| {
+            let select = sqlx::query_scalar(SELECT).bind(first).bind(second).bind(third).bind(fourth).bind(fifth);
+            select.fetch_optional(pool).await?
+        }))
     }
 
     async fn user_in_session(&self, id: Uuid, session: Option<Uuid>) -> Result<Option<User>, StoreError> {

@@ -14,8 +14,11 @@ mod moment;
 mod note_list;
 mod notes;
 mod pairing;
+mod revocations;
+mod session_ends;
 mod sessions;
 mod shares;
+mod signing_keys;
 mod users;
 
 pub use accounts::{AccountStore, Credentials, NewUser};
@@ -26,8 +29,11 @@ pub use files::{DigestLock, Files, Received, Upload, UploadError};
 pub use note_list::{NoteListStore, NotePage, NoteQuery};
 pub use notes::{ContentChange, NewNote, NoteStore, RemovedNote};
 pub use pairing::{PairError, pair};
+pub use revocations::{LivePage, LogPlace, Recorded, RevocationStore};
+pub use session_ends::SessionListStore;
 pub use sessions::SessionStore;
 pub use shares::{AddedShare, ShareStore};
+pub use signing_keys::SigningKeyStore;
 pub use users::{UserListStore, UserPage};
 
 /// Runs an expression that only reads. `$pool` is `&SqlitePool` or `&PgPool`.

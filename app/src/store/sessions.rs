@@ -1,8 +1,10 @@
 //! Sessions and their refresh tokens in the store.
 
 use super::moment::{id, moment};
+use super::revocations::record;
 use super::{Database, StoreError, reading, transaction, writing};
-use crate::domain::session::{Refresh, Rotation, Standing, within_grace};
+use crate::domain::revocation::Revocation;
+use crate::domain::session::{Refresh, Rotation, SignIn, Standing, Use, within_grace};
 use jiff::Timestamp;
 use std::future::Future;
 use std::time::Duration;
@@ -10,24 +12,36 @@ use uuid::Uuid;
 
 /// What is kept of sessions.
 pub trait SessionStore {
-    /// Opens a session with its first refresh token and notes the sign-in.
+    /// Opens a session with its first refresh token and notes the sign-in. Ends the user's oldest sessions beyond the
+    /// limit, and revokes their access tokens until `until`. Returns how many ended.
     fn open_session(
         &self,
-        session: Uuid,
-        user: Uuid,
-        first: &Refresh,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+        sign_in: &SignIn,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
     /// Uses a refresh token and puts `successor` in its place. Of any number of concurrent uses exactly one is
-    /// [`Rotation::First`].
+    /// [`Rotation::First`]. A late reuse ends the session as [`SessionStore::revoke_session`] does.
     fn rotate(
         &self,
-        session: Uuid,
-        used: Uuid,
+        used: &Use,
         successor: &Refresh,
-        grace: Duration,
+        until: Timestamp,
     ) -> impl Future<Output = Result<Rotation, StoreError>> + Send;
-    /// Ends a session. False when it was over or unknown.
-    fn revoke_session(&self, session: Uuid, now: Timestamp) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Uses a refresh token that may be used again; with a successor, that may then be used too. False when it can't
+    /// be used: ask [`SessionStore::standing`] why.
+    fn renew(
+        &self,
+        used: &Use,
+        successor: Option<&Refresh>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Ends a session and revokes its access tokens until `until`. False when it was over or unknown.
+    fn revoke_session(
+        &self,
+        session: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
     /// Whether a token with the id `token` of this session counts. Access tokens, which have no row, stand as their
     /// session does.
     fn standing(
@@ -37,7 +51,7 @@ pub trait SessionStore {
         now: Timestamp,
         grace: Duration,
     ) -> impl Future<Output = Result<Standing, StoreError>> + Send;
-    /// Forgets sessions whose last refresh token has expired. Returns how many.
+    /// Forgets sessions whose last refresh token has expired, and refresh tokens that have. Returns how many sessions.
     fn forget_expired_sessions(&self, now: Timestamp) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 
@@ -73,15 +87,31 @@ impl UsedRow {
 const INSERT_TOKEN: &str =
     "INSERT INTO refresh_tokens (jti, session_id, issued_at, expires_at) VALUES ($1, $2, $3, $4)";
 const REVOKE: &str = "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+const PROLONG: &str = "UPDATE sessions SET expires_at = $2, last_used_at = $3 WHERE id = $1";
 
 impl SessionStore for Database {
-    async fn open_session(&self, session: Uuid, user: Uuid, first: &Refresh) -> Result<(), StoreError> {
-        const INSERT: &str = "INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
+    async fn open_session(&self, sign_in: &SignIn, until: Timestamp) -> Result<usize, StoreError> {
+        const INSERT: &str =
+            "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent, address)
+            VALUES ($1, $2, $3, $3, $4, $5, $6)";
         const LAST_LOGIN: &str = "UPDATE users SET last_login = $2 WHERE id = $1";
+        // SQLite knows no OFFSET without LIMIT.
+        const END_OLDEST: &str = "UPDATE sessions SET revoked_at = $2 WHERE id IN (SELECT id FROM sessions
+            WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2
+            ORDER BY created_at DESC, id DESC LIMIT 1000000 OFFSET $3) RETURNING id";
+        let SignIn { session, user, first, user_agent, address, noted, sessions_max } = sign_in;
         let (session, user) = (session.to_string(), user.to_string());
         let (now, expires) = (first.issued_at.as_millisecond(), first.expires_at.as_millisecond());
-        transaction!(self, |tx| {
-            sqlx::query(INSERT).bind(&session).bind(&user).bind(now).bind(expires).execute(&mut *tx).await?;
+        Ok(transaction!(self, |tx| {
+            sqlx::query(INSERT)
+                .bind(&session)
+                .bind(&user)
+                .bind(now)
+                .bind(expires)
+                .bind(user_agent)
+                .bind(address)
+                .execute(&mut *tx)
+                .await?;
             sqlx::query(INSERT_TOKEN)
                 .bind(first.id.to_string())
                 .bind(&session)
@@ -89,28 +119,34 @@ impl SessionStore for Database {
                 .bind(expires)
                 .execute(&mut *tx)
                 .await?;
-            sqlx::query(LAST_LOGIN).bind(&user).bind(now).execute(&mut *tx).await?;
-        });
-        Ok(())
+            if *noted {
+                sqlx::query(LAST_LOGIN).bind(&user).bind(now).execute(&mut *tx).await?;
+            }
+            let ended: Vec<String> = sqlx::query_scalar(END_OLDEST)
+                .bind(&user)
+                .bind(now)
+                .bind(i64::from(*sessions_max))
+                .fetch_all(&mut *tx)
+                .await?;
+            for session in &ended {
+                record(&mut *tx, &Revocation::session(id(session)?, until)).await?;
+            }
+            ended.len()
+        }))
     }
 
-    async fn rotate(
-        &self,
-        session: Uuid,
-        used: Uuid,
-        successor: &Refresh,
-        grace: Duration,
-    ) -> Result<Rotation, StoreError> {
+    async fn rotate(&self, used: &Use, successor: &Refresh, until: Timestamp) -> Result<Rotation, StoreError> {
         // The one statement that decides who is first. A concurrent use waits for the row and then finds it used.
         const USE: &str = "UPDATE refresh_tokens SET used_at = $3, successor = $4
-            WHERE jti = $1 AND session_id = $2 AND used_at IS NULL AND expires_at > $3
+            WHERE jti = $1 AND session_id = $2 AND used_at IS NULL AND expires_at > $5
             AND EXISTS (SELECT 1 FROM sessions WHERE id = $2 AND revoked_at IS NULL)";
-        const PROLONG: &str = "UPDATE sessions SET expires_at = $2 WHERE id = $1";
         const SELECT: &str = "SELECT s.revoked_at, t.used_at, t.successor, n.issued_at, n.expires_at
             FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
             LEFT JOIN refresh_tokens n ON n.jti = t.successor
             WHERE t.jti = $1 AND t.session_id = $2";
-        let (session, used) = (session.to_string(), used.to_string());
+        let Use { session, token, alive_at, grace } = used;
+        let revocation = Revocation::session(*session, until);
+        let (session, used) = (session.to_string(), token.to_string());
         let (now, expires) = (successor.issued_at.as_millisecond(), successor.expires_at.as_millisecond());
         Ok(transaction!(self, |tx| {
             let first = sqlx::query(USE)
@@ -118,6 +154,7 @@ impl SessionStore for Database {
                 .bind(&session)
                 .bind(now)
                 .bind(successor.id.to_string())
+                .bind(alive_at.as_millisecond())
                 .execute(&mut *tx)
                 .await?
                 .rows_affected()
@@ -130,30 +167,55 @@ impl SessionStore for Database {
                     .bind(expires)
                     .execute(&mut *tx)
                     .await?;
-                sqlx::query(PROLONG).bind(&session).bind(expires).execute(&mut *tx).await?;
+                sqlx::query(PROLONG).bind(&session).bind(expires).bind(now).execute(&mut *tx).await?;
                 Rotation::First
             } else {
                 let row: Option<UsedRow> =
                     sqlx::query_as(SELECT).bind(&used).bind(&session).fetch_optional(&mut *tx).await?;
-                let rotation = row.map_or(Ok(Rotation::Unknown), |row| row.judge(successor.issued_at, grace))?;
+                let rotation = row.map_or(Ok(Rotation::Unknown), |row| row.judge(successor.issued_at, *grace))?;
                 if rotation == Rotation::Reused {
                     sqlx::query(REVOKE).bind(&session).bind(now).execute(&mut *tx).await?;
+                    record(&mut *tx, &revocation).await?;
                 }
                 rotation
             }
         }))
     }
 
-    async fn revoke_session(&self, session: Uuid, now: Timestamp) -> Result<bool, StoreError> {
-        let revoked = writing!(self, |pool| {
-            sqlx::query(REVOKE)
-                .bind(session.to_string())
-                .bind(now.as_millisecond())
-                .execute(pool)
-                .await?
-                .rows_affected()
-        });
-        Ok(revoked == 1)
+    async fn renew(&self, used: &Use, successor: Option<&Refresh>, now: Timestamp) -> Result<bool, StoreError> {
+        // Also takes the session's lock, so that its end comes before or after.
+        const USE: &str = "UPDATE sessions SET last_used_at = $3 WHERE id = $1 AND revoked_at IS NULL AND EXISTS
+            (SELECT 1 FROM refresh_tokens WHERE jti = $2 AND session_id = $1 AND used_at IS NULL AND expires_at > $4)";
+        // Never used up, so there is no second use to be lenient with.
+        let Use { session, token, alive_at, grace: _ } = used;
+        let (session, used, now) = (session.to_string(), token.to_string(), now.as_millisecond());
+        Ok(transaction!(self, |tx| {
+            let usable = sqlx::query(USE).bind(&session).bind(&used).bind(now).bind(alive_at.as_millisecond());
+            let usable = usable.execute(&mut *tx).await?.rows_affected() == 1;
+            if let Some(successor) = successor.filter(|_| usable) {
+                let expires = successor.expires_at.as_millisecond();
+                sqlx::query(INSERT_TOKEN)
+                    .bind(successor.id.to_string())
+                    .bind(&session)
+                    .bind(successor.issued_at.as_millisecond())
+                    .bind(expires)
+                    .execute(&mut *tx)
+                    .await?;
+                sqlx::query(PROLONG).bind(&session).bind(expires).bind(now).execute(&mut *tx).await?;
+            }
+            usable
+        }))
+    }
+
+    async fn revoke_session(&self, session: Uuid, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+        let (id, now) = (session.to_string(), now.as_millisecond());
+        Ok(transaction!(self, |tx| {
+            let revoked = sqlx::query(REVOKE).bind(&id).bind(now).execute(&mut *tx).await?.rows_affected() == 1;
+            if revoked {
+                record(&mut *tx, &Revocation::session(session, until)).await?;
+            }
+            revoked
+        }))
     }
 
     async fn standing(
@@ -178,8 +240,9 @@ impl SessionStore for Database {
 
     async fn forget_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {
         const DELETE: &str = "DELETE FROM sessions WHERE expires_at <= $1";
-        Ok(writing!(self, |pool| {
-            sqlx::query(DELETE).bind(now.as_millisecond()).execute(pool).await?.rows_affected()
-        }))
+        const DELETE_TOKENS: &str = "DELETE FROM refresh_tokens WHERE expires_at <= $1";
+        let now = now.as_millisecond();
+        writing!(self, |pool| sqlx::query(DELETE_TOKENS).bind(now).execute(pool).await?.rows_affected());
+        Ok(writing!(self, |pool| sqlx::query(DELETE).bind(now).execute(pool).await?.rows_affected()))
     }
 }

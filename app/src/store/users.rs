@@ -1,9 +1,12 @@
 //! What administrators see and change of accounts.
 
 use super::accounts::UserRow;
-use super::{AccountStore, Credentials, Database, StoreError, reading, writing};
+use super::session_ends::end;
+use super::{AccountStore, Credentials, Database, StoreError, reading, transaction, writing};
 use crate::domain::account::User;
 use crate::domain::cursor::Cursor;
+use crate::domain::session::Sessions;
+use jiff::Timestamp;
 use std::future::Future;
 use uuid::Uuid;
 
@@ -11,8 +14,17 @@ use uuid::Uuid;
 pub trait UserListStore {
     /// One page of all accounts, the newest first.
     fn users(&self, after: Option<&Cursor>, limit: u32) -> impl Future<Output = Result<UserPage, StoreError>> + Send;
-    /// Allows or forbids an account to be used. The account, or none when there is none.
-    fn set_active(&self, id: Uuid, active: bool) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+    /// Allows an account to be used. The account, or none when there is none.
+    fn enable(&self, id: Uuid) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+    /// Forbids an account to be used and ends all its sessions, as [`SessionListStore::end_sessions`] does.
+    ///
+    /// [`SessionListStore::end_sessions`]: super::SessionListStore::end_sessions
+    fn disable(
+        &self,
+        id: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
 }
 
 /// One page of accounts.
@@ -23,6 +35,8 @@ pub struct UserPage {
     /// Where the next page goes on, when there is one.
     pub next: Option<Cursor>,
 }
+
+const SET_ACTIVE: &str = "UPDATE users SET active = $2 WHERE id = $1";
 
 impl UserListStore for Database {
     async fn users(&self, after: Option<&Cursor>, limit: u32) -> Result<UserPage, StoreError> {
@@ -47,14 +61,23 @@ impl UserListStore for Database {
         Ok(UserPage { users, next })
     }
 
-    async fn set_active(&self, id: Uuid, active: bool) -> Result<Option<User>, StoreError> {
-        const UPDATE: &str = "UPDATE users SET active = $2 WHERE id = $1";
-        writing!(self, |pool| sqlx::query(UPDATE)
+    async fn enable(&self, id: Uuid) -> Result<Option<User>, StoreError> {
+        writing!(self, |pool| sqlx::query(SET_ACTIVE)
             .bind(id.to_string())
-            .bind(active)
+            .bind(true)
             .execute(pool)
             .await?
             .rows_affected());
+        self.user(id).await
+    }
+
+    async fn disable(&self, id: Uuid, now: Timestamp, until: Timestamp) -> Result<Option<User>, StoreError> {
+        transaction!(self, |tx| {
+            let done = sqlx::query(SET_ACTIVE).bind(id.to_string()).bind(false).execute(&mut *tx).await?;
+            if done.rows_affected() == 1 {
+                end!(tx, id, Sessions::All, (now, until));
+            }
+        });
         self.user(id).await
     }
 }

@@ -1,86 +1,155 @@
-//! The signing key: made at the first start, kept in the state folder for this user alone, published as a JWK.
+//! One signing key with its public half: an Ed25519 key of our own, or a given one from a file.
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::{DecodingKey, EncodingKey};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use crate::config::GivenAlgorithm;
+use aws_lc_rs::signature::Ed25519KeyPair;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// The name of the key's file in its folder.
-const FILE: &str = "signing.pem";
-/// The length of a line of PEM (RFC 7468 section 2).
-const PEM_LINE_CHARS: usize = 64;
+/// More than any key's file.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// As long as the hash that it is used with (RFC 7518 section 3.2).
+const SECRET_BYTES_MIN: usize = 32;
+/// In base64url, of 2048 bits (RFC 7518 section 3.3).
+const MODULUS_CHARS_MIN: usize = 342;
+/// Any of these bits lets somebody else read or replace the key.
+const FOREIGN_MODE_BITS: u32 = 0o077;
 
 /// Why there is no signing key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// Reading or writing failed.
+    /// Reading failed.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file or folder concerned.
+        /// The file concerned.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// The file holds no Ed25519 key.
-    #[error("{}: expected an Ed25519 key as PKCS #8 in PEM", path.display())]
+    /// Others can read the file.
+    #[error("{}: mode {mode:04o} lets other users in; run `chmod 600` on it", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file holds something else.
+    #[error("{}: expected {expected}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
+        /// What the algorithm needs.
+        expected: &'static str,
     },
     /// No random bytes from the system.
     #[error("no key could be made")]
     Random,
 }
 
-/// An Ed25519 key pair under its name.
+/// A key that signs, under its name.
 pub struct SigningKey {
-    id: String,
-    x: String,
+    id: Option<String>,
+    algorithm: Algorithm,
     encoding: EncodingKey,
     decoding: DecodingKey,
+    jwk: Option<serde_json::Value>,
 }
 
 impl SigningKey {
-    /// Reads the key in `folder`, or makes it there (mode 0600).
+    /// Makes an Ed25519 key.
     ///
     /// # Errors
-    /// The file can't be read or made, or holds something else.
-    pub fn load_or_create(folder: &Path) -> Result<Self, KeyError> {
-        let path = folder.join(FILE);
-        if !path.exists() {
-            create(folder, &path)?;
+    /// The system gives no random bytes.
+    pub fn generate() -> Result<Self, KeyError> {
+        let pkcs8 = Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1()).map_err(|_| KeyError::Random)?;
+        Self::from_pkcs8(pkcs8.as_ref()).ok_or(KeyError::Random)
+    }
+
+    /// Reads an Ed25519 key as it was written (PKCS #8, DER).
+    #[must_use]
+    pub fn from_pkcs8(der: &[u8]) -> Option<Self> {
+        // Refuses what is no such key; the encoding key would be made of anything.
+        Ed25519KeyPair::from_pkcs8(der).ok()?;
+        Self::with(Algorithm::EdDSA, EncodingKey::from_ed_der(der))
+    }
+
+    /// Reads the Ed25519 key that earlier versions kept in a file of PEM; none where there is none.
+    ///
+    /// # Errors
+    /// The file can't be read, or holds something else.
+    pub fn from_earlier_file(path: &Path) -> Result<Option<Self>, KeyError> {
+        if path.exists() { Self::given(GivenAlgorithm::EdDsa, path).map(Some) } else { Ok(None) }
+    }
+
+    /// Reads a given key.
+    ///
+    /// # Errors
+    /// The file can't be read, is open to others, or holds no key for the algorithm.
+    pub fn given(algorithm: GivenAlgorithm, path: &Path) -> Result<Self, KeyError> {
+        let bytes = read(path)?;
+        let malformed = |expected| KeyError::Malformed { path: path.to_owned(), expected };
+        match algorithm {
+            GivenAlgorithm::Hs256 => {
+                let secret = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+                if secret.len() < SECRET_BYTES_MIN {
+                    return Err(malformed("a secret of at least 32 bytes (RFC 7518 section 3.2)"));
+                }
+                // Without a name and unpublished: both sides know the one secret.
+                let (encoding, decoding) = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
+                Ok(Self { id: None, algorithm: Algorithm::HS256, encoding, decoding, jwk: None })
+            }
+            GivenAlgorithm::EdDsa => EncodingKey::from_ed_pem(&bytes)
+                .ok()
+                .and_then(|key| Self::from_pkcs8(key.as_bytes()))
+                .ok_or_else(|| malformed("an Ed25519 key as PKCS #8 in PEM")),
+            GivenAlgorithm::Es256 => EncodingKey::from_ec_pem(&bytes)
+                .ok()
+                .and_then(|key| Self::with(Algorithm::ES256, key))
+                .ok_or_else(|| malformed("a P-256 key as PKCS #8 in PEM")),
+            GivenAlgorithm::Rs256 => EncodingKey::from_rsa_pem(&bytes)
+                .ok()
+                .and_then(|key| Self::with(Algorithm::RS256, key))
+                .ok_or_else(|| malformed("an RSA key of at least 2048 bits in PEM")),
         }
-        let pem = fs::read(&path).map_err(|source| KeyError::Io { path: path.clone(), source })?;
-        Self::parse(&pem).ok_or(KeyError::Malformed { path })
     }
 
-    fn parse(pem: &[u8]) -> Option<Self> {
-        let encoding = EncodingKey::from_ed_pem(pem).ok()?;
-        let pair = Ed25519KeyPair::from_pkcs8(encoding.as_bytes()).ok()?;
-        let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
-        let decoding = DecodingKey::from_ed_components(&x).ok()?;
-        // RFC 7638 section 3: the required members only, in this order, without spaces.
-        let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, canonical.as_bytes());
-        Some(Self { id: URL_SAFE_NO_PAD.encode(digest), x, encoding, decoding })
+    fn with(algorithm: Algorithm, encoding: EncodingKey) -> Option<Self> {
+        let mut jwk = Jwk::from_encoding_key(&encoding, algorithm).ok()?;
+        let fits = match &jwk.algorithm {
+            AlgorithmParameters::RSA(key) => key.n.len() >= MODULUS_CHARS_MIN,
+            AlgorithmParameters::EllipticCurve(key) => key.curve == EllipticCurve::P256,
+            _ => true,
+        };
+        let id = jwk.thumbprint(ThumbprintHash::SHA256).ok().filter(|_| fits)?;
+        jwk.common.key_id = Some(id.clone());
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        let decoding = DecodingKey::from_jwk(&jwk).ok()?;
+        Some(Self { id: Some(id), algorithm, encoding, decoding, jwk: Some(serde_json::to_value(&jwk).ok()?) })
     }
 
-    /// The key's name: its thumbprint (RFC 7638).
+    /// The key's name: its thumbprint (RFC 7638). A secret has none.
     #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
     }
 
-    /// The public half (RFC 8037 section 2).
+    /// The public half (RFC 7517). A secret has none.
     #[must_use]
-    pub fn jwk(&self) -> serde_json::Value {
-        serde_json::json!({
-            "kty": "OKP", "crv": "Ed25519", "x": self.x, "use": "sig", "alg": "EdDSA", "kid": self.id,
-        })
+    pub const fn jwk(&self) -> Option<&serde_json::Value> {
+        self.jwk.as_ref()
+    }
+
+    /// The private half of a key of our own (PKCS #8, DER).
+    pub(super) fn private(&self) -> &[u8] {
+        self.encoding.as_bytes()
+    }
+
+    pub(super) const fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
     pub(super) const fn encoding(&self) -> &EncodingKey {
@@ -98,63 +167,30 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-/// Puts a new key at `path`, complete or not at all; of two processes that start at once one wins and both use its key.
-fn create(folder: &Path, path: &Path) -> Result<(), KeyError> {
+fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
     let failed = |source| KeyError::Io { path: path.to_owned(), source };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    let pkcs8 = Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1()).map_err(|_| KeyError::Random)?;
-    let draft = folder.join(format!(".{FILE}-{}", uuid::Uuid::new_v4().simple()));
-    let linked = write(&draft, &pem(pkcs8.as_ref())).and_then(|()| match fs::hard_link(&draft, path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => fs::File::open(folder)?.sync_all(),
-    });
-    // The draft goes on success and on failure; the key stands beside it.
-    let _ = fs::remove_file(&draft);
-    linked.map_err(failed)
-}
-
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-fn pem(der: &[u8]) -> String {
-    let base64 = STANDARD.encode(der);
-    let mut text = String::from("-----BEGIN PRIVATE KEY-----\n");
-    let mut rest = base64.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.len().min(PEM_LINE_CHARS));
-        text.push_str(line);
-        text.push('\n');
-        rest = after;
+    let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o7777;
+    if mode & FOREIGN_MODE_BITS != 0 {
+        return Err(KeyError::Exposed { path: path.to_owned(), mode });
     }
-    text.push_str("-----END PRIVATE KEY-----\n");
-    text
+    let mut bytes = Vec::new();
+    File::open(path).map_err(failed)?.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     #[test]
-    fn the_first_start_makes_a_private_key_and_the_second_reads_it() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let keys = folder.path().join("keys");
-        let made = SigningKey::load_or_create(&keys).expect("a key");
-        let read = SigningKey::load_or_create(&keys).expect("a key");
-        assert_eq!(made.jwk(), read.jwk());
-        let mode = fs::metadata(keys.join(FILE)).expect("metadata").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(fs::read_dir(&keys).expect("a folder").count(), 1, "no draft stays");
-    }
-
-    #[test]
-    fn something_else_is_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join(FILE), "no key").expect("a file");
-        assert!(matches!(SigningKey::load_or_create(folder.path()), Err(KeyError::Malformed { .. })));
+    fn a_made_key_reads_back_from_its_private_half() {
+        let made = SigningKey::generate().expect("a key");
+        let read = SigningKey::from_pkcs8(made.private()).expect("a key");
+        assert_eq!((made.id(), made.jwk()), (read.id(), read.jwk()));
+        assert!(made.jwk().expect("public").get("d").is_none());
+        assert!(SigningKey::from_pkcs8(b"no key").is_none());
     }
 
     /// The private key of RFC 8037 appendix A.1 and the thumbprint of appendix A.3.
@@ -162,9 +198,30 @@ mod tests {
     fn the_thumbprint_is_that_of_rfc_8037() {
         let seed = URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").expect("base64url");
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).expect("a seed");
-        let der = pair.to_pkcs8v1().expect("PKCS #8");
-        let key = SigningKey::parse(pem(der.as_ref()).as_bytes()).expect("a key");
-        assert_eq!(key.x, "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
-        assert_eq!(key.id(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        let key = SigningKey::from_pkcs8(pair.to_pkcs8v1().expect("PKCS #8").as_ref()).expect("a key");
+        assert_eq!(key.jwk().expect("public")["x"], "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
+        assert_eq!(key.id(), Some("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"));
+    }
+
+    #[test]
+    fn a_given_key_must_fit_its_algorithm() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key");
+        let put = |text: &str, mode| {
+            fs::write(&path, text).expect("a file");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+        };
+        assert!(matches!(SigningKey::given(GivenAlgorithm::Hs256, &path), Err(KeyError::Io { .. })));
+        let secret = "s".repeat(32);
+        put(&secret, 0o644);
+        assert!(matches!(SigningKey::given(GivenAlgorithm::Hs256, &path), Err(KeyError::Exposed { mode: 0o644, .. })));
+        put(&secret[1..], 0o600);
+        for algorithm in [GivenAlgorithm::Hs256, GivenAlgorithm::EdDsa, GivenAlgorithm::Rs256, GivenAlgorithm::Es256] {
+            let found = SigningKey::given(algorithm, &path);
+            assert!(matches!(found, Err(KeyError::Malformed { .. })), "{algorithm:?} {found:?}");
+        }
+        put(&format!("{secret}\n"), 0o600);
+        let key = SigningKey::given(GivenAlgorithm::Hs256, &path).expect("a key");
+        assert_eq!((key.id(), key.jwk()), (None, None), "a secret is never published");
     }
 }

@@ -1,17 +1,24 @@
-//! The tokens of this application: signed with one Ed25519 key, and read back only by the endpoints that issue them.
+//! The tokens of this application: signed with our keys, and read back only by the endpoints that issue them.
 
 mod claims;
 mod key;
+mod ring;
+mod seal;
 
-pub use claims::{AccessClaims, ReadClaims, RefreshClaims};
+pub use claims::{ReadClaims, TokenType};
 pub use key::{KeyError, SigningKey};
+pub use ring::KeyRing;
+pub use seal::{Seal, SealError};
 
-use crate::config::TokensConfig;
-use crate::domain::account::{Role, User};
+use crate::config::{REFRESH_EXP, SlidingConfig, TokensConfig};
+use crate::domain::account::User;
+use crate::domain::revocation::{self, EDGE_LEEWAY_MAX};
 use crate::domain::session::Refresh;
+use claims::Stamp;
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::{Algorithm, Header, Validation};
-use serde::Serialize;
+use jsonwebtoken::{Header, Validation};
+use serde_json::{Map, Value, json};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -30,6 +37,9 @@ pub enum TokenError {
     /// An access token where a refresh token is needed, or the other way round.
     #[error("Token has wrong type")]
     WrongType,
+    /// A sliding token that may be refreshed no more.
+    #[error("Token 'refresh_exp' claim has expired")]
+    RefreshExpired,
 }
 
 /// Signing failed: the key can't be used.
@@ -40,27 +50,39 @@ pub struct SignError(#[from] jsonwebtoken::errors::Error);
 /// Signs and reads tokens.
 #[derive(Debug)]
 pub struct Tokens {
-    key: SigningKey,
+    ring: RwLock<Arc<KeyRing>>,
     config: TokensConfig,
 }
 
 impl Tokens {
-    /// Signs with `key` what `config` says.
+    /// Signs with the keys of `ring` what `config` says.
     #[must_use]
-    pub const fn new(key: SigningKey, config: TokensConfig) -> Self {
-        Self { key, config }
+    pub fn new(ring: KeyRing, config: TokensConfig) -> Self {
+        Self { ring: RwLock::new(Arc::new(ring)), config }
+    }
+
+    /// Goes on with other keys.
+    pub fn replace(&self, ring: KeyRing) {
+        // A value is put there whole, so a panic elsewhere can't have left half of one.
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+    }
+
+    /// The keys of this moment.
+    #[must_use]
+    pub fn ring(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The public keys, as a JWK set (RFC 7517 section 5).
     #[must_use]
-    pub fn jwks(&self) -> serde_json::Value {
-        serde_json::json!({ "keys": [self.key.jwk()] })
+    pub fn jwks(&self) -> Value {
+        self.ring().jwks().clone()
     }
 
-    /// How long a used refresh token still returns its successor.
+    /// What tokens say.
     #[must_use]
-    pub const fn reuse_grace(&self) -> Duration {
-        self.config.reuse_grace
+    pub const fn config(&self) -> &TokensConfig {
+        &self.config
     }
 
     /// A new link of a session's chain.
@@ -69,24 +91,33 @@ impl Tokens {
         Refresh { id: Uuid::new_v4(), issued_at: now, expires_at: after(now, self.config.refresh_lifetime) }
     }
 
-    /// Writes a refresh token. The same link always gives the same text: Ed25519 signatures are deterministic
-    /// (RFC 8032 section 5.1.6).
+    /// When no edge accepts an access token any more that was issued up to `now`: how long revocations are kept.
+    #[must_use]
+    pub fn outlived(&self, now: Timestamp) -> Timestamp {
+        revocation::outlived(now, self.config.bearer_lifetime())
+    }
+
+    /// Sessions that ended by themselves before that have no token left anywhere.
+    #[must_use]
+    pub fn forgettable(&self, now: Timestamp) -> Timestamp {
+        before(now, self.config.bearer_lifetime().saturating_add(EDGE_LEEWAY_MAX))
+    }
+
+    /// The moment that counts when something expires at `now`.
+    #[must_use]
+    pub fn lenient(&self, now: Timestamp) -> Timestamp {
+        before(now, self.config.leeway)
+    }
+
+    /// Writes a refresh token. The same link and the same key give the same text, except with ES256: Ed25519 signatures
+    /// are deterministic (RFC 8032 section 5.1.6).
     ///
     /// # Errors
     /// The key can't be used.
-    pub fn sign_refresh(&self, user: Uuid, session: Uuid, refresh: &Refresh) -> Result<String, SignError> {
-        self.sign(&RefreshClaims {
-            token_type: RefreshClaims::TOKEN_TYPE.to_owned(),
-            iss: self.config.issuer.clone(),
-            // For its issuer alone: no resource server that checks audiences takes it for an access token.
-            aud: vec![self.config.issuer.clone()],
-            sub: user,
-            user_id: user,
-            iat: refresh.issued_at.as_second(),
-            exp: refresh.expires_at.as_second(),
-            jti: refresh.id,
-            sid: session,
-        })
+    pub fn sign_refresh(&self, user: &User, session: Uuid, refresh: &Refresh) -> Result<String, SignError> {
+        let Refresh { id, issued_at, expires_at } = *refresh;
+        let stamp = Stamp { kind: TokenType::Refresh, id, session, issued_at, expires_at };
+        self.sign(&claims::write(&self.config, user, &stamp))
     }
 
     /// Writes a new access token.
@@ -94,35 +125,61 @@ impl Tokens {
     /// # Errors
     /// The key can't be used.
     pub fn sign_access(&self, user: &User, session: Uuid, now: Timestamp) -> Result<String, SignError> {
-        self.sign(&AccessClaims {
-            token_type: AccessClaims::TOKEN_TYPE.to_owned(),
-            iss: self.config.issuer.clone(),
-            aud: vec![self.config.audience.clone()],
-            sub: user.id,
-            user_id: user.id,
-            iat: now.as_second(),
-            exp: after(now, self.config.access_lifetime).as_second(),
-            jti: Uuid::new_v4(),
-            sid: session,
-            username: user.username.as_str().to_owned(),
-            roles: match user.role {
-                Role::Admin => vec![Role::Admin.as_str().to_owned()],
-                Role::User => Vec::new(),
-            },
-            scope: String::new(),
-        })
+        let expires_at = after(now, self.config.access_lifetime);
+        let stamp = Stamp { kind: TokenType::Access, id: Uuid::new_v4(), session, issued_at: now, expires_at };
+        self.sign(&claims::write(&self.config, user, &stamp))
+    }
+
+    /// Writes a sliding token: `origin` is the link that its sign-in has made; it may be refreshed as long as that.
+    ///
+    /// # Errors
+    /// The key can't be used.
+    pub fn sign_sliding(
+        &self,
+        sliding: &SlidingConfig,
+        user: &User,
+        session: Uuid,
+        origin: &Refresh,
+        now: Timestamp,
+    ) -> Result<String, SignError> {
+        let expires_at = after(now, sliding.lifetime);
+        let stamp = Stamp { kind: TokenType::Sliding, id: origin.id, session, issued_at: now, expires_at };
+        let mut claims = claims::write(&self.config, user, &stamp);
+        claims.insert(REFRESH_EXP.to_owned(), json!(origin.expires_at.as_second()));
+        self.sign(&claims)
+    }
+
+    /// The first and only link of a session with sliding tokens.
+    #[must_use]
+    pub fn new_sliding(&self, sliding: &SlidingConfig, now: Timestamp) -> Refresh {
+        Refresh { id: Uuid::new_v4(), issued_at: now, expires_at: after(now, sliding.refresh_lifetime) }
     }
 
     /// Reads a refresh token.
     ///
     /// # Errors
-    /// It is not ours, has expired, or is an access token.
+    /// It is not ours, has expired, or is of another type.
     pub fn read_refresh(&self, token: &str, now: Timestamp) -> Result<ReadClaims, TokenError> {
-        let claims = self.read_any(token, now)?;
-        if claims.token_type == RefreshClaims::TOKEN_TYPE { Ok(claims) } else { Err(TokenError::WrongType) }
+        self.read(token, TokenType::Refresh, now)
     }
 
-    /// Reads a token of either type.
+    /// Reads a sliding token that may still be refreshed, and the moment until which it may.
+    ///
+    /// # Errors
+    /// It is not ours, has expired, is of another type, or its sign-in is too long ago.
+    pub fn read_sliding(&self, token: &str, now: Timestamp) -> Result<(ReadClaims, Timestamp), TokenError> {
+        let claims = self.read(token, TokenType::Sliding, now)?;
+        let end = claims.all.get(REFRESH_EXP).and_then(Value::as_i64).ok_or(TokenError::Invalid)?;
+        let end = Timestamp::from_second(end).map_err(|_| TokenError::Invalid)?;
+        if end <= self.lenient(now) { Err(TokenError::RefreshExpired) } else { Ok((claims, end)) }
+    }
+
+    fn read(&self, token: &str, kind: TokenType, now: Timestamp) -> Result<ReadClaims, TokenError> {
+        let claims = self.read_any(token, now)?;
+        if claims.kind == kind { Ok(claims) } else { Err(TokenError::WrongType) }
+    }
+
+    /// Reads a token of any type.
     ///
     /// # Errors
     /// It is not ours or has expired.
@@ -130,23 +187,27 @@ impl Tokens {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Invalid);
         }
-        let mut validation = Validation::new(Algorithm::EdDSA);
-        // Compared below, with `now` and without leeway, so that a test can say what time it is.
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
+        let ring = self.ring();
+        let key = ring.find(header.kid.as_deref()).ok_or(TokenError::Invalid)?;
+        // The key says which algorithm it is used with, never the token (RFC 8725 section 3.1).
+        let mut validation = Validation::new(key.algorithm());
+        // Compared below, with `now`, so that a test can say what time it is.
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
         validation.set_issuer(&[&self.config.issuer]);
-        let data = jsonwebtoken::decode::<ReadClaims>(token, self.key.decoding(), &validation)
+        let data = jsonwebtoken::decode::<Map<String, Value>>(token, key.decoding(), &validation)
             .map_err(|_| TokenError::Invalid)?;
-        if data.header.kid.as_deref() != Some(self.key.id()) {
-            return Err(TokenError::Invalid);
-        }
-        if data.claims.exp <= now.as_second() { Err(TokenError::Expired) } else { Ok(data.claims) }
+        let claims = ReadClaims::read(&self.config.claims, data.claims).ok_or(TokenError::Invalid)?;
+        if claims.exp <= self.lenient(now).as_second() { Err(TokenError::Expired) } else { Ok(claims) }
     }
 
-    fn sign(&self, claims: &impl Serialize) -> Result<String, SignError> {
-        let header = Header { kid: Some(self.key.id().to_owned()), ..Header::new(Algorithm::EdDSA) };
-        Ok(jsonwebtoken::encode(&header, claims, self.key.encoding())?)
+    fn sign(&self, claims: &Map<String, Value>) -> Result<String, SignError> {
+        let ring = self.ring();
+        let key = ring.active();
+        let header = Header { kid: key.id().map(str::to_owned), ..Header::new(key.algorithm()) };
+        Ok(jsonwebtoken::encode(&header, claims, key.encoding())?)
     }
 }
 
@@ -158,75 +219,10 @@ fn after(now: Timestamp, lifetime: Duration) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::account::Username;
-
-    fn tokens(folder: &std::path::Path) -> Tokens {
-        let key = SigningKey::load_or_create(folder).expect("a key");
-        Tokens::new(key, TokensConfig::new("https://id.test".to_owned(), "api".to_owned()))
-    }
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + second).expect("a moment")
-    }
-
-    fn ada() -> User {
-        User {
-            id: Uuid::now_v7(),
-            username: Username::parse("ada").expect("a name"),
-            role: Role::Admin,
-            active: true,
-            created_at: at(0),
-            last_login: None,
-        }
-    }
-
-    #[test]
-    fn tokens_are_read_until_they_expire() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let tokens = tokens(folder.path());
-        let (ada, session) = (ada(), Uuid::new_v4());
-        let link = tokens.new_refresh(at(0));
-        let refresh = tokens.sign_refresh(ada.id, session, &link).expect("signed");
-        let access = tokens.sign_access(&ada, session, at(0)).expect("signed");
-
-        let read = tokens.read_refresh(&refresh, at(1)).expect("ours");
-        assert_eq!((read.jti, read.sid, read.user_id), (link.id, session, ada.id));
-        assert_eq!(tokens.read_any(&access, at(299)).expect("ours").sid, session);
-        let day = 24 * 3600;
-        for (token, second, error) in [
-            (&access, 1, TokenError::WrongType),
-            (&access, 300, TokenError::Expired),
-            (&refresh, day, TokenError::Expired),
-            (&"garbage".to_owned(), 1, TokenError::Invalid),
-            (&format!("{refresh}x"), 1, TokenError::Invalid),
-            (&"a".repeat(TOKEN_BYTES_MAX + 1), 1, TokenError::Invalid),
-        ] {
-            assert_eq!(tokens.read_refresh(token, at(second)).err(), Some(error), "{token} at {second}");
-        }
-    }
-
-    #[test]
-    fn another_key_or_issuer_is_not_ours() {
-        let (folder, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-        let ours = tokens(folder.path());
-        let key = SigningKey::load_or_create(folder.path()).expect("a key");
-        let renamed = Tokens::new(key, TokensConfig::new("https://other.test".to_owned(), "api".to_owned()));
-        for stranger in [tokens(other.path()), renamed] {
-            let link = stranger.new_refresh(at(0));
-            let refresh = stranger.sign_refresh(ada().id, Uuid::new_v4(), &link).expect("signed");
-            assert_eq!(ours.read_any(&refresh, at(1)).err(), Some(TokenError::Invalid));
-        }
-    }
-
-    #[test]
-    fn the_same_link_gives_the_same_token() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let tokens = tokens(folder.path());
-        let (user, session, link) = (Uuid::now_v7(), Uuid::new_v4(), tokens.new_refresh(at(0)));
-        let sign = || tokens.sign_refresh(user, session, &link).expect("signed");
-        assert_eq!(sign(), sign());
-    }
+/// `now` less some, at least the start of time.
+fn before(now: Timestamp, leeway: Duration) -> Timestamp {
+    SignedDuration::try_from(leeway).ok().and_then(|leeway| now.checked_sub(leeway).ok()).unwrap_or(Timestamp::MIN)
 }
+
+#[cfg(test)]
+mod tests;

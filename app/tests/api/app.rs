@@ -1,13 +1,17 @@
 //! One application on a database of its own, and requests to it as the edge would send them.
 
 use axum::body::{Body, to_bytes};
-use http::{HeaderMap, Request, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, Request, StatusCode, request};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use portcullis_app::config::{Config, DatabaseUrl, EdgeConfig, TokensConfig};
+use portcullis_app::config::{Config, DatabaseUrl, EdgeConfig, SignInConfig, TokensConfig};
+use portcullis_app::domain::revocation::RevocationKind;
 use portcullis_app::service::{self, Application};
-use portcullis_app::store::Database;
+use portcullis_app::store::{Database, RevocationStore};
 use serde_json::{Value, json};
+use serve::contract::forwarded::X_FORWARDED_FOR;
 use serve::contract::identity::{ASSERTION_TYPE, Assertion, Identity, X_AUTH_ASSERTION};
 use serve::contract::request_id::X_REQUEST_ID;
 use std::num::NonZeroUsize;
@@ -23,7 +27,7 @@ const REQUEST_ID: &str = "test-request-1";
 pub(crate) struct App {
     pub(crate) application: Application,
     key: EncodingKey,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 /// What came back.
@@ -62,6 +66,7 @@ pub(crate) fn config(state: &Path) -> Config {
             upstream_name: "app".to_owned(),
         },
         tokens: TokensConfig::new(ISSUER.to_owned(), "api".to_owned()),
+        sign_in: SignInConfig::default(),
         demo: None,
     }
 }
@@ -80,6 +85,19 @@ impl App {
         Self { application, key: EncodingKey::from_secret(&key), folder }
     }
 
+    /// Starts the application anew on its state.
+    pub(crate) async fn restart(&mut self, change: impl FnOnce(&mut Config)) {
+        let mut config = config(self.folder.path());
+        change(&mut config);
+        self.application.close().await;
+        self.application = service::build(config).await.expect("an application");
+    }
+
+    /// Where its state is.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Changes rows behind the application's back.
     pub(crate) async fn execute(&self, sql: &'static str) {
         let url = DatabaseUrl::Sqlite(self.folder.path().join("app.db"));
@@ -87,6 +105,54 @@ impl App {
         let Database::Sqlite { writer, .. } = &database else { panic!("not SQLite") };
         sqlx::query(sql).execute(writer).await.expect("a change");
         database.close().await;
+    }
+
+    /// The names of the sessions whose end edges are told of, in order.
+    pub(crate) async fn revoked_sessions(&self) -> Vec<String> {
+        let url = DatabaseUrl::Sqlite(self.folder.path().join("app.db"));
+        let database = Database::open(&url).await.expect("the database");
+        let page = database.revocations_after(0, Timestamp::now(), 1000).await.expect("a page");
+        database.close().await;
+        let sessions = page.entries.into_iter().map(|entry| entry.revocation);
+        sessions.filter(|entry| entry.kind == RevocationKind::Session).map(|entry| entry.value).collect()
+    }
+
+    /// A request as the edge sends it for the holder of this access token, from this address.
+    pub(crate) fn request_as(&self, method: &str, path: &str, access: &Value, address: &str) -> request::Builder {
+        let claims = claims_of(access);
+        let mut statement = assertion(method, path, claims["sub"].as_str().expect("a subject"));
+        let session = claims["sid"].as_str().map(str::to_owned);
+        statement.identity.as_mut().expect("an identity").session = session;
+        self.signed(&statement, path).header(&X_FORWARDED_FOR, address)
+    }
+
+    /// A request as the edge sends it for nobody, from this address.
+    pub(crate) fn request_from(&self, method: &str, path: &str, address: &str) -> request::Builder {
+        let mut statement = assertion(method, path, "");
+        statement.identity = None;
+        self.signed(&statement, path).header(&X_FORWARDED_FOR, address)
+    }
+
+    fn signed(&self, statement: &Assertion, path: &str) -> request::Builder {
+        let mut header = Header::new(Algorithm::HS256);
+        header.typ = Some(ASSERTION_TYPE.to_owned());
+        let signed = jsonwebtoken::encode(&header, statement, &self.key).expect("signed");
+        Request::builder()
+            .method(statement.method.as_str())
+            .uri(path)
+            .header(&X_AUTH_ASSERTION, signed)
+            .header(&X_REQUEST_ID, &statement.request_id)
+    }
+
+    /// Sends JSON with a request that was begun.
+    pub(crate) async fn send_json(&self, request: request::Builder, body: Value) -> Answer {
+        let request = request.header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).expect("a request")).await
+    }
+
+    /// Sends a request without a body.
+    pub(crate) async fn send_empty(&self, request: request::Builder) -> Answer {
+        self.send(request.body(Body::empty()).expect("a request")).await
     }
 
     /// Sends a request as it is.
@@ -140,6 +206,12 @@ impl App {
     }
 }
 
+/// What a token says, unverified.
+pub(crate) fn claims_of(token: &Value) -> Value {
+    let payload = token.as_str().expect("a token").split('.').nth(1).expect("three parts");
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).expect("base64url")).expect("JSON")
+}
+
 /// What the edge says of a request.
 pub(crate) fn assertion(method: &str, path: &str, subject: &str) -> Assertion {
     let now = u64::try_from(Timestamp::now().as_second()).expect("after 1970");
@@ -147,6 +219,7 @@ pub(crate) fn assertion(method: &str, path: &str, subject: &str) -> Assertion {
         aud: "app".to_owned(),
         iat: now,
         exp: now + 30,
+        jti: uuid::Uuid::new_v4().to_string(),
         request_id: REQUEST_ID.to_owned(),
         method: method.to_owned(),
         path: path.split('?').next().unwrap_or_default().to_owned(),

@@ -4,5 +4,15 @@
 
 mod accounts;
 mod app;
+mod browser;
+mod hashes;
+mod link;
 mod notebook;
+mod oauth;
+mod pace;
+mod parallel;
+mod sessions;
+mod settings;
+mod simplejwt;
+mod timing;
 mod tokens;

@@ -8,7 +8,10 @@ mod attachments;
 mod notes;
 mod pairing;
 mod postgres;
+mod revocations;
+mod session_ends;
 mod sessions;
+mod signing_keys;
 mod users;
 
 use portcullis_app::config::DatabaseUrl;
@@ -35,6 +38,19 @@ async fn every_case(open: impl AsyncFn() -> Database) {
         sessions::an_older_link_of_the_chain_is_judged_by_its_own_use,
         sessions::a_revoked_session_refreshes_no_more,
         sessions::what_has_expired_is_forgotten,
+        sessions::leeway_is_granted_to_a_token_that_has_just_expired,
+        sessions::a_token_that_is_not_rotated_is_used_again_and_again,
+        sessions::of_expired_links_only_the_living_ones_are_kept,
+        session_ends::a_session_is_listed_until_it_ends,
+        session_ends::nobody_ends_a_strangers_session,
+        session_ends::one_more_session_than_allowed_ends_the_oldest,
+        session_ends::a_new_password_ends_the_other_sessions_or_changes_nothing,
+        session_ends::hashes_of_other_kinds_are_found,
+        signing_keys::instances_that_start_at_once_have_the_same_keys,
+        signing_keys::a_key_is_next_active_retiring_and_gone,
+        signing_keys::a_command_rotates_when_edges_know_the_next_key,
+        signing_keys::a_stolen_key_is_gone_at_once_and_revoked,
+        signing_keys::of_two_changes_one_wins,
         notes::a_note_reads_back_for_those_who_see_it,
         notes::a_user_owns_only_so_many_notes,
         notes::of_two_writers_of_one_version_one_wins,
@@ -48,6 +64,11 @@ async fn every_case(open: impl AsyncFn() -> Database) {
         attachments::an_attachment_is_seen_with_its_note,
         attachments::a_content_is_referenced_by_rows,
         attachments::attachments_have_a_limit_even_at_once,
+        revocations::what_is_revoked_is_read_in_order,
+        revocations::a_place_that_a_backup_has_undone_is_not_known,
+        revocations::what_has_expired_is_forgotten,
+        revocations::ends_of_sessions_and_accounts_are_revocations,
+        revocations::who_has_read_up_to_a_sequence_has_read_all_below_it,
         users::pages_show_every_account_once,
         users::an_account_is_disabled_and_enabled,
         pairing::a_database_has_one_id_for_ever,

@@ -2,12 +2,13 @@
 
 use super::accounts::user;
 use jiff::{SignedDuration, Timestamp};
-use portcullis_app::domain::session::{Refresh, Rotation, Standing};
+use portcullis_app::domain::session::{Refresh, Rotation, SignIn, Standing, Use};
 use portcullis_app::store::{AccountStore, Database, SessionStore};
 use std::time::Duration;
 use uuid::Uuid;
 
 const GRACE: Duration = Duration::from_secs(10);
+const UNTIL: Timestamp = Timestamp::MAX;
 
 /// `seconds` after the start of every story.
 fn at(seconds: i64) -> Timestamp {
@@ -23,12 +24,23 @@ fn refresh(seconds: i64) -> Refresh {
 async fn session(database: &Database) -> (Uuid, Refresh) {
     let (id, first) = (Uuid::new_v4(), refresh(0));
     let ada = user(database, "ada").await;
-    database.open_session(id, ada.id, &first).await.expect("a session");
+    database.open_session(&sign_in(id, ada.id, first), UNTIL).await.expect("a session");
     (id, first)
 }
 
+/// A sign-in of a user who may have two sessions.
+pub(crate) fn sign_in(session: Uuid, user: Uuid, first: Refresh) -> SignIn {
+    let (user_agent, address) = ("curl/8".to_owned(), "192.0.2.1".to_owned());
+    SignIn { session, user, first, user_agent, address, noted: true, sessions_max: 2 }
+}
+
+fn used(session: Uuid, token: Uuid, seconds: i64) -> Use {
+    Use { session, token, alive_at: at(seconds), grace: GRACE }
+}
+
 async fn rotate(database: &Database, session: Uuid, used: Refresh, successor: Refresh) -> Rotation {
-    database.rotate(session, used.id, &successor, GRACE).await.expect("a verdict")
+    let used = Use { session, token: used.id, alive_at: successor.issued_at, grace: GRACE };
+    database.rotate(&used, &successor, UNTIL).await.expect("a verdict")
 }
 
 async fn standing(database: &Database, session: Uuid, token: Uuid, seconds: i64) -> Standing {
@@ -94,9 +106,9 @@ pub(crate) async fn an_older_link_of_the_chain_is_judged_by_its_own_use(database
 pub(crate) async fn a_revoked_session_refreshes_no_more(database: &Database) {
     let (id, first) = session(database).await;
     assert_eq!(standing(database, id, Uuid::new_v4(), 1).await, Standing::Valid, "an access token of the session");
-    assert!(database.revoke_session(id, at(1)).await.expect("revoked"));
-    assert!(!database.revoke_session(id, at(2)).await.expect("revoked before"));
-    assert!(!database.revoke_session(Uuid::new_v4(), at(2)).await.expect("unknown"));
+    assert!(database.revoke_session(id, at(1), UNTIL).await.expect("revoked"));
+    assert!(!database.revoke_session(id, at(2), UNTIL).await.expect("revoked before"));
+    assert!(!database.revoke_session(Uuid::new_v4(), at(2), UNTIL).await.expect("unknown"));
     assert_eq!(rotate(database, id, first, refresh(3)).await, Rotation::Revoked);
     assert_eq!(standing(database, id, Uuid::new_v4(), 3).await, Standing::Revoked);
     assert_eq!(standing(database, Uuid::new_v4(), first.id, 3).await, Standing::Unknown);
@@ -109,4 +121,39 @@ pub(crate) async fn what_has_expired_is_forgotten(database: &Database) {
     assert_eq!(database.forget_expired_sessions(at(day)).await.expect("looked"), 0, "prolonged by its refresh");
     assert_eq!(database.forget_expired_sessions(at(day / 2 * 3)).await.expect("looked"), 1);
     assert_eq!(standing(database, id, first.id, day * 2).await, Standing::Unknown);
+}
+
+pub(crate) async fn leeway_is_granted_to_a_token_that_has_just_expired(database: &Database) {
+    let (id, first) = session(database).await;
+    let day = 24 * 3600;
+    let late = refresh(day + 5);
+    let rotate =
+        async |alive_at| database.rotate(&used(id, first.id, alive_at), &late, UNTIL).await.expect("a verdict");
+    assert_eq!(rotate(day + 5).await, Rotation::Unknown);
+    assert_eq!(rotate(day - 5).await, Rotation::First);
+}
+
+pub(crate) async fn a_token_that_is_not_rotated_is_used_again_and_again(database: &Database) {
+    let (id, first) = session(database).await;
+    let renew =
+        async |token, seconds| database.renew(&used(id, token, seconds), None, at(seconds)).await.expect("an answer");
+    assert!(renew(first.id, 60).await && renew(first.id, 120).await);
+    assert!(!renew(first.id, 24 * 3600).await, "until it expires");
+    assert!(!renew(Uuid::new_v4(), 60).await, "one of ours");
+    let next = refresh(130);
+    assert!(database.renew(&used(id, first.id, 130), Some(&next), at(130)).await.expect("an answer"));
+    assert!(renew(first.id, 140).await && renew(next.id, 24 * 3600 + 100).await, "both, each to its end");
+    assert!(database.revoke_session(id, at(150), UNTIL).await.expect("revoked"));
+    assert!(!renew(next.id, 160).await);
+}
+
+pub(crate) async fn of_expired_links_only_the_living_ones_are_kept(database: &Database) {
+    let (id, first) = session(database).await;
+    let second = refresh(3600);
+    rotate(database, id, first, second).await;
+    assert_eq!(database.forget_expired_sessions(at(24 * 3600)).await.expect("looked"), 0);
+    // The first link's row is gone, the second one's is not.
+    let day_after = refresh(24 * 3600 + 60);
+    assert_eq!(rotate(database, id, first, day_after).await, Rotation::Unknown);
+    assert_eq!(rotate(database, id, second, day_after).await, Rotation::First);
 }

@@ -17,6 +17,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// What a request is, for its assertion.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestFacts<'a> {
+    /// Random bits, never used before: the application takes no assertion twice.
+    pub nonce: u128,
     /// The request's id.
     pub request_id: &'a str,
     /// The method as forwarded.
@@ -40,6 +42,7 @@ struct Statement<'a> {
     aud: &'a str,
     iat: u64,
     exp: u64,
+    jti: String,
     request_id: &'a str,
     method: &'a str,
     path: &'a str,
@@ -84,6 +87,7 @@ impl AssertionSigner {
             aud: &self.audience,
             iat,
             exp: iat + ASSERTION_LIFETIME_SECONDS,
+            jti: format!("{:032x}", request.nonce),
             request_id: request.request_id,
             method: request.method.as_str(),
             path: request.path,
@@ -129,7 +133,7 @@ mod tests {
     fn the_application_reads_what_the_edge_minted() {
         let signer = AssertionSigner::new("app", &[7; 32]);
         let method = Method::POST;
-        let request = RequestFacts { request_id: "0123", method: &method, path: "/api/notes/\"ü" };
+        let request = RequestFacts { nonce: 7, request_id: "0123", method: &method, path: "/api/notes/\"ü" };
         let value = signer.mint(request, &Permit::grant(None), UNIX_EPOCH + Duration::from_secs(1000));
         assert!(value.is_sensitive());
 
@@ -141,6 +145,7 @@ mod tests {
                 aud: "app".into(),
                 iat: 1000,
                 exp: 1030,
+                jti: format!("{:032x}", 7),
                 request_id: "0123".into(),
                 method: "POST".into(),
                 path: "/api/notes/\"ü".into(),

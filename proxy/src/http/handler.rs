@@ -7,6 +7,7 @@ use super::error::Cause;
 use super::headers::{self, Carries, X_ACCEL_REDIRECT};
 use super::location;
 use super::max_forwards;
+use super::random;
 use super::response_rules;
 use super::target::{self, Target};
 use super::websocket::{self, Handshake};
@@ -264,8 +265,12 @@ async fn forward(
     permit.write_fields(&mut head.headers);
     head.uri = towards(&head.uri, to.path.as_ref())?;
     if let Some(assertions) = &to.assertions {
-        let facts =
-            RequestFacts { request_id: context.request_id.as_str(), method: &head.method, path: head.uri.path() };
+        let facts = RequestFacts {
+            nonce: random::bits(),
+            request_id: context.request_id.as_str(),
+            method: &head.method,
+            path: head.uri.path(),
+        };
         head.headers.insert(X_AUTH_ASSERTION.clone(), assertions.mint(facts, permit, SystemTime::now()));
     }
     head.extensions.clear();

@@ -63,6 +63,8 @@ pub struct Assertion {
     pub iat: u64,
     /// When it stops counting, in seconds since 1970.
     pub exp: u64,
+    /// Random: no two assertions share it, so that a copy is known.
+    pub jti: String,
     /// The id of the request that it belongs to.
     pub request_id: String,
     /// The method of that request.

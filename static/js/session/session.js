@@ -68,6 +68,12 @@ class Session extends EventTarget {
     await service.blacklist(refresh).catch(() => {});
   }
 
+  /** The server has ended the session already. */
+  over() {
+    this.#siblings.tell({ kind: "ended", sid: this.#claims.sid });
+    this.#end("");
+  }
+
   /**
    * A token good for a request. With `insteadOf`, one that isn't the refused one.
    * @param {{insteadOf?: string}} [wish]

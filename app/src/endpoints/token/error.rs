@@ -1,12 +1,15 @@
 //! simplejwt's error bodies.
 
+use crate::endpoints::cookies::CsrfFault;
 use crate::passwords::PasswordError;
 use crate::store::StoreError;
+use crate::throttle::Wait;
 use crate::tokens::{SignError, TokenError};
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode};
 use serde::Serialize;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// What every endpoint of the token service takes.
@@ -46,12 +49,16 @@ pub enum TokenApiError {
     Token(TokenError),
     /// 401: the token was good until its session ended.
     Blacklisted,
+    /// 403: a cookie that does not count.
+    Csrf(CsrfFault),
     /// 405.
     Method(Method),
     /// 413.
     TooLarge,
     /// 415, with what the client named.
     MediaType(String),
+    /// 429: too many tries; how long until the next one.
+    Throttled(Duration),
     /// 503: too many sign-ins, or the database is away.
     Unavailable,
     /// 500.
@@ -63,6 +70,8 @@ impl TokenApiError {
         match self {
             Self::Fields(_) | Self::Parse(_) => StatusCode::BAD_REQUEST,
             Self::NoAccount | Self::NoAccountForToken | Self::Token(_) | Self::Blacklisted => StatusCode::UNAUTHORIZED,
+            Self::Csrf(_) => StatusCode::FORBIDDEN,
+            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -80,6 +89,8 @@ impl TokenApiError {
             Self::NoAccountForToken => ("No active account found for the given token.".to_owned(), None),
             Self::Token(error) => (error.to_string(), Some("token_not_valid")),
             Self::Blacklisted => ("Token is blacklisted".to_owned(), Some("token_not_valid")),
+            Self::Csrf(fault) => (fault.to_string(), None),
+            Self::Throttled(wait) => (throttled(whole_seconds(wait)), None),
             Self::Method(method) => (format!("Method \"{method}\" not allowed."), None),
             Self::TooLarge => ("Request body is too large.".to_owned(), None),
             Self::MediaType(name) => (format!("Unsupported media type \"{name}\" in request."), None),
@@ -93,6 +104,11 @@ impl TokenApiError {
 impl IntoResponse for TokenApiError {
     fn into_response(self) -> Response {
         let status = self.status();
+        let retry_after = match &self {
+            Self::Throttled(wait) => Some(whole_seconds(*wait)),
+            Self::Unavailable => Some(1),
+            _ => None,
+        };
         let mut response = match self {
             Self::Fields(fields) => (status, axum::Json(ByField(fields))).into_response(),
             other => (status, axum::Json(other.detail())).into_response(),
@@ -106,12 +122,42 @@ impl IntoResponse for TokenApiError {
             StatusCode::METHOD_NOT_ALLOWED => {
                 headers.insert(ALLOW, HeaderValue::from_static(METHODS));
             }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            }
             _ => {}
         }
+        if let Some(seconds) = retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
         response
+    }
+}
+
+impl TokenApiError {
+    /// A field that is missing.
+    pub(super) fn required(name: &'static str) -> Self {
+        Self::Fields(vec![(name, "This field is required.".to_owned())])
+    }
+}
+
+/// Rounded up: who comes back then is not too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// `rest_framework.exceptions.Throttled`.
+fn throttled(seconds: u64) -> String {
+    let plural = if seconds == 1 { "" } else { "s" };
+    format!("Request was throttled. Expected available in {seconds} second{plural}.")
+}
+
+impl From<Wait> for TokenApiError {
+    fn from(Wait(wait): Wait) -> Self {
+        Self::Throttled(wait)
+    }
+}
+
+impl From<CsrfFault> for TokenApiError {
+    fn from(fault: CsrfFault) -> Self {
+        Self::Csrf(fault)
     }
 }
 

@@ -6,37 +6,32 @@
 //! token that is used twice within seconds returns the same successor (401 there, which logs out one of two tabs).
 
 pub mod blacklist;
+mod delivery;
 mod error;
 mod fields;
 mod json_error;
 pub mod obtain;
 pub mod refresh;
+mod sign_in;
+pub mod sliding;
 pub mod verify;
 
+pub use delivery::Pair;
 pub use error::{Detail, TokenApiError};
 
-use crate::domain::account::User;
-use crate::domain::session::Refresh;
+use crate::domain::session::Standing;
 use crate::state::AppState;
+use crate::store::SessionStore;
+use crate::tokens::{ReadClaims, TokenError};
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL};
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 /// Below this path errors have simplejwt's shapes.
 pub const PREFIX: &str = "/api/token/";
-
-/// A refresh token and an access token.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Pair {
-    /// Used once, to get the next pair.
-    refresh: String,
-    /// Goes into `Authorization: Bearer`.
-    access: String,
-}
 
 /// A body with a refresh token.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -49,19 +44,14 @@ pub struct RefreshBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Empty {}
 
-impl Pair {
-    /// Signs the pair of one link of a session's chain.
-    fn sign(
-        state: &AppState,
-        user: &User,
-        session: Uuid,
-        refresh: &Refresh,
-        now: Timestamp,
-    ) -> Result<Self, TokenApiError> {
-        Ok(Self {
-            refresh: state.tokens.sign_refresh(user.id, session, refresh)?,
-            access: state.tokens.sign_access(user, session, now)?,
-        })
+/// Why a token that we have signed does not count, if it does not: its session ended, or it was used and its grace time
+/// is over.
+async fn fault(state: &AppState, claims: &ReadClaims, now: Timestamp) -> Option<TokenApiError> {
+    match state.store.standing(claims.sid, claims.jti, now, state.tokens.config().reuse_grace).await {
+        Ok(Standing::Valid) => None,
+        Ok(Standing::Revoked) => Some(TokenApiError::Blacklisted),
+        Ok(Standing::Unknown) => Some(TokenError::Invalid.into()),
+        Err(error) => Some(error.into()),
     }
 }
 

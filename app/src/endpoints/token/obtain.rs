@@ -1,15 +1,17 @@
 //! `POST /api/token/`: a pair of tokens for a name and a password.
 
+use super::delivery::Grant;
 use super::fields::Fields;
-use super::{Detail, Pair, TokenApiError, Uncached};
+use super::{Detail, Pair, TokenApiError, sign_in};
+use crate::endpoints::cookies;
+use crate::extract::Client;
 use crate::state::AppState;
-use crate::store::{AccountStore, SessionStore};
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::Response;
+use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 /// A name and a password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -19,24 +21,32 @@ pub struct CredentialsBody {
     password: String,
 }
 
-/// Signs in: opens a session.
+/// Signs in: opens a session. In browser mode the tokens come in cookies and the request must come from a page of this
+/// site.
 #[utoipa::path(
     post, path = "/api/token/", tag = "tokens", request_body = CredentialsBody,
     responses(
         (status = OK, body = Pair),
         (status = BAD_REQUEST, description = "messages by field", body = Object),
         (status = UNAUTHORIZED, body = Detail),
+        (status = FORBIDDEN, description = "in browser mode: not a page of this site", body = Detail),
+        (status = TOO_MANY_REQUESTS, description = "come back after `Retry-After` seconds", body = Detail),
     )
 )]
-pub async fn obtain(State(state): State<AppState>, fields: Fields) -> Result<impl IntoResponse, TokenApiError> {
-    let [username, password] = fields.texts(["username", "password"])?;
-    let found = state.store.credentials(&username).await?;
-    let (user, hash) = found.map(|found| (found.user, found.password_hash)).unzip();
-    let known = state.passwords.verify(password, hash).await?;
-    let user = user.filter(|user| known && user.active).ok_or(TokenApiError::NoAccount)?;
+pub async fn obtain(
+    State(state): State<AppState>,
+    client: Client,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, TokenApiError> {
+    let credentials = fields.texts(["username", "password"])?;
+    // Another site must not sign a browser in either: its user would then work in a stranger's account.
+    if let Some(browser) = &state.tokens.config().browser {
+        cookies::check_origin(&headers, browser)?;
+    }
+    let user = sign_in::check(&state, credentials, &client).await?;
     let now = Timestamp::now();
-    let (session, refresh) = (Uuid::new_v4(), state.tokens.new_refresh(now));
-    let pair = Pair::sign(&state, &user, session, &refresh, now)?;
-    state.store.open_session(session, user.id, &refresh).await?;
-    Ok(Uncached(pair))
+    let refresh = state.tokens.new_refresh(now);
+    let session = sign_in::open(&state, &user, client, refresh).await?;
+    Grant { user: &user, session, refresh: Some(&refresh), now }.deliver(&state)
 }

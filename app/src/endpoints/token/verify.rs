@@ -1,11 +1,8 @@
 //! `POST /api/token/verify/`: whether a token counts.
 
 use super::fields::Fields;
-use super::{Detail, Empty, TokenApiError, Uncached};
-use crate::domain::session::Standing;
+use super::{Detail, Empty, TokenApiError, Uncached, fault};
 use crate::state::AppState;
-use crate::store::SessionStore;
-use crate::tokens::TokenError;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
@@ -31,10 +28,9 @@ pub struct TokenBody {
 pub async fn verify(State(state): State<AppState>, fields: Fields) -> Result<impl IntoResponse, TokenApiError> {
     let [token] = fields.texts(["token"])?;
     let now = Timestamp::now();
-    let token = state.tokens.read_any(&token, now)?;
-    match state.store.standing(token.sid, token.jti, now, state.tokens.reuse_grace()).await? {
-        Standing::Valid => Ok(Uncached(Empty {})),
-        Standing::Revoked => Err(TokenApiError::Blacklisted),
-        Standing::Unknown => Err(TokenError::Invalid.into()),
+    let claims = state.tokens.read_any(&token, now)?;
+    match fault(&state, &claims, now).await {
+        None => Ok(Uncached(Empty {})),
+        Some(fault) => Err(fault),
     }
 }

@@ -1,6 +1,9 @@
 //! The command line: flags, each with an environment variable; output; exit codes.
 
-use crate::config::{Config, DatabaseUrl, DemoConfig, EdgeConfig, TokensConfig};
+mod keys;
+mod tokens;
+
+use crate::config::{Config, DatabaseUrl, DemoConfig, EdgeConfig, keys_below};
 use crate::run::{self, Running};
 use crate::units::{parse_bytes, parse_duration};
 use clap::builder::FalseyValueParser;
@@ -33,6 +36,9 @@ struct Cli {
 enum Command {
     /// Serve until SIGTERM or SIGINT.
     Run(Box<RunFlags>),
+    /// The keys that sign tokens.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Ask a running application whether it is ready; exit code 0 if so.
     Healthcheck(HealthcheckFlags),
 }
@@ -45,24 +51,16 @@ struct RunFlags {
     /// Workers, one thread each; as many as cores when absent.
     #[arg(long, env = "PORTCULLIS_APP_THREADS", value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// "sqlite:///path/app.db" or "postgres://user@host/name"; a file in the state folder when absent.
-    #[arg(long, env = "PORTCULLIS_APP_DATABASE", hide_env_values = true, value_name = "URL")]
-    database: Option<DatabaseUrl>,
-    /// The folder of all state: signing keys, attachments, database.
-    #[arg(long, env = "PORTCULLIS_APP_STATE", default_value = "./var/app", value_name = "FOLDER")]
-    state: PathBuf,
+    #[command(flatten)]
+    state: StateFlags,
+    #[command(flatten)]
+    tokens: tokens::TokenFlags,
     /// The key shared with the edge; "edge.key" in the state folder when absent.
     #[arg(long, env = "PORTCULLIS_APP_ASSERTION_KEY", value_name = "FILE")]
     assertion_key: Option<PathBuf>,
     /// Make the shared key if there is none.
     #[arg(long, env = "PORTCULLIS_APP_ASSERTION_KEY_CREATE", value_parser = FalseyValueParser::new())]
     assertion_key_create: bool,
-    /// The issuer that tokens name.
-    #[arg(long, env = "PORTCULLIS_APP_ISSUER", default_value = "https://localhost:8443", value_name = "URL")]
-    issuer: String,
-    /// The audience that access tokens name.
-    #[arg(long, env = "PORTCULLIS_APP_AUDIENCE", default_value = "api", value_name = "NAME")]
-    audience: String,
     /// How the edge calls this application.
     #[arg(long, env = "PORTCULLIS_APP_UPSTREAM_NAME", default_value = "app", value_name = "NAME")]
     upstream_name: String,
@@ -92,6 +90,27 @@ struct RunFlags {
     log_level: String,
 }
 
+/// Where everything is kept.
+#[derive(Debug, Args)]
+struct StateFlags {
+    /// "sqlite:///path/app.db" or "postgres://user@host/name"; a file in the state folder when absent.
+    #[arg(long, env = "PORTCULLIS_APP_DATABASE", hide_env_values = true, value_name = "URL")]
+    database: Option<DatabaseUrl>,
+    /// The folder of all state: sealing key, attachments, database.
+    #[arg(long, env = "PORTCULLIS_APP_STATE", default_value = "./var/app", value_name = "FOLDER")]
+    state: PathBuf,
+}
+
+impl StateFlags {
+    fn database(&self) -> DatabaseUrl {
+        self.database.clone().unwrap_or_else(|| DatabaseUrl::Sqlite(self.state.join("app.db")))
+    }
+
+    fn keys(&self) -> PathBuf {
+        keys_below(&self.state)
+    }
+}
+
 #[derive(Debug, Args)]
 struct HealthcheckFlags {
     /// "http://127.0.0.1:8000/readyz" or "unix:/path"; asks where `run` would listen when absent.
@@ -118,12 +137,14 @@ impl From<LogFormat> for Format {
 }
 
 impl RunFlags {
-    fn into_config(self) -> Config {
+    fn into_config(self) -> Result<Config, String> {
+        let (tokens, sign_in) = self.tokens.into_config()?;
+        let (database, state) = (self.state.database(), self.state.state);
         let available = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Config {
+        Ok(Config {
             listen: self.listen,
             threads: self.threads.unwrap_or_else(available),
-            database: self.database.unwrap_or_else(|| DatabaseUrl::Sqlite(self.state.join("app.db"))),
+            database,
             request_timeout: self.request_timeout,
             drain_timeout: self.drain_timeout,
             in_flight_max: self.in_flight_max,
@@ -131,19 +152,20 @@ impl RunFlags {
             access_log: Some(self.log_format.into()),
             attachment_bytes_max: self.attachment_bytes_max,
             edge: EdgeConfig {
-                assertion_key: self.assertion_key.unwrap_or_else(|| self.state.join("edge.key")),
+                assertion_key: self.assertion_key.unwrap_or_else(|| state.join("edge.key")),
                 assertion_key_create: self.assertion_key_create,
                 upstream_name: self.upstream_name,
             },
-            tokens: TokensConfig::new(self.issuer, self.audience),
+            tokens,
+            sign_in,
             demo: (!self.demo_user.is_empty())
                 // An empty variable is what compose files make of an unset one.
                 .then_some(DemoConfig {
                     username: self.demo_user,
                     password: self.demo_password.filter(|password| !password.is_empty()),
                 }),
-            state: self.state,
-        }
+            state,
+        })
     }
 }
 
@@ -152,6 +174,7 @@ impl RunFlags {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(flags) => serve(*flags),
+        Command::Keys(command) => keys::run(command),
         Command::Healthcheck(flags) => healthcheck(&flags),
     };
     done.unwrap_or_else(|message| {
@@ -167,7 +190,7 @@ fn block_on<T>(future: impl Future<Output = Result<T, String>>) -> Result<T, Str
 
 fn serve(flags: RunFlags) -> Result<ExitCode, String> {
     telemetry::init(flags.log_format.into(), &flags.log_level).map_err(|error| format!("--log-level: {error}"))?;
-    let config = flags.into_config();
+    let config = flags.into_config()?;
     block_on(async {
         let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
         let (Ok(terminate), Ok(interrupt)) = signals else { return Err("signals can't be received".to_owned()) };
@@ -245,7 +268,7 @@ mod tests {
     fn defaults_follow_the_state_folder() {
         let cli = Cli::try_parse_from(["portcullis-app", "run", "--state", "/srv/app", "--demo-user", ""]);
         let Command::Run(flags) = cli.expect("flags").command else { panic!("another command") };
-        let config = flags.into_config();
+        let config = flags.into_config().expect("settings");
         assert_eq!(config.database, DatabaseUrl::Sqlite("/srv/app/app.db".into()));
         assert_eq!(config.edge.assertion_key, PathBuf::from("/srv/app/edge.key"));
         assert_eq!(config.attachment_bytes_max, 25 * 1024 * 1024);

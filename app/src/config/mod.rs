@@ -1,9 +1,21 @@
 //! What the application is told at its start, checked and complete.
 
+mod browser;
+mod sign_in;
+mod tokens;
+
+pub use browser::{BrowserConfig, Origin};
+pub use sign_in::SignInConfig;
+pub(crate) use tokens::REFRESH_EXP;
+pub use tokens::{
+    ACCESS_LIFETIME_MAX, BadSettings, ClaimNames, GivenAlgorithm, SigningConfig, SlidingConfig, TokensConfig,
+    UserIdField,
+};
+
 use serve::listener::Address;
 use serve::telemetry::Format;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Everything that differs between two installations.
@@ -33,6 +45,8 @@ pub struct Config {
     pub edge: EdgeConfig,
     /// What tokens say.
     pub tokens: TokensConfig,
+    /// How often a sign-in may be tried.
+    pub sign_in: SignInConfig,
     /// The user that is made at the first start.
     pub demo: Option<DemoConfig>,
 }
@@ -44,11 +58,17 @@ impl Config {
         self.state.join("attachments")
     }
 
-    /// Where the signing keys are.
+    /// Where the secret is that seals the signing keys.
     #[must_use]
     pub fn keys(&self) -> PathBuf {
-        self.state.join("keys")
+        keys_below(&self.state)
     }
+}
+
+/// Where the secret is that seals the signing keys.
+#[must_use]
+pub fn keys_below(state: &Path) -> PathBuf {
+    state.join("keys")
 }
 
 /// How the edge proves itself.
@@ -60,35 +80,6 @@ pub struct EdgeConfig {
     pub assertion_key_create: bool,
     /// How the edge calls this application: the `aud` of an assertion.
     pub upstream_name: String,
-}
-
-/// What the tokens of this application say.
-#[derive(Debug, Clone)]
-pub struct TokensConfig {
-    /// The `iss` claim.
-    pub issuer: String,
-    /// The `aud` claim.
-    pub audience: String,
-    /// How long an access token lives.
-    pub access_lifetime: Duration,
-    /// How long a refresh token lives, and so an unused session.
-    pub refresh_lifetime: Duration,
-    /// How long a used refresh token still returns its successor, for clients that refresh twice at once.
-    pub reuse_grace: Duration,
-}
-
-impl TokensConfig {
-    /// The default lifetimes for an issuer and an audience.
-    #[must_use]
-    pub const fn new(issuer: String, audience: String) -> Self {
-        Self {
-            issuer,
-            audience,
-            access_lifetime: Duration::from_secs(5 * 60),
-            refresh_lifetime: Duration::from_secs(24 * 60 * 60),
-            reuse_grace: Duration::from_secs(10),
-        }
-    }
 }
 
 /// The first user.
