@@ -3,6 +3,7 @@
 use crate::auth::{AssertionSigner, IssuerError, Issuers, RouteRule, RuleError};
 use crate::config::{self, Action, Config, Template};
 use crate::files::{FileServer, FilesError};
+use crate::link::Links;
 use crate::route::{RouteTable, SiteTable};
 use crate::rules::{Facts, HeaderRules, PathRule, fill};
 use crate::spool::{HoldLimits, Spool};
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use serve::shared_key::SharedKeyError;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A checked configuration, ready to serve.
 pub struct Snapshot {
@@ -29,6 +30,8 @@ pub struct Snapshot {
     pub(crate) transports: Vec<Transport>,
     /// Keys, by issuer.
     pub issuers: Issuers,
+    /// What upstreams tell.
+    pub links: Links,
     /// Where request bodies are held.
     pub(crate) spool: Arc<Spool>,
 }
@@ -141,7 +144,8 @@ impl Snapshot {
     /// # Errors
     /// [`SnapshotError`] when something that the configuration names can't be used.
     pub fn build(config: Arc<Config>, previous: Option<&Self>) -> Result<Self, SnapshotError> {
-        let issuers = Issuers::build(&config.issuers, previous.map(|previous| &previous.issuers))?;
+        let links = links(&config, previous)?;
+        let issuers = Issuers::build_with(&config.issuers, &links, previous.map(|previous| &previous.issuers))?;
         let assertions = config
             .upstreams
             .iter()
@@ -167,7 +171,16 @@ impl Snapshot {
         }
         let table = RouteTable::new(&config.sites, &config.routes);
         let spool = spool(&config.server, previous);
-        Ok(Self { config, sites, site_rules, table, routes, transports, issuers, spool })
+        Ok(Self { config, sites, site_rules, table, routes, transports, issuers, links, spool })
+    }
+
+    /// Whether keys and revocations are known, as far as routes need them.
+    ///
+    /// # Errors
+    /// What is missing, for the readiness page.
+    pub fn ready(&self, now: Instant, unix: u64) -> Result<(), String> {
+        self.issuers.ready()?;
+        self.routes.iter().try_for_each(|route| route.policy.auth.ready(now, unix))
     }
 
     /// What the site of this number says about fields.
@@ -184,6 +197,19 @@ impl SiteRules {
             response_headers: HeaderRules::new(&site.response_headers),
         }
     }
+}
+
+/// Links outlive a revision, with everything that was told.
+fn links(config: &Config, previous: Option<&Snapshot>) -> Result<Links, SnapshotError> {
+    let mut links = Links::default();
+    for (index, one) in config.upstreams.iter().enumerate().filter(|(_, one)| one.link) {
+        let Some(file) = &one.assertion_key else { continue };
+        let key = serve::shared_key::load_or_create(&file.path, file.create)
+            .map_err(|error| SnapshotError::AssertionKey { upstream: one.name.clone(), error })?;
+        let addresses: Vec<_> = one.endpoints.iter().map(upstream::display).collect();
+        links.add(index, &one.name, &key, &addresses, previous.map(|previous| &previous.links));
+    }
+    Ok(links)
 }
 
 /// Bodies that are held under one revision count under the next.

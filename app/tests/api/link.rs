@@ -125,6 +125,7 @@ async fn a_stream_begins_with_a_snapshot_and_tells_what_happens() {
 #[tokio::test]
 async fn a_stream_resumes_where_it_broke_off_or_begins_anew() {
     let app = App::new().await;
+    sign_out(&app, "zoe").await;
     let mut edge = Listener::open(&app, None).await;
     for name in ["hello", "keys", "revocations", "ready"] {
         edge.expect(name).await;
@@ -142,7 +143,7 @@ async fn a_stream_resumes_where_it_broke_off_or_begins_anew() {
         for name in ["hello", "keys"] {
             edge.expect(name).await;
         }
-        assert_eq!(edge.expect("revocations").await["entries"].as_array().expect("entries").len(), 2, "{unknown}");
+        assert_eq!(edge.expect("revocations").await["entries"].as_array().expect("entries").len(), 3, "{unknown}");
     }
 }
 

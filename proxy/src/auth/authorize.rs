@@ -8,11 +8,12 @@ use super::keys::KeySet;
 use super::permit::Permit;
 use super::refusal::{Cause, Refusal};
 use super::reject::{Reason, Reject};
+use super::revocations::Known;
 use super::rule::ClaimCheck;
 use super::token::TOKEN_BYTES_MAX;
 use super::verified::Verified;
 use super::verify::{Candidate, Rejected, verify};
-use crate::config::{AuthMode, ErrorShape, RouteAuth, TokenSource};
+use crate::config::{AuthMode, ErrorShape, Revocation, RouteAuth, TokenSource};
 use http::HeaderMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ pub struct RouteRule {
     audiences: Vec<String>,
     claims: Vec<ClaimCheck>,
     sources: Vec<TokenSource>,
+    revocation: Revocation,
     forward_token: bool,
     shape: ErrorShape,
     realm: String,
@@ -55,7 +57,7 @@ impl RouteRule {
     /// # Errors
     /// [`RuleError`] when it names what does not exist.
     pub fn new(auth: &RouteAuth, issuers: &Issuers) -> Result<Self, RuleError> {
-        let RouteAuth { mode, issuers: names, audiences, claims, token_from, forward_token } = auth;
+        let RouteAuth { mode, issuers: names, audiences, claims, token_from, revocation, forward_token } = auth;
         let believed: Box<[_]> = names
             .iter()
             .map(|name| issuers.get(name).cloned().ok_or_else(|| RuleError::UnknownIssuer(name.clone())))
@@ -75,6 +77,7 @@ impl RouteRule {
             audiences: audiences.clone(),
             claims,
             sources: token_from.clone(),
+            revocation: *revocation,
             forward_token: *forward_token,
         })
     }
@@ -113,7 +116,7 @@ impl RouteRule {
                 cache.remove(&digest);
                 return Err(self.refuse(Cause::Token(Reject { reason, genuine: true })));
             }
-            return self.decide(verified);
+            return self.decide(verified, now);
         }
         let (generation, verified) = match self.verify(token, now) {
             Err(Rejected {
@@ -125,7 +128,22 @@ impl RouteRule {
         .map_err(|rejected| self.refuse(Cause::Token(rejected.reject)))?;
         let verified = Arc::new(verified);
         cache.put(digest, generation, &verified);
-        self.decide(verified)
+        self.decide(verified, now)
+    }
+
+    /// Whether every revocation that this rule needs is known.
+    ///
+    /// # Errors
+    /// Which upstream has not told them, for the readiness page.
+    pub fn ready(&self, now: std::time::Instant, unix: u64) -> Result<(), String> {
+        if self.revocation != Revocation::Require {
+            return Ok(());
+        }
+        let linked = self.issuers.iter().filter_map(|issuer| issuer.policy.revocations.linked.as_deref());
+        match { linked }.find(|linked| !linked.is_current(now, unix)) {
+            Some(linked) => Err(format!("the upstream {:?} has not told its revocations yet", linked.name())),
+            None => Ok(()),
+        }
     }
 
     /// Removes the credentials that this rule has dealt with, unless the route passes them on.
@@ -145,7 +163,20 @@ impl RouteRule {
     }
 
     /// The route's own rules, on a token that is good.
-    fn decide(&self, verified: Arc<Verified>) -> Result<Permit, Refusal> {
+    fn decide(&self, verified: Arc<Verified>, now: u64) -> Result<Permit, Refusal> {
+        // At each use: a token may have been revoked since it was verified, and since it was used last.
+        if self.revocation != Revocation::Off {
+            match verified.known(std::time::Instant::now(), now) {
+                Known::Good => {}
+                Known::Revoked => {
+                    return Err(self.refuse(Cause::Token(Reject { reason: Reason::Revoked, genuine: true })));
+                }
+                Known::MayBeRevoked if self.revocation == Revocation::Require => {
+                    return Err(self.refuse(Cause::RevocationsUnavailable));
+                }
+                Known::MayBeRevoked => verified.revocations().note_stale_use(),
+            }
+        }
         if !self.audiences.is_empty() && !verified.is_for(&self.audiences) {
             return Err(self.refuse(Cause::Audience));
         }

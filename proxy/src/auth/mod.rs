@@ -9,8 +9,10 @@
 //!     policy.rs                      what an issuer's tokens must say
 //!     keys/                          keys, each bound to one algorithm
 //!   rule.rs          what a route asks of a verified token
+//! revocations.rs  which good tokens do not count any more
 //! issuers.rs      the issuers of a snapshot
 //!   jwks/            keys from elsewhere, kept fresh
+//!   linked.rs        keys that an upstream tells over its link
 //! assertion.rs fields.rs   what the application is told
 //! ```
 
@@ -25,11 +27,13 @@ mod fields;
 mod issuers;
 mod jwks;
 mod keys;
+mod linked;
 mod object;
 mod permit;
 mod policy;
 mod refusal;
 mod reject;
+mod revocations;
 mod rule;
 mod token;
 mod verified;
@@ -51,6 +55,7 @@ pub use keys::pem::PemProblem;
 pub use permit::Permit;
 pub use refusal::Refusal;
 pub use reject::{Reason, Reject};
+pub use revocations::Revocations;
 pub use token::TOKEN_BYTES_MAX;
 pub use verified::Verified;
 

@@ -28,6 +28,8 @@ pub(crate) enum Cause {
     },
     /// A token for another audience than this route's.
     Audience,
+    /// It is not known whether the token was revoked.
+    RevocationsUnavailable,
 }
 
 /// The answer to a request that may not go on. What is shown says no more than the client has proved to know; see
@@ -66,6 +68,12 @@ impl Refusal {
             Cause::Audience => invalid(&codes::TOKEN_AUDIENCE, "The token is for another audience"),
             Cause::Token(Reject { reason: Reason::KeysUnavailable, .. }) => {
                 word(&codes::KEYS_UNAVAILABLE, None, "Tokens can not be checked now")
+            }
+            Cause::RevocationsUnavailable => {
+                word(&codes::REVOCATIONS_UNAVAILABLE, None, "Tokens can not be checked now")
+            }
+            Cause::Token(Reject { reason: Reason::Revoked, .. }) => {
+                invalid(&codes::TOKEN_REVOKED, "The token was revoked")
             }
             Cause::Token(Reject { reason: Reason::Expired, genuine: true }) => {
                 invalid(&codes::TOKEN_EXPIRED, "The token has expired")
@@ -147,6 +155,7 @@ impl Refusal {
             Cause::Several => "credentials_several",
             Cause::Insufficient { .. } => "claims_insufficient",
             Cause::Audience => "audience_of_route",
+            Cause::RevocationsUnavailable => "revocations_unavailable",
         }
     }
 
@@ -161,7 +170,7 @@ impl Refusal {
             }),
             Cause::Insufficient { .. } => json!({"detail": "You do not have permission to perform this action."}),
             Cause::Several => json!({"detail": "More than one credential in one request."}),
-            Cause::Token(Reject { reason: Reason::KeysUnavailable, .. }) => {
+            Cause::RevocationsUnavailable | Cause::Token(Reject { reason: Reason::KeysUnavailable, .. }) => {
                 json!({"detail": "Service temporarily unavailable, try again later."})
             }
             Cause::Token(Reject { reason: Reason::Expired, genuine: true }) => not_valid("Token is expired"),

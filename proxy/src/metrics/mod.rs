@@ -9,11 +9,13 @@
 mod exposition;
 mod families;
 mod family;
+mod links;
 mod reference;
 mod requests;
 mod upstreams;
 
 pub use exposition::CONTENT_TYPE;
+pub use links::{EndpointSample, LinkSample, LinkSamples, PostedSample};
 pub use reference::reference;
 pub use requests::{Errors, Requests};
 pub use upstreams::{Failure, UpstreamCounters, Upstreams};
@@ -28,6 +30,7 @@ pub struct Metrics {
     started: SystemTime,
     workers: Vec<Arc<WorkerMetrics>>,
     dropped_log_blocks: Box<dyn Fn() -> u64 + Send + Sync>,
+    links: Box<dyn Fn() -> LinkSamples + Send + Sync>,
 }
 
 /// The counters of one worker, which alone writes them.
@@ -52,7 +55,18 @@ impl Metrics {
         dropped_log_blocks: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Self {
         let workers = (0..workers.get()).map(|_| Arc::default()).collect();
-        Self { started, workers, dropped_log_blocks: Box::new(dropped_log_blocks) }
+        Self {
+            started,
+            workers,
+            dropped_log_blocks: Box::new(dropped_log_blocks),
+            links: Box::new(LinkSamples::default),
+        }
+    }
+
+    /// With what upstreams tell over their links, asked anew each time.
+    #[must_use]
+    pub fn with_links(self, links: impl Fn() -> LinkSamples + Send + Sync + 'static) -> Self {
+        Self { links: Box::new(links), ..self }
     }
 
     /// The counters of each worker.

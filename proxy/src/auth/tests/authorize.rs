@@ -194,7 +194,7 @@ async fn an_assertion_says_who_it_is() {
     let signer = Signer::new("k1");
     let rule = rule_with(&signer, |_| {}, &route());
     let permit = ask(&rule, &signer.sign(&claims(json!({"name": "Ann \"\u{e9}"})))).await.expect("a permit");
-    let request = RequestFacts { request_id: "0123456789", method: &http::Method::GET, path: "/api/notes" };
+    let request = RequestFacts { nonce: 1, request_id: "0123456789", method: &http::Method::GET, path: "/api/notes" };
     let value = AssertionSigner::new("app", &[7; 32]).mint(request, &permit, at(NOW));
     let payload = value.to_str().expect("ASCII").split('.').nth(1).expect("a payload");
     let payload = URL_SAFE_NO_PAD.decode(payload).expect("base64url");

@@ -1,7 +1,7 @@
 //! Issuers that sign with keys of their own, and the configuration that believes them.
 
 use crate::auth::{Issuers, Permit, Refusal, RouteRule, TokenCache};
-use crate::config::{self, Algorithm, AuthMode, ErrorShape, Keys, RequiredClaim, RouteAuth, TokenSource};
+use crate::config::{self, Algorithm, AuthMode, ErrorShape, Keys, RequiredClaim, Revocation, RouteAuth, TokenSource};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -81,6 +81,7 @@ pub(super) fn issuer(keys: Keys) -> config::Issuer {
         require: vec![RequiredClaim::Exp, RequiredClaim::Iss, RequiredClaim::Aud, RequiredClaim::Sub],
         subject_claim: "sub".into(),
         must: Default::default(),
+        revocations: None,
         errors: ErrorShape::Problem,
         realm: "id".into(),
     }
@@ -88,6 +89,7 @@ pub(super) fn issuer(keys: Keys) -> config::Issuer {
 
 pub(super) fn route() -> RouteAuth {
     RouteAuth {
+        revocation: Revocation::BestEffort,
         mode: AuthMode::Required,
         issuers: vec!["id".into()],
         audiences: Vec::new(),

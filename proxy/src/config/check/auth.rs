@@ -5,7 +5,7 @@ use crate::config::file::route::ClaimRule as WrittenRule;
 use crate::config::file::values::Text;
 use crate::config::print;
 use crate::config::read::{At, Context, Keys, List};
-use crate::config::{AuthMode, ClaimRule, ClaimTest, RouteAuth, TokenSource};
+use crate::config::{AuthMode, ClaimRule, ClaimTest, Revocation, RouteAuth, TokenSource};
 
 /// The keys of a route that say who may use it.
 pub(super) struct AuthKeys {
@@ -14,15 +14,16 @@ pub(super) struct AuthKeys {
     pub(super) audiences: Option<At<List<Text, 1>>>,
     pub(super) claims: Option<At<List<WrittenRule>>>,
     pub(super) token_from: Option<At<List<TokenSource, 1>>>,
+    pub(super) revocation: Option<At<Revocation>>,
     pub(super) forward_token: Option<At<bool>>,
 }
 
 pub(super) fn auth(written: AuthKeys, keys: &Keys, names: &Names, context: &mut Context<'_>) -> Option<RouteAuth> {
-    let AuthKeys { mode, issuers, audiences, claims, token_from, forward_token } = written;
+    let AuthKeys { mode, issuers, audiences, claims, token_from, revocation, forward_token } = written;
     let mode = mode?.value;
     let issuers = match mode {
         AuthMode::Public => {
-            let unused = keys.among(&["issuers", "audiences", "claims", "token_from"]);
+            let unused = keys.among(&["issuers", "audiences", "claims", "token_from", "revocation"]);
             super::no_effect(&unused, "on a public route: tokens are not looked at", context);
             Vec::new()
         }
@@ -30,6 +31,16 @@ pub(super) fn auth(written: AuthKeys, keys: &Keys, names: &Names, context: &mut 
     };
     if let Some(audiences) = &audiences {
         narrow(audiences, &issuers, names, context);
+    }
+    if let Some(at) =
+        revocation.as_ref().filter(|revocation| revocation.value == Revocation::Require).map(|found| found.at)
+    {
+        for issuer in names.issuers.iter().filter(|issuer| issuers.contains(&issuer.name) && !issuer.is_linked) {
+            let message = format!("no link tells of revoked tokens of the issuer `{}`", issuer.name);
+            context
+                .problem(at, message)
+                .help("give the issuer `revocations = \"UPSTREAM\"`, or name other `issuers` here");
+        }
     }
     let claims: Vec<Option<ClaimRule>> = claims?.value.0.into_iter().map(|rule| claim(rule, context)).collect();
     let token_from = token_from?.value.0;
@@ -42,6 +53,7 @@ pub(super) fn auth(written: AuthKeys, keys: &Keys, names: &Names, context: &mut 
             .unwrap_or_default(),
         claims: claims.into_iter().collect::<Option<_>>()?,
         token_from: token_from.into_iter().map(|source| source.value).collect(),
+        revocation: revocation?.value,
         forward_token: forward_token?.value,
     })
 }

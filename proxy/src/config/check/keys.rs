@@ -1,7 +1,9 @@
 //! `keys` of an issuer: exactly one source, and algorithms that fit it.
 
+use super::Names;
 use crate::config::disk::{read_bytes, read_text};
 use crate::config::file::issuer as file;
+use crate::config::file::values::Text;
 use crate::config::read::{At, Context, List};
 use crate::config::source::Span;
 use crate::config::{Algorithm, Keys, SecretBytes};
@@ -12,20 +14,21 @@ use std::path::Path;
 
 /// Bytes of a file of keys, as of a fetched set.
 const KEYS_BYTES_MAX: u64 = 256 * 1024;
-const SOURCES: [&str; 4] = ["jwks_url", "jwks_file", "pem_file", "secret"];
+const SOURCES: [&str; 5] = ["jwks_url", "jwks_file", "pem_file", "secret", "link"];
 
 pub(super) fn keys(
     written: file::Keys,
     algorithms: Option<&List<Algorithm, 1>>,
+    names: &Names,
     context: &mut Context<'_>,
 ) -> Option<Keys> {
-    let file::Keys { written: keys, jwks_url, insecure, jwks_file, pem_file, secret } = written;
+    let file::Keys { written: keys, jwks_url, insecure, link, jwks_file, pem_file, secret } = written;
     match keys.among(&SOURCES).as_slice() {
         [_] => {}
-        [] if keys.among(&["link", "discovery"]).is_empty() => {
+        [] if keys.among(&["discovery"]).is_empty() => {
             context
                 .problem(keys.table, "`keys` names no source")
-                .help("add one of `jwks_url`, `jwks_file`, `pem_file`, `secret`");
+                .help("add one of `jwks_url`, `jwks_file`, `pem_file`, `secret`, `link`");
             return None;
         }
         [] => return None,
@@ -55,6 +58,10 @@ pub(super) fn keys(
         check_url(&url, &insecure, keys.at("insecure"), context);
         return Some(Keys::JwksUrl { url: url.value, insecure: insecure.value });
     }
+    if let Some(upstream) = link {
+        linked(&upstream, names, context);
+        return Some(Keys::Link { upstream: upstream.value.0 });
+    }
     if let Some(path) = jwks_file {
         check_jwks(&path.value.0, path.at, context)?;
         return Some(Keys::JwksFile { path: path.value.0 });
@@ -62,6 +69,19 @@ pub(super) fn keys(
     let path = pem_file?;
     check_pem(&path.value.0, path.at, context)?;
     Some(Keys::PemFile { path: path.value.0 })
+}
+
+/// Reports an upstream that tells nothing.
+pub(super) fn linked(upstream: &At<Text>, names: &Names, context: &mut Context<'_>) {
+    let linked: Vec<&str> = names.linked.iter().map(String::as_str).collect();
+    let name = &upstream.value.0;
+    if !names.upstreams.contains(name) {
+        context.unknown(upstream.at, format!("there is no upstream `{name}`"), &linked);
+    } else if !names.linked.contains(name) {
+        context
+            .problem(upstream.at, format!("the upstream `{name}` has no link"))
+            .help("add `link = true` to the upstream");
+    }
 }
 
 /// A public key that is accepted as an HMAC secret lets everybody sign (RFC 8725 section 2.1).

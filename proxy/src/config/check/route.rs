@@ -20,6 +20,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
         audiences,
         claims,
         token_from,
+        revocation,
         forward_token,
         body_bytes_max,
         buffer,
@@ -56,7 +57,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
             context,
         );
     }
-    let written_auth = auth::AuthKeys { mode, issuers, audiences, claims, token_from, forward_token };
+    let written_auth = auth::AuthKeys { mode, issuers, audiences, claims, token_from, revocation, forward_token };
     let auth = auth::auth(written_auth, &keys, names, context);
     let request_headers = rules::of_requests(request_headers, context);
     let response_headers = rules::of_responses(response_headers, context);

@@ -5,14 +5,14 @@ use super::maps::{Map, Wanted};
 use super::values::{Pointer, Text};
 use crate::config::read::List;
 use crate::config::units::{Size, Timeout};
-use crate::config::{AuthMode, HeaderRule, PathPattern, TokenSource};
+use crate::config::{AuthMode, HeaderRule, PathPattern, Revocation, TokenSource};
 use http::{HeaderName, Method};
 use serde_json::Value;
 
 table! {
     /// When it applies, what must hold, and exactly one of `files`, `forward`, `redirect` and `respond`.
     /// The most specific route wins, whatever the order: site, then the longest path, then methods and headers.
-    Route as "route", later: ["limit", "revocation"] => {
+    Route as "route", later: ["limit"] => {
         /// The path: `/about` is exactly that, `*` is any one segment, a final `/**` is everything below.
         required r#match: PathPattern,
         /// A stable name for logs. Left out: the match as written.
@@ -35,6 +35,9 @@ table! {
         /// Where a token is looked for, in order: `"header"`, `"cookie:NAME"`, `"query:NAME"`. A token in the query is
         /// redacted in logs and removed before forwarding.
         default(["header"]) token_from: List<TokenSource, 1>,
+        /// What becomes of tokens while it is not known whether they were revoked, because the link has been silent for
+        /// 10 seconds: `require` answers 503, `best-effort` takes them and counts it. `off` does not look at revocations.
+        default("best-effort") revocation: Revocation,
         /// Whether `Authorization` goes to the upstream, for applications that check the token themselves.
         default(false) forward_token: bool,
         /// Bytes of a request body: more is 413.
@@ -70,6 +73,12 @@ table! {
         optional respond: Respond,
     }
 }
+
+words!(Revocation, "way with revocations", {
+    "require" => Revocation::Require,
+    "best-effort" => Revocation::BestEffort,
+    "off" => Revocation::Off,
+});
 
 words!(AuthMode, "kind of access", {
     "required" => AuthMode::Required,
