@@ -10,6 +10,7 @@ mod buffering;
 mod callable;
 mod command_line;
 mod differential;
+mod django;
 mod drain;
 mod errors;
 mod events;
