@@ -160,6 +160,35 @@ async fn an_endpoint_that_drains_is_asked_last() {
 }
 
 #[tokio::test]
+async fn an_idle_connection_is_closed_before_the_application_does() {
+    let mut linked = Linked::start(KeysFrom::File).await;
+    let mut stream = linked.open().await;
+    stream.tell("hello", None, json!({ "idle_timeout_ms": 2500 })).await;
+    stream.tell("revocations", None, json!({ "entries": [] })).await;
+    linked
+        .edge
+        .counted(
+            "portcullis_link_up{upstream=\"app\",endpoint=\"ENDPOINT\"}"
+                .replace("ENDPOINT", &linked.origin.endpoint())
+                .as_str(),
+            1,
+        )
+        .await;
+    let client = linked.edge.http();
+    let (answer, raw) = tokio::join!(client.get("/x").send(), async {
+        let mut exchange = linked.origin.exchange().await;
+        exchange.send(portcullis_tests::exchange::ok("x")).await;
+        exchange.into_raw()
+    });
+    assert_eq!(answer.status, 200);
+    let (mut raw, since) = (raw, std::time::Instant::now());
+    let (rest, _) = raw.read_to_end(std::time::Duration::from_secs(10)).await;
+    assert!(rest.is_empty());
+    // Two seconds, looked at every second; by itself the edge would keep it for thirty.
+    assert!(since.elapsed() < std::time::Duration::from_secs(6), "{:?}", since.elapsed());
+}
+
+#[tokio::test]
 async fn applications_without_a_link_post_to_the_admin_listener() {
     let mut linked = Linked::start(KeysFrom::File).await;
     let mut stream = linked.open().await;

@@ -23,6 +23,7 @@ mod http2_conformance;
 mod http2_floods;
 mod identity;
 mod interim;
+mod key_rotation;
 mod limits;
 mod link;
 mod link_streams;

@@ -51,12 +51,20 @@ impl Stack {
         let started = portcullis_app::start(application(folder.path())).await;
         let application = started.unwrap_or_else(|error| unreachable!("the application starts: {error}"));
         let variables = variables(folder.path(), tcp(application.address()));
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let shipped = std::fs::read_to_string(repository.join("deploy/portcullis.toml")).expect("the shipped file");
-        let edge = Edge::start_with(folder, &shipped, variables).await;
+        let edge = Edge::start_with(folder, &shipped(), variables).await;
         edge.ready().await;
         let trust = trusting_file(&edge.development_certificate("main"));
         Self { edge, application, trust }
+    }
+
+    /// Makes the edge read its configuration and everything that it names again, as SIGHUP does.
+    ///
+    /// # Panics
+    ///
+    /// When it can't.
+    pub async fn reload(&self) {
+        let reloaded = self.edge.reload(&shipped()).await;
+        reloaded.unwrap_or_else(|problems| unreachable!("the shipped file is good: {problems}"));
     }
 
     /// A client of the edge, HTTP/1.1 over TLS.
@@ -98,6 +106,12 @@ impl Stack {
         let text = |value: &Value| value.as_str().expect("a token").to_owned();
         User { password: password.to_owned(), access: text(&pair["access"]), refresh: text(&pair["refresh"]) }
     }
+}
+
+/// The configuration that is shipped.
+fn shipped() -> String {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::fs::read_to_string(repository.join("deploy/portcullis.toml")).expect("the shipped file")
 }
 
 fn application(folder: &Path) -> Config {

@@ -146,5 +146,5 @@ pub(crate) async fn who_has_read_up_to_a_sequence_has_read_all_below_it(database
     let (mut seen, ()) = tokio::join!(reader, writers);
     seen.sort();
     seen.dedup();
-    assert_eq!(seen.len() as u32, WRITERS * EACH);
+    assert_eq!(u32::try_from(seen.len()), Ok(WRITERS * EACH));
 }
