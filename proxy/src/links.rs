@@ -22,6 +22,7 @@ impl LinkGuard {
     /// before go on until their guard is dropped.
     pub(crate) fn spawn(snapshot: &Snapshot) -> Self {
         let mut tasks = JoinSet::new();
+        snapshot.links.settle();
         for task in snapshot.links.tasks() {
             let config = &snapshot.config.upstreams[task.upstream_index];
             let (address, limit) = (config.endpoints[task.endpoint_index].clone(), config.connect_timeout);

@@ -96,14 +96,22 @@ impl LinkedUpstream {
         self.stale_uses.load(Relaxed)
     }
 
-    fn keep(&self, addresses: &[String]) {
-        let known = self.endpoints.load();
-        let of = |address: &String| {
-            let known = known.iter().find(|(known, _)| known == address).map(|(_, link)| Arc::clone(link));
-            (address.clone(), known.unwrap_or_default())
-        };
-        let kept = addresses.iter().map(of).collect();
-        self.endpoints.store(Arc::new(kept));
+    /// Adds the endpoints that are new. None is removed: the snapshot that is being built may not come into force.
+    fn add(&self, addresses: &[String]) {
+        let mut endpoints = Vec::clone(&self.endpoints.load());
+        for address in addresses {
+            if endpoints.iter().all(|(known, _)| known != address) {
+                endpoints.push((address.clone(), Arc::default()));
+            }
+        }
+        self.endpoints.store(Arc::new(endpoints));
+    }
+
+    /// Forgets the endpoints that are not configured any more.
+    fn retain(&self, addresses: &[String]) {
+        let mut endpoints = Vec::clone(&self.endpoints.load());
+        endpoints.retain(|(known, _)| addresses.contains(known));
+        self.endpoints.store(Arc::new(endpoints));
     }
 }
 
@@ -125,6 +133,8 @@ pub struct Task {
 #[derive(Debug, Default)]
 pub struct Links {
     upstreams: Vec<Arc<LinkedUpstream>>,
+    /// Of each of these.
+    addresses: Vec<Vec<String>>,
     tasks: Vec<Task>,
 }
 
@@ -139,18 +149,21 @@ impl Links {
         previous: Option<&Self>,
     ) {
         let linked = previous.and_then(|previous| previous.get(name)).unwrap_or_else(|| LinkedUpstream::new(name));
-        linked.keep(addresses);
+        linked.add(addresses);
         let credentials = Credentials::new(name, key);
-        let endpoints = linked.endpoints();
-        self.tasks.extend(endpoints.iter().enumerate().map(|(endpoint_index, (address, endpoint))| Task {
-            upstream_index,
-            endpoint_index,
-            linked: Arc::clone(&linked),
-            endpoint: Arc::clone(endpoint),
-            address: address.clone(),
-            credentials: credentials.clone(),
-        }));
+        let task = |(endpoint_index, address): (usize, &String)| {
+            Some(Task {
+                upstream_index,
+                endpoint_index,
+                linked: Arc::clone(&linked),
+                endpoint: linked.endpoint(address)?,
+                address: address.clone(),
+                credentials: credentials.clone(),
+            })
+        };
+        self.tasks.extend(addresses.iter().enumerate().filter_map(task));
         self.upstreams.push(linked);
+        self.addresses.push(addresses.to_vec());
     }
 
     /// The link of the upstream with this name.
@@ -165,9 +178,57 @@ impl Links {
         &self.upstreams
     }
 
+    /// Says that this snapshot is in force: what only earlier ones knew is forgotten.
+    pub fn settle(&self) {
+        self.upstreams.iter().zip(&self.addresses).for_each(|(linked, addresses)| linked.retain(addresses));
+    }
+
     /// Whom to listen to.
     #[must_use]
     pub fn tasks(&self) -> &[Task] {
         &self.tasks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(addresses: &[&str], previous: Option<&Links>) -> Links {
+        let mut links = Links::default();
+        let addresses: Vec<_> = addresses.iter().map(|&address| address.to_owned()).collect();
+        links.add(0, "app", &[7; 32], &addresses, previous);
+        links
+    }
+
+    #[test]
+    fn a_snapshot_that_does_not_come_into_force_changes_nothing() {
+        let now = Instant::now() + Duration::from_secs(60);
+        let first = build(&["a:1", "b:1"], None);
+        first.settle();
+        let linked = first.get("app").expect("linked");
+        linked.endpoint("b:1").expect("an endpoint").note_current(now);
+        assert!(linked.is_current(now, 0));
+        let second = build(&["a:1", "c:1"], Some(&first));
+        assert!(Arc::ptr_eq(&linked, &second.get("app").expect("linked")), "what was told is kept");
+        assert!(linked.is_current(now, 0), "the endpoint that is told to go still tells");
+        assert_eq!(second.tasks().iter().map(|task| task.address.as_str()).collect::<Vec<_>>(), ["a:1", "c:1"]);
+        second.settle();
+        assert!(!linked.is_current(now, 0));
+        assert!(linked.endpoint("b:1").is_none());
+    }
+
+    #[test]
+    fn the_youngest_endpoint_counts_for_ten_seconds() {
+        let now = Instant::now() + Duration::from_secs(60);
+        let links = build(&["a:1", "b:1"], None);
+        let linked = links.get("app").expect("linked");
+        assert_eq!(linked.age(now), None);
+        linked.endpoint("a:1").expect("an endpoint").note_current(now);
+        linked.endpoint("b:1").expect("an endpoint").note_current(now + Duration::from_secs(5));
+        assert!(linked.is_current(now + Duration::from_secs(14), 0));
+        assert!(!linked.is_current(now + Duration::from_secs(15), 0));
+        linked.note_stale_use();
+        assert_eq!(linked.stale_uses(), 1);
     }
 }
