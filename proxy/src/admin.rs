@@ -1,33 +1,57 @@
-//! The operator's listener: is the process alive, is it ready, what has it counted.
+//! The operator's listener: is the process alive, is it ready, what has it counted; and which tokens are revoked, from
+//! applications without a link.
+
+mod revocations;
 
 use crate::metrics::{self, Metrics};
+use crate::snapshot::Snapshot;
+use arc_swap::ArcSwap;
 use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use serve::http1::Malformed;
 use serve::{Body, Handler};
 use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tower::Service;
 
-/// Answers `/livez`, `/readyz` and `/metrics`; everything else is 404.
+/// Answers `/livez`, `/readyz`, `/metrics` and `/revocations`; everything else is 404.
 #[derive(Clone)]
 pub(crate) struct Admin {
     readiness: Rc<dyn Fn() -> Result<(), String>>,
     metrics: Rc<Metrics>,
+    current: Arc<ArcSwap<Snapshot>>,
 }
 
+const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 impl Admin {
     /// `readiness` says why the proxy is not ready.
-    pub(crate) fn new(readiness: impl Fn() -> Result<(), String> + 'static, metrics: Rc<Metrics>) -> Self {
-        Self { readiness: Rc::new(readiness), metrics }
+    pub(crate) fn new(
+        readiness: impl Fn() -> Result<(), String> + 'static,
+        metrics: Rc<Metrics>,
+        current: Arc<ArcSwap<Snapshot>>,
+    ) -> Self {
+        Self { readiness: Rc::new(readiness), metrics, current }
     }
 
-    fn answer(&self, request: &Request<Body>) -> (StatusCode, &'static str, String) {
+    async fn revoke(&self, body: Body) -> (StatusCode, &'static str, String) {
+        let (status, answer) = match revocations::read(body).await {
+            Ok(body) => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+                revocations::apply(&body, &self.current.load().issuers, now)
+            }
+            Err(refusal) => refusal,
+        };
+        (status, JSON, format!("{answer}\n"))
+    }
+
+    fn answer<B>(&self, request: &Request<B>) -> (StatusCode, &'static str, String) {
         match (request.method(), request.uri().path()) {
             (&Method::GET | &Method::HEAD, "/livez") => (StatusCode::OK, TEXT, "alive\n".to_owned()),
             (&Method::GET | &Method::HEAD, "/readyz") => match (self.readiness)() {
@@ -38,7 +62,8 @@ impl Admin {
                 (StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.exposition())
             }
             (_, "/livez" | "/readyz" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET\n".to_owned()),
-            _ => (StatusCode::NOT_FOUND, TEXT, "there are /livez, /readyz and /metrics\n".to_owned()),
+            (_, "/revocations") => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "use POST\n".to_owned()),
+            _ => (StatusCode::NOT_FOUND, TEXT, "there are /livez, /readyz, /metrics and /revocations\n".to_owned()),
         }
     }
 }
@@ -46,19 +71,25 @@ impl Admin {
 impl Service<Request<Body>> for Admin {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let (status, content_type, text) = self.answer(&request);
-        let mut response = Response::new(Full::from(text));
-        *response.status_mut() = status;
-        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
-        response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-        ready(Ok(response))
+        let admin = self.clone();
+        Box::pin(async move {
+            let (status, content_type, text) = match (request.method(), request.uri().path()) {
+                (&Method::POST, "/revocations") => admin.revoke(request.into_body()).await,
+                _ => admin.answer(&request),
+            };
+            let mut response = Response::new(Full::from(text));
+            *response.status_mut() = status;
+            response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+            response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+            Ok(response)
+        })
     }
 }
 
@@ -76,12 +107,15 @@ impl Handler for Admin {
 mod tests {
     use super::*;
     use std::num::NonZeroUsize;
-    use std::time::SystemTime;
 
     #[test]
     fn readiness_says_why_not() {
         let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::now(), || 0, Vec::new);
-        let admin = Admin::new(|| Err("keys of issuer \"app\" are not loaded".into()), Rc::new(metrics));
+        let text = "[listener.a]\naddress = \"127.0.0.1:0\"\n[[route]]\nmatch = \"/\"\nauth = \"public\"\nrespond = { body = \"\" }";
+        let config = crate::config::load_str("a.toml", text, &|_| None, std::path::Path::new("")).expect("sound");
+        let snapshot = Snapshot::build(Arc::new(config), None).expect("a snapshot");
+        let current = Arc::new(ArcSwap::from_pointee(snapshot));
+        let admin = Admin::new(|| Err("keys of issuer \"app\" are not loaded".into()), Rc::new(metrics), current);
         let ask = |path: &str| admin.answer(&Request::get(path).body(Body::empty()).expect("a request"));
         assert_eq!(ask("/livez").0, StatusCode::OK);
         let (status, _, text) = ask("/readyz");

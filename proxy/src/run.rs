@@ -6,6 +6,7 @@
 use crate::admin::Admin;
 use crate::config::{Config, Listener, LogFormat};
 use crate::http::{Front, WorkerState, WorkerTools};
+use crate::links::{self, LinkGuard};
 use crate::metrics::Metrics;
 use crate::reload::{ConfigError, Reloaded, Reloader};
 use crate::tls;
@@ -24,7 +25,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// The operator's listener takes this many connections at once.
@@ -165,6 +166,7 @@ struct Parts {
     workers: Workers,
     log: Option<RequestLog>,
     refresh: crate::auth::RefreshGuard,
+    links: LinkGuard,
 }
 
 async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Result<(Parts, Addresses), StartError> {
@@ -222,10 +224,12 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
     .await?;
 
     let refresh = reloader.current.load().issuers.spawn_refresh();
-    let metrics = Rc::new(metrics);
+    let links = LinkGuard::spawn(&reloader.current.load());
+    let for_metrics = Arc::clone(&reloader.current);
+    let metrics = Rc::new(metrics.with_links(move || links::samples(&for_metrics.load())));
     let admin =
         config.admin.as_ref().map(|admin| serve_admin(&admin.address, &reloader, &metrics, drain)).transpose()?;
-    Ok((Parts { reloader, workers, log, refresh }, (listeners, admin)))
+    Ok((Parts { reloader, workers, log, refresh, links }, (listeners, admin)))
 }
 
 /// One listener's socket on its way to a worker.
@@ -285,8 +289,15 @@ fn serve_admin(
     let bound = Bound::bind(address, NonZeroUsize::MIN)?;
     let local = bound.local_address().clone();
     let (current, stopping) = (Arc::clone(&reloader.current), Rc::clone(drain));
-    let ready = move || if stopping.has_begun() { Err("draining".into()) } else { current.load().issuers.ready() };
-    let admin = Admin::new(ready, Rc::clone(metrics));
+    let for_admin = Arc::clone(&current);
+    let ready = move || {
+        if stopping.has_begun() {
+            return Err("draining".into());
+        }
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        current.load().ready(std::time::Instant::now(), unix)
+    };
+    let admin = Admin::new(ready, Rc::clone(metrics), for_admin);
     for socket in bound.into_sockets() {
         let acceptor = Acceptor {
             socket,
@@ -308,7 +319,7 @@ fn serve_admin(
 }
 
 async fn obey(parts: Parts, mut orders: mpsc::UnboundedReceiver<Order>, drain: &Rc<Drain>) {
-    let Parts { reloader, workers, log, mut refresh } = parts;
+    let Parts { reloader, workers, log, mut refresh, mut links } = parts;
     loop {
         match orders.recv().await {
             Some(Order::Reload(config, answer)) => {
@@ -319,6 +330,7 @@ async fn obey(parts: Parts, mut orders: mpsc::UnboundedReceiver<Order>, drain: &
                 match &outcome {
                     Ok(reloaded) => {
                         refresh = reloader.current.load().issuers.spawn_refresh();
+                        links = LinkGuard::spawn(&reloader.current.load());
                         tracing::info!(need_restart = ?reloaded.need_restart, "configuration reloaded");
                     }
                     Err(error) => tracing::error!("configuration not reloaded, the old one stays in force:\n{error}"),
@@ -333,11 +345,11 @@ async fn obey(parts: Parts, mut orders: mpsc::UnboundedReceiver<Order>, drain: &
                 if drained.cut > 0 {
                     tracing::warn!(connections = drained.cut, "cut at the drain's deadline");
                 }
-                drop((refresh, log));
+                drop((refresh, links, log));
                 let _ = answer.send(drained);
                 return;
             }
-            None => return drop((refresh, workers, log)),
+            None => return drop((refresh, links, workers, log)),
         }
     }
 }

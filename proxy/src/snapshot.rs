@@ -4,6 +4,7 @@ use crate::auth::{AssertionSigner, BadTokens, IssuerError, Issuers, NoRandom, Pr
 use crate::coalesce::{CoalesceLimits, Coalescer};
 use crate::config::{self, Action, Config, Template};
 use crate::files::{FileServer, FilesError};
+use crate::link::Links;
 use crate::route::{RouteTable, SiteTable};
 use crate::rules::{Facts, HeaderRules, PathRule, fill};
 use crate::spool::{HoldLimits, Spool};
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use serve::shared_key::SharedKeyError;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A checked configuration, ready to serve.
 pub struct Snapshot {
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub(crate) bad_tokens: Option<Arc<BadTokens>>,
     /// Nonces, and DPoP proofs that were used.
     pub(crate) proofs: Arc<Proofs>,
+    /// What upstreams tell.
+    pub links: Links,
     /// Where request bodies are held.
     pub(crate) spool: Arc<Spool>,
     /// The calls that equal requests share.
@@ -153,7 +156,8 @@ impl Snapshot {
     /// # Errors
     /// [`SnapshotError`] when something that the configuration names can't be used.
     pub fn build(config: Arc<Config>, previous: Option<&Self>) -> Result<Self, SnapshotError> {
-        let issuers = Issuers::build(&config.issuers, previous.map(|previous| &previous.issuers))?;
+        let links = links(&config, previous)?;
+        let issuers = Issuers::build_with(&config.issuers, &links, previous.map(|previous| &previous.issuers))?;
         let bad_tokens = bad_tokens(&config.server, previous);
         // What was used under one revision is used under the next.
         let proofs = previous.map_or_else(Proofs::new, |previous| Ok(Arc::clone(&previous.proofs)))?;
@@ -183,7 +187,29 @@ impl Snapshot {
         let table = RouteTable::new(&config.sites, &config.routes);
         let spool = spool(&config.server, previous);
         let coalescer = previous.map_or_else(Coalescer::new, |previous| Arc::clone(&previous.coalescer));
-        Ok(Self { config, sites, site_rules, table, routes, transports, issuers, bad_tokens, proofs, spool, coalescer })
+        Ok(Self {
+            config,
+            sites,
+            site_rules,
+            table,
+            routes,
+            transports,
+            issuers,
+            links,
+            bad_tokens,
+            proofs,
+            spool,
+            coalescer,
+        })
+    }
+
+    /// Whether keys and revocations are known, as far as routes need them.
+    ///
+    /// # Errors
+    /// What is missing, for the readiness page.
+    pub fn ready(&self, now: Instant, unix: u64) -> Result<(), String> {
+        self.issuers.ready()?;
+        self.routes.iter().try_for_each(|route| route.policy.auth.ready(now, unix))
     }
 
     /// What the site of this number says about fields.
@@ -200,6 +226,19 @@ impl SiteRules {
             response_headers: HeaderRules::new(&site.response_headers),
         }
     }
+}
+
+/// Links outlive a revision, with everything that was told.
+fn links(config: &Config, previous: Option<&Snapshot>) -> Result<Links, SnapshotError> {
+    let mut links = Links::default();
+    for (index, one) in config.upstreams.iter().enumerate().filter(|(_, one)| one.link) {
+        let Some(file) = &one.assertion_key else { continue };
+        let key = serve::shared_key::load_or_create(&file.path, file.create)
+            .map_err(|error| SnapshotError::AssertionKey { upstream: one.name.clone(), error })?;
+        let addresses: Vec<_> = one.endpoints.iter().map(upstream::display).collect();
+        links.add(index, &one.name, &key, &addresses, previous.map(|previous| &previous.links));
+    }
+    Ok(links)
 }
 
 /// Bodies that are held under one revision count under the next.

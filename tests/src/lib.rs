@@ -19,6 +19,7 @@ pub mod guarded;
 pub mod head;
 pub mod hpack;
 pub mod http2;
+pub mod linked;
 pub mod log;
 pub mod metrics;
 pub mod origin;

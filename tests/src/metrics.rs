@@ -26,14 +26,15 @@ impl Metrics {
             families.push(family);
             let kind = lines.next().and_then(|line| line.strip_prefix("# TYPE ")?.strip_prefix(family)).expect(family);
             assert_eq!(kind == " counter", family.ends_with("_total"), "{family}{kind}");
-            assert!([" counter", " gauge"].contains(&kind), "{family}{kind}");
+            assert!([" counter", " gauge", " histogram"].contains(&kind), "{family}{kind}");
+            let suffixes: &[&str] = if kind == " histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
             while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
                 let (sample, value) = line.rsplit_once(' ').expect(line);
                 let (name, labels) = match sample.split_once('{') {
                     Some((name, labels)) => (name, labels.strip_suffix('}').expect(line)),
                     None => (sample, ""),
                 };
-                assert_eq!(name, family, "{line}");
+                assert!(suffixes.iter().any(|&suffix| name.strip_suffix(suffix) == Some(family)), "{line}");
                 check_labels(labels, line);
                 let value = value.parse().expect(line);
                 assert_eq!(samples.insert(sample.to_owned(), value), None, "{sample} stands twice");

@@ -7,6 +7,7 @@ use portcullis_app::Running;
 use portcullis_app::config::{Config, DatabaseUrl, DemoConfig, EdgeConfig, SignInConfig, TokensConfig, keys_below};
 use portcullis_app::keys;
 use portcullis_app::store::Database;
+use portcullis_app::tokens::Tokens;
 use rustls::ClientConfig;
 use serde_json::{Value, json};
 use serve::listener::Address;
@@ -76,14 +77,47 @@ impl Stack {
     ///
     /// When the application's database or keys can't be used.
     pub async fn rotate_keys(&self) -> String {
-        let state = self.edge.folder().join("app");
-        let database = Database::open(&DatabaseUrl::Sqlite(state.join("app.db"))).await.expect("the database");
-        let signing = TokensConfig::new(ISSUER.to_owned(), "api".to_owned()).signing;
-        let keeper = keys::keeper(&signing, &keys_below(&state), Duration::MAX, database.clone());
-        let keeper = keeper.expect("the sealing key").expect("keys of its own");
-        let active = keeper.rotate(true, jiff::Timestamp::now()).await.expect("a rotation");
+        let database = self.database().await;
+        let active = self.keeper(&database).rotate(true, jiff::Timestamp::now()).await.expect("a rotation");
         database.close().await;
         active
+    }
+
+    /// The application's database, opened a second time.
+    ///
+    /// # Panics
+    ///
+    /// When it can't be.
+    pub async fn database(&self) -> Database {
+        let file = self.edge.folder().join("app").join("app.db");
+        Database::open(&DatabaseUrl::Sqlite(file)).await.expect("the database")
+    }
+
+    /// What signs as the application does.
+    ///
+    /// # Panics
+    ///
+    /// When the application's keys can't be used.
+    pub async fn tokens(&self, database: &Database) -> Tokens {
+        let loaded = self.keeper(database).load(jiff::Timestamp::now()).await.expect("keys");
+        Tokens::new(loaded.ring, TokensConfig::new(ISSUER.to_owned(), "api".to_owned()))
+    }
+
+    fn keeper(&self, database: &Database) -> keys::KeyKeeper {
+        let signing = TokensConfig::new(ISSUER.to_owned(), "api".to_owned()).signing;
+        let folder = keys_below(&self.edge.folder().join("app"));
+        let keeper = keys::keeper(&signing, &folder, Duration::MAX, database.clone());
+        keeper.expect("the sealing key").expect("keys of its own")
+    }
+
+    /// Makes the edge read its configuration and everything that it names again, as SIGHUP does.
+    ///
+    /// # Panics
+    ///
+    /// When it can't.
+    pub async fn reload(&self) {
+        let reloaded = self.edge.reload(&shipped()).await;
+        reloaded.unwrap_or_else(|problems| unreachable!("the shipped file is good: {problems}"));
     }
 
     /// A client of the edge, HTTP/1.1 over TLS.

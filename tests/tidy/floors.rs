@@ -50,6 +50,7 @@ const PROXY: &[Room] = &[
     room(8, &["run"]),
     room(7, &["reload"]),
     room(7, &["admin"]),
+    room(7, &["links"]),
     room(6, &["http"]),
     room(5, &["snapshot"]),
     room(4, &["route"]),
@@ -64,6 +65,7 @@ const PROXY: &[Room] = &[
     room(3, &["tls"]),
     room(2, &["budget"]),
     room(2, &["config"]),
+    room(2, &["link"]),
     room(2, &["metrics"]),
 ];
 

@@ -71,8 +71,9 @@ mod tests {
         let link = Link::default();
         let (mut one, mut two) = (link.listen().expect("a place"), link.listen().expect("a place"));
         assert!(one.change().now_or_never().is_none());
-        link.changed();
-        link.changed();
+        for same in [&link, &link.clone()] {
+            same.changed();
+        }
         assert!(one.change().now_or_never().is_some(), "two changes are one look");
         assert!(one.change().now_or_never().is_none());
         assert!(two.change().now_or_never().is_some());

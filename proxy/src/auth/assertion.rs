@@ -30,7 +30,8 @@ pub struct RequestFacts<'a> {
 /// Makes the assertions for one upstream. The key and the header are prepared once.
 pub struct AssertionSigner {
     key: hmac::Key,
-    csrf: CsrfKey,
+    /// While the shared key is replaced there are two, and pages that are open have tokens of either.
+    csrf: Box<[CsrfKey]>,
     audience: String,
     header: String,
 }
@@ -56,7 +57,10 @@ impl AssertionSigner {
     /// # Errors
     /// [`SharedKeyError`], worded for the operator.
     pub fn open(upstream: &str, file: &crate::config::KeyFile) -> Result<Self, SharedKeyError> {
-        Ok(Self::new(upstream, &shared_key::load_or_create(&file.path, file.create)?))
+        let keys = shared_key::load_all_or_create(&file.path, file.create)?;
+        // The first of them signs; a file without a key is no key file.
+        let first = keys.first().ok_or_else(|| SharedKeyError::Malformed { path: file.path.clone() })?;
+        Ok(Self { csrf: keys.iter().map(|key| CsrfKey::new(key)).collect(), ..Self::new(upstream, first) })
     }
 
     /// A signer for the upstream of this name.
@@ -66,7 +70,7 @@ impl AssertionSigner {
         header.push('.');
         Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, key),
-            csrf: CsrfKey::new(key),
+            csrf: [CsrfKey::new(key)].into(),
             audience: upstream.to_owned(),
             header,
         }
@@ -75,7 +79,7 @@ impl AssertionSigner {
     /// Whether the application made this double-submit token for this session, with the key that both share.
     #[must_use]
     pub(crate) fn accepts_csrf(&self, session: &str, token: &[u8]) -> bool {
-        self.csrf.accepts(session, token)
+        self.csrf.iter().any(|key| key.accepts(session, token))
     }
 
     /// The value of `X-Auth-Assertion` for one request, made on every route, public ones too: without an identity it
@@ -127,6 +131,23 @@ mod tests {
         validation.set_audience(&["app"]);
         validation.validate_exp = false;
         jsonwebtoken::decode(value.to_str().expect("ASCII"), &DecodingKey::from_secret(key), &validation)
+    }
+
+    #[test]
+    fn while_the_key_is_replaced_csrf_tokens_of_both_count() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let file = crate::config::KeyFile { path: folder.path().join("edge.key"), create: true };
+        let first = shared_key::load_or_create(&file.path, true).expect("a key");
+        let text = std::fs::read_to_string(&file.path).expect("its text");
+        std::fs::write(&file.path, format!("{}\n{}\n", "A".repeat(43), text.trim())).expect("two keys");
+        let signer = AssertionSigner::open("app", &file).expect("a signer");
+        for key in [first, [0; 32]] {
+            let token = CsrfKey::new(&key).mint("s1", *b"0123456789abcdef");
+            assert!(signer.accepts_csrf("s1", token.as_bytes()));
+            assert!(!signer.accepts_csrf("s2", token.as_bytes()));
+        }
+        let stranger = CsrfKey::new(&[9; 32]).mint("s1", *b"0123456789abcdef");
+        assert!(!signer.accepts_csrf("s1", stranger.as_bytes()));
     }
 
     #[test]

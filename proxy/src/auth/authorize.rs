@@ -12,12 +12,13 @@ use super::permit::Permit;
 use super::presented::Presented;
 use super::refusal::{Cause, CsrfProblem, Refusal};
 use super::reject::{Reason, Reject};
+use super::revocations::Known;
 use super::rule::ClaimCheck;
 use super::same_origin;
 use super::token::TOKEN_BYTES_MAX;
 use super::verified::Verified;
 use super::verify::{Candidate, Rejected, verify};
-use crate::config::{AuthMode, CsrfProof, ErrorShape, RouteAuth, TokenSource, WebOrigin};
+use crate::config::{AuthMode, CsrfProof, ErrorShape, Revocation, RouteAuth, TokenSource, WebOrigin};
 use http::HeaderMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub struct RouteRule {
     audiences: Vec<String>,
     claims: Vec<ClaimCheck>,
     sources: Vec<TokenSource>,
+    revocation: Revocation,
     forward_token: bool,
     shape: ErrorShape,
     realm: String,
@@ -72,6 +74,7 @@ impl RouteRule {
             audiences,
             claims,
             token_from,
+            revocation,
             forward_token,
             csrf,
             allowed_origins,
@@ -97,6 +100,7 @@ impl RouteRule {
             audiences: audiences.clone(),
             claims,
             sources: token_from.clone(),
+            revocation: *revocation,
             forward_token: *forward_token,
             bad_tokens: None,
             allowed_origins: allowed_origins.clone(),
@@ -207,6 +211,21 @@ impl RouteRule {
         .map_err(|rejected| rejected.reject)
     }
 
+    /// Whether every revocation that this rule needs is known.
+    ///
+    /// # Errors
+    /// Which upstream has not told them, for the readiness page.
+    pub fn ready(&self, now: std::time::Instant, unix: u64) -> Result<(), String> {
+        if self.revocation != Revocation::Require {
+            return Ok(());
+        }
+        let linked = self.issuers.iter().filter_map(|issuer| issuer.policy.revocations.linked.as_deref());
+        match { linked }.find(|linked| !linked.is_current(now, unix)) {
+            Some(linked) => Err(format!("the upstream {:?} has not told its revocations yet", linked.name())),
+            None => Ok(()),
+        }
+    }
+
     /// Removes the credentials that this rule has dealt with, unless the route passes them on.
     pub fn cleanse(&self, headers: &mut HeaderMap) {
         if !self.forward_token {
@@ -235,6 +254,19 @@ impl RouteRule {
         verified: Arc<Verified>,
         now: u64,
     ) -> Result<Permit, Refusal> {
+        // At each use: a token may have been revoked since it was verified, and since it was used last.
+        if self.revocation != Revocation::Off {
+            match verified.known(std::time::Instant::now(), now) {
+                Known::Good => {}
+                Known::Revoked => {
+                    return Err(self.refuse(Cause::Token(Reject { reason: Reason::Revoked, genuine: true })));
+                }
+                Known::MayBeRevoked if self.revocation == Revocation::Require => {
+                    return Err(self.refuse(Cause::RevocationsUnavailable));
+                }
+                Known::MayBeRevoked => verified.revocations().note_stale_use(),
+            }
+        }
         let &Found { token, from_cookie, scheme } = found;
         let proved = self.dpop.check(request, token, scheme, &verified, now);
         let next_nonce = proved.map_err(|fault| self.refuse(Cause::Dpop(fault)))?;

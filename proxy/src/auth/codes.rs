@@ -59,8 +59,14 @@ serve::error_codes! {
         DPOP_UNAVAILABLE = "dpop_unavailable", SERVICE_UNAVAILABLE, Later,
             "More proofs were used in the last minute than can be remembered; accepting more would allow to use them twice.",
             "Spread the load over more edges. `portcullis_auth_refusals_total` counts these with the reason `dpop_replays_full`.";
+        TOKEN_REVOKED = "token_revoked", UNAUTHORIZED, Useless,
+            "The token is genuine and was revoked: its user has signed out, or was signed out.",
+            "Sign in again. The application's log says what has ended the session.";
+        REVOCATIONS_UNAVAILABLE = "revocations_unavailable", SERVICE_UNAVAILABLE, Later,
+            "The route has `revocation = \"require\"`, and the application's link was silent for 10 seconds, or holds more revocations than the edge.",
+            "See whether the application runs and the edge reaches it: `portcullis_link_up`, `portcullis_link_age_milliseconds`, and the edge's log.";
         KEYS_UNAVAILABLE = "keys_unavailable", SERVICE_UNAVAILABLE, Later,
             "The issuer's keys were never loaded, or are too old, so no token of it can be checked.",
-            "See whether the edge reaches the issuer's `jwks_url`; `/readyz` names issuers without keys.";
+            "See whether the edge reaches the issuer's `jwks_url`, or has a link with the application; `/readyz` names issuers without keys.";
     }
 }

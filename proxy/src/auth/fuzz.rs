@@ -81,6 +81,7 @@ fn issuer() -> Issuer {
         must: Default::default(),
         errors: ErrorShape::Problem,
         realm: "fuzz".to_owned(),
+        revocations: None,
     }
 }
 

@@ -7,8 +7,11 @@ use super::keys::jwk::{self, Origin, SET_BYTES_MAX, SetProblem};
 use super::keys::pem::{self, PemProblem};
 use super::keys::record::KeyRecord;
 use super::keys::{KeyProblem, KeySet};
+use super::linked::LinkedSet;
 use super::policy::Policy;
+use super::revocations::Revocations;
 use crate::config::{self, ErrorShape, Keys};
+use crate::link::{LinkedUpstream, Links, RevocationSet};
 use crate::metrics::KeyFreshness;
 use std::fs::File;
 use std::io::Read as _;
@@ -64,6 +67,9 @@ pub enum IssuerProblem {
     /// The URL of keys or of the document that names it is not usable.
     #[error("keys: {0}")]
     Url(#[from] UrlProblem),
+    /// The check lets no configuration with unknown names through.
+    #[error("the upstream {0:?} has no link")]
+    Link(String),
     /// TLS for fetching could not be set up.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
@@ -86,6 +92,7 @@ enum KeySource {
         content: Vec<u8>,
     },
     Remote(Arc<RemoteSet>),
+    Linked(Arc<LinkedSet>),
 }
 
 impl Issuer {
@@ -94,6 +101,7 @@ impl Issuer {
         match &self.keys {
             KeySource::Fixed { keys, .. } => Some(Arc::clone(keys)),
             KeySource::Remote(set) => set.keys(),
+            KeySource::Linked(set) => set.keys(),
         }
     }
 
@@ -102,13 +110,14 @@ impl Issuer {
         match &self.keys {
             KeySource::Fixed { keys, .. } => keys.generation() == generation,
             KeySource::Remote(set) => set.generation() == Some(generation),
+            KeySource::Linked(set) => set.generation() == Some(generation),
         }
     }
 
     /// The set that can be fetched again, if there is one.
     pub(crate) fn remote(&self) -> Option<&RemoteSet> {
         match &self.keys {
-            KeySource::Fixed { .. } => None,
+            KeySource::Fixed { .. } | KeySource::Linked(_) => None,
             KeySource::Remote(set) => Some(set),
         }
     }
@@ -140,9 +149,17 @@ impl Issuers {
     /// [`IssuerError`] for the first issuer that can't be used. A remote set that is not loaded yet is no error: see
     /// [`Issuers::ready`].
     pub fn build(issuers: &[config::Issuer], previous: Option<&Self>) -> Result<Self, IssuerError> {
+        Self::build_with(issuers, &Links::default(), previous)
+    }
+
+    /// As [`Issuers::build`], with the links of the snapshot's upstreams.
+    ///
+    /// # Errors
+    /// As [`Issuers::build`].
+    pub fn build_with(issuers: &[config::Issuer], links: &Links, previous: Option<&Self>) -> Result<Self, IssuerError> {
         let build = |config: &config::Issuer| {
             let before = previous.and_then(|previous| previous.get(&config.name));
-            build(config, before).map_err(|source| IssuerError { name: config.name.clone(), source })
+            build(config, links, before).map_err(|source| IssuerError { name: config.name.clone(), source })
         };
         issuers.iter().map(build).collect::<Result<_, _>>().map(Self)
     }
@@ -157,11 +174,24 @@ impl Issuers {
     pub fn spawn_refresh(&self) -> RefreshGuard {
         let mut tasks = JoinSet::new();
         for issuer in &self.0 {
-            if let KeySource::Remote(set) = &issuer.keys {
-                tasks.spawn(refresh::run(Arc::clone(set)));
+            match &issuer.keys {
+                KeySource::Fixed { .. } => {}
+                KeySource::Remote(set) => drop(tasks.spawn(refresh::run(Arc::clone(set)))),
+                KeySource::Linked(set) => drop(tasks.spawn(Arc::clone(set).follow())),
             }
         }
         RefreshGuard { _tasks: tasks }
+    }
+
+    /// What was posted of an issuer's tokens to the admin listener; `None`: there is no such issuer.
+    #[must_use]
+    pub fn posted(&self, name: &str) -> Option<&RevocationSet> {
+        self.get(name).map(|issuer| &*issuer.policy.revocations.posted)
+    }
+
+    /// The name and the posted revocations of each issuer.
+    pub fn all_posted(&self) -> impl Iterator<Item = (&str, &Arc<RevocationSet>)> {
+        self.0.iter().map(|issuer| (issuer.name(), &issuer.policy.revocations.posted))
     }
 
     /// Whether every remote set has been loaded once.
@@ -196,8 +226,17 @@ pub struct RefreshGuard {
     _tasks: JoinSet<()>,
 }
 
-fn build(config: &config::Issuer, before: Option<&Arc<Issuer>>) -> Result<Arc<Issuer>, IssuerProblem> {
-    let same = before.filter(|before| before.config == *config);
+fn build(config: &config::Issuer, links: &Links, before: Option<&Arc<Issuer>>) -> Result<Arc<Issuer>, IssuerProblem> {
+    let revocations = Revocations {
+        posted: before.map(|before| Arc::clone(&before.policy.revocations.posted)).unwrap_or_default(),
+        linked: config.revocations.as_deref().and_then(|upstream| links.get(upstream)),
+    };
+    // A link that was gone for a revision is another one, although it has the same name.
+    let told_by_same = |before: &Issuer| match (&before.policy.revocations.linked, &revocations.linked) {
+        (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+        (before, now) => before.is_none() && now.is_none(),
+    };
+    let same = before.filter(|before| before.config == *config && told_by_same(before));
     let keys = match &config.keys {
         Keys::JwksUrl { url, insecure } => {
             if let Some(same) = same {
@@ -246,8 +285,17 @@ fn build(config: &config::Issuer, before: Option<&Arc<Issuer>>) -> Result<Arc<Is
             }
             KeySource::Fixed { keys: Arc::new(secret_keys(&secret.0, &config.algorithms)?), content: Vec::new() }
         }
+        Keys::Link { upstream } => {
+            let linked = links.get(upstream).ok_or_else(|| IssuerProblem::Link(upstream.clone()))?;
+            if let Some(same) = same.filter(|same| same.is_told_by(&linked)) {
+                return Ok(Arc::clone(same));
+            }
+            KeySource::Linked(Arc::new(LinkedSet::new(&config.name, &config.algorithms, linked)))
+        }
     };
-    Ok(Arc::new(Issuer { config: config.clone(), policy: Policy::new(config), keys }))
+    let mut policy = Policy::new(config);
+    policy.revocations = Arc::new(revocations);
+    Ok(Arc::new(Issuer { config: config.clone(), policy, keys }))
 }
 
 fn warn(issuer: &str, problems: Vec<(Option<String>, KeyProblem)>) {
@@ -266,6 +314,10 @@ fn remote(config: &config::Issuer, source: Source, before: Option<&Arc<Issuer>>)
 }
 
 impl Issuer {
+    fn is_told_by(&self, linked: &Arc<LinkedUpstream>) -> bool {
+        matches!(&self.keys, KeySource::Linked(set) if Arc::ptr_eq(set.linked(), linked))
+    }
+
     fn was_read_from(&self, found: &[u8]) -> bool {
         matches!(&self.keys, KeySource::Fixed { content, .. } if content == found)
     }

@@ -11,8 +11,10 @@
 //!     policy.rs                      what an issuer's tokens must say
 //!     keys/                          keys, each bound to one algorithm
 //!   rule.rs          what a route asks of a verified token
+//! revocations.rs  which good tokens do not count any more
 //! issuers.rs      the issuers of a snapshot
 //!   jwks/            keys from elsewhere, kept fresh
+//!   linked.rs        keys that an upstream tells over its link
 //! assertion.rs fields.rs   what the application is told
 //! fuzz.rs         the verifier for the fuzzer
 //! ```
@@ -31,12 +33,14 @@ mod fuzz;
 mod issuers;
 mod jwks;
 mod keys;
+mod linked;
 mod object;
 mod permit;
 mod policy;
 mod presented;
 mod refusal;
 mod reject;
+mod revocations;
 mod rule;
 mod same_origin;
 mod token;
@@ -63,5 +67,6 @@ pub use permit::Permit;
 pub use presented::Presented;
 pub use refusal::Refusal;
 pub use reject::{Reason, Reject};
+pub use revocations::Revocations;
 pub use token::TOKEN_BYTES_MAX;
 pub use verified::Verified;

@@ -2,8 +2,10 @@
 
 use super::claims::Claims;
 use super::reject::Reason;
+use super::revocations::Revocations;
 use crate::config::{Algorithm, Issuer, RequiredClaim};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// An issuer's rules, prepared.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(crate) struct Policy {
     /// The claim that names the user.
     pub(crate) subject_claim: String,
     must: Vec<(String, Value)>,
+    /// Which of its tokens are revoked.
+    pub(crate) revocations: Arc<Revocations>,
 }
 
 /// The time during which a token counts, in seconds since 1970, leeway not included.
@@ -77,6 +81,7 @@ impl Policy {
             require: issuer.require.clone(),
             subject_claim: issuer.subject_claim.clone(),
             must: issuer.must.clone().into_iter().collect(),
+            revocations: Arc::default(),
         }
     }
 

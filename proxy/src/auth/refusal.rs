@@ -30,6 +30,8 @@ pub(crate) enum Cause {
     },
     /// A token for another audience than this route's.
     Audience,
+    /// It is not known whether the token was revoked.
+    RevocationsUnavailable,
     /// A cookie in a request that a page of another origin may have made.
     CrossOrigin,
     /// A cookie in a request without the double-submit token of its session.
@@ -96,6 +98,12 @@ impl Refusal {
             Cause::Audience => invalid(&codes::TOKEN_AUDIENCE, "The token is for another audience"),
             Cause::Token(Reject { reason: Reason::KeysUnavailable, .. }) => {
                 word(&codes::KEYS_UNAVAILABLE, None, "Tokens can not be checked now")
+            }
+            Cause::RevocationsUnavailable => {
+                word(&codes::REVOCATIONS_UNAVAILABLE, None, "Tokens can not be checked now")
+            }
+            Cause::Token(Reject { reason: Reason::Revoked, .. }) => {
+                invalid(&codes::TOKEN_REVOKED, "The token was revoked")
             }
             Cause::Token(Reject { reason: Reason::Expired, genuine: true }) => {
                 invalid(&codes::TOKEN_EXPIRED, "The token has expired")
@@ -224,6 +232,7 @@ impl Refusal {
             Cause::Csrf(CsrfProblem::Wrong) => "csrf_token_wrong",
             Cause::Spent(_) => "bad_tokens_spent",
             Cause::Dpop(fault) => fault.as_str(),
+            Cause::RevocationsUnavailable => "revocations_unavailable",
         }
     }
 
@@ -247,7 +256,7 @@ impl Refusal {
             }
             Cause::Dpop(DpopFault::Full) => json!({"detail": "Service temporarily unavailable, try again later."}),
             Cause::Several => json!({"detail": "More than one credential in one request."}),
-            Cause::Token(Reject { reason: Reason::KeysUnavailable, .. }) => {
+            Cause::RevocationsUnavailable | Cause::Token(Reject { reason: Reason::KeysUnavailable, .. }) => {
                 json!({"detail": "Service temporarily unavailable, try again later."})
             }
             Cause::Token(Reject { reason: Reason::Expired, genuine: true }) => not_valid("Token is expired"),

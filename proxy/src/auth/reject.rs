@@ -55,6 +55,8 @@ pub enum Reason {
     WrongKind,
     /// The signature is wrong.
     Signature,
+    /// It is good, and was revoked.
+    Revoked,
 }
 
 impl Reason {
@@ -88,6 +90,7 @@ impl Reason {
             Self::LifetimeTooLong => "lifetime_too_long",
             Self::WrongKind => "token_wrong_kind",
             Self::Signature => "signature_wrong",
+            Self::Revoked => "token_revoked",
         }
     }
 }

@@ -4,10 +4,12 @@ use super::claims::Claims;
 use super::fields::IdentityFields;
 use super::policy::{Checked, Policy, Validity};
 use super::reject::Reason;
+use super::revocations::{Known, Names, Revocations};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use serve::contract::identity::Identity;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What one verification found. Shared between the cache and the requests that use it.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct Verified {
     fields: IdentityFields,
     validity: Validity,
     kid: Option<String>,
+    revocations: Arc<Revocations>,
+    names: Names,
 }
 
 impl Verified {
@@ -45,7 +49,23 @@ impl Verified {
         let fields = IdentityFields::new(&identity);
         // Texts, numbers and JSON always serialise. Were it otherwise, `null` would say that nobody is known.
         let identity_json = to_raw_value(&identity).unwrap_or_default();
-        Self { identity: Arc::new(identity), identity_json, lifted, fields, validity: checked.validity, kid }
+        let names = Names::new(
+            identity.token_id.as_deref(),
+            identity.session.as_deref(),
+            kid.as_deref(),
+            &identity.subject,
+            checked.validity.issued_at,
+        );
+        Self {
+            identity: Arc::new(identity),
+            identity_json,
+            lifted,
+            fields,
+            validity: checked.validity,
+            kid,
+            revocations: Arc::clone(&policy.revocations),
+            names,
+        }
     }
 
     /// Who it is.
@@ -97,6 +117,16 @@ impl Verified {
     /// Whether it still counts. `now` is in seconds since 1970.
     pub(crate) fn check_time(&self, now: u64) -> Result<(), Reason> {
         self.validity.check(now)
+    }
+
+    /// Whether it was revoked. `unix` is `now` in seconds since 1970.
+    pub(super) fn known(&self, now: Instant, unix: u64) -> Known {
+        self.revocations.know(&self.names, now, unix)
+    }
+
+    /// Where its issuer's revocations come from.
+    pub(super) fn revocations(&self) -> &Revocations {
+        &self.revocations
     }
 
     /// Roughly the memory it takes, in bytes: the cache is bounded by it.

@@ -225,6 +225,8 @@ pub struct Upstream {
     pub tls: Option<UpstreamTls>,
     /// Signs the identity for the application; `None`: no assertion is sent.
     pub assertion_key: Option<KeyFile>,
+    /// Whether its endpoints tell of keys and revocations. Default: they do not.
+    pub link: bool,
     /// TCP or Unix connect. Default 2 s.
     pub connect_timeout: Duration,
     /// Idle connections are closed after this; keep it below the application's. Default 30 s.
@@ -336,6 +338,8 @@ pub struct Issuer {
     pub subject_claim: String,
     /// Claims that must have exactly this value, for example `token_type = "access"`.
     pub must: BTreeMap<String, serde_json::Value>,
+    /// The upstream whose link tells which of its tokens are revoked. Default: the one of `keys`.
+    pub revocations: Option<String>,
     /// How refusals look on routes of this issuer.
     pub errors: ErrorShape,
     /// The realm of the challenge. Default: the issuer's name.
@@ -406,6 +410,11 @@ pub enum Keys {
     },
     /// A shared secret for HS256, HS384 or HS512; at least as long as the hash.
     Secret(SecretBytes),
+    /// What an upstream tells over its link.
+    Link {
+        /// Its name.
+        upstream: String,
+    },
 }
 
 /// How a refusal looks to the client.
@@ -523,6 +532,8 @@ pub struct RouteAuth {
     pub claims: Vec<ClaimRule>,
     /// Where a token is looked for, in order. Default the Authorization field.
     pub token_from: Vec<TokenSource>,
+    /// What becomes of tokens while revocations may be missing. Default best-effort.
+    pub revocation: Revocation,
     /// Whether `Authorization` goes upstream. Default false.
     pub forward_token: bool,
     /// What unsafe requests must prove whose token comes from a cookie. Default the token.
@@ -553,6 +564,17 @@ pub enum CsrfProof {
     Token,
     /// A trusted origin, by `Sec-Fetch-Site` or `Origin`.
     Origin,
+}
+
+/// How a route is with revocations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revocation {
+    /// All of them must be known: else 503.
+    Require,
+    /// Those that are known count.
+    BestEffort,
+    /// None counts.
+    Off,
 }
 
 /// Whether a token is needed.

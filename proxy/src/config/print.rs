@@ -226,6 +226,7 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
         protocol,
         tls,
         assertion_key,
+        link,
         connect_timeout,
         idle_timeout,
         idle_max,
@@ -242,6 +243,7 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
     if let Some(KeyFile { path: file, create }) = assertion_key {
         page.key("assertion_key", inline([("file", path(file)), ("create", create.to_string())]));
     }
+    page.key("link", link);
     page.key("connect_timeout", time(connect_timeout));
     // An upstream that is told who the client is keeps no connections.
     if proxy_protocol.is_none() {
@@ -267,6 +269,7 @@ fn print_issuer(page: &mut Page, issuer: &Issuer) {
         require,
         subject_claim,
         must,
+        revocations,
         errors,
         realm,
     } = issuer;
@@ -283,6 +286,7 @@ fn print_issuer(page: &mut Page, issuer: &Issuer) {
             Keys::JwksFile { path: file } => inline([("jwks_file", path(file))]),
             Keys::PemFile { path: file } => inline([("pem_file", path(file))]),
             Keys::Secret(_) => inline([("secret", REDACTED)]),
+            Keys::Link { upstream } => inline([("link", text(upstream))]),
         },
     );
     page.key("algorithms", list(algorithms, |algorithm| text(algorithm.spelled())));
@@ -293,6 +297,9 @@ fn print_issuer(page: &mut Page, issuer: &Issuer) {
     page.key("require", list(require, |claim| text(claim.spelled())));
     page.key("subject_claim", text(subject_claim));
     page.key("must", inline(must.iter().map(|(claim, value)| (toml_key(claim), json(value)))));
+    if let Some(upstream) = revocations {
+        page.key("revocations", text(upstream));
+    }
     page.key("errors", text(errors.spelled()));
     page.key("realm", text(realm));
 }
@@ -341,6 +348,7 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         audiences,
         claims,
         token_from,
+        revocation,
         forward_token,
         csrf,
         allowed_origins,
@@ -352,6 +360,7 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         page.key("issuers", texts(issuers));
         page.key("claims", list(claims, claim));
         page.key("token_from", list(token_from, token_source));
+        page.key("revocation", text(revocation.spelled()));
     }
     if token_from.iter().any(|source| matches!(source, TokenSource::Cookie(_))) {
         page.key("csrf", text(csrf.spelled()));

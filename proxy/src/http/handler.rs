@@ -14,6 +14,7 @@ use super::websocket::{self, Handshake};
 use super::worker::{Local, WorkerState};
 use crate::auth::{Permit, Presented, RequestFacts};
 use crate::files::{FileError, FileRequest, FileServer, SmallFiles};
+use crate::link;
 use crate::route::{Found, NormalPath};
 use crate::rules::{Layers, PathRule};
 use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, Snapshot};
@@ -264,6 +265,10 @@ async fn forward(
     let handshake = context.extended_connect.then(|| Handshake::begin(&mut head.headers));
     permit.write_fields(&mut head.headers);
     head.uri = towards(&head.uri, to.path.as_ref())?;
+    // What is between application and edge is no client's, whatever route leads there.
+    if link::is_between_servers(head.uri.path()) {
+        return Err(Cause::NoRoute);
+    }
     if let Some(assertions) = &to.assertions {
         let facts = RequestFacts {
             nonce: random::bits(),

@@ -2,7 +2,7 @@
 
 use super::access_log::{Access, SecretParameters};
 use crate::auth::{CACHE_BYTES_MAX, TokenCache};
-use crate::config::LogFormat;
+use crate::config::{LogFormat, Upstream as Upstreamed};
 use crate::files::{SMALL_FILES_BYTES_MAX, SmallFiles};
 use crate::metrics::WorkerMetrics;
 use crate::snapshot::Snapshot;
@@ -90,7 +90,10 @@ impl Local {
         let config = &snapshot.config;
         let counters = metrics.upstreams.of(config.upstreams.iter().map(|upstream| upstream.name.as_str()));
         let upstreams = config.upstreams.iter().zip(&snapshot.transports).zip(counters);
-        let upstream = |((config, transport), counters)| pools.upstream(config, transport, counters);
+        let upstream = |((config, transport), counters): ((&Upstreamed, _), _)| {
+            let linked = snapshot.links.get(&config.name);
+            pools.upstream(config, transport, counters, linked.as_deref())
+        };
         Rc::new(Self {
             upstreams: upstreams.map(upstream).collect(),
             site_names: config.sites.iter().map(|site| site.name.as_str().into()).collect(),

@@ -14,18 +14,19 @@ pub(super) fn write(families: &[Family], metrics: &Metrics) -> String {
         let kind = match family.kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
         };
         // Writing to a string can't fail, here and below.
         let _ = writeln!(page, "# HELP {} {}", family.name, escaped(family.help, false));
         let _ = writeln!(page, "# TYPE {} {kind}", family.name);
         let mut samples = Samples::default();
         (family.collect)(metrics, &mut samples);
-        for Sample { values, number } in samples.0 {
+        for Sample { suffix, le, values, number } in samples.0 {
             let labels = family.labels.iter().zip(values);
-            let labels: Vec<_> =
-                labels.map(|(label, value)| format!("{}=\"{}\"", label.name, escaped(&value, true))).collect();
+            let labels = labels.map(|(label, value)| format!("{}=\"{}\"", label.name, escaped(&value, true)));
+            let labels: Vec<_> = labels.chain(le.map(|end| format!("le=\"{end}\""))).collect();
             let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-            let _ = writeln!(page, "{}{labels} {number}", family.name);
+            let _ = writeln!(page, "{}{suffix}{labels} {number}", family.name);
         }
     }
     page

@@ -3,7 +3,7 @@
 use super::family::{Family, Kind, Label, Samples};
 use super::requests::{CLASSES, PROTOCOLS};
 use super::upstreams::{Failure, UpstreamCounters};
-use super::{Metrics, WorkerMetrics};
+use super::{EndpointSample, Metrics, WorkerMetrics};
 use serve::counters::{Protection, Refusal};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -209,6 +209,78 @@ pub(super) static ALL: &[Family] = &[
             }
         },
     ),
+    gauge(
+        "portcullis_link_up",
+        &[label("upstream"), label("endpoint")],
+        "Whether the stream from this endpoint is open: 1 or 0.",
+        |metrics, samples| each_endpoint(metrics, samples, |endpoint| endpoint.up.into()),
+    ),
+    gauge(
+        "portcullis_link_draining",
+        &[label("upstream"), label("endpoint")],
+        "Whether this endpoint has said that it takes no more requests: 1 or 0.",
+        |metrics, samples| each_endpoint(metrics, samples, |endpoint| endpoint.draining.into()),
+    ),
+    counter(
+        "portcullis_link_breaks_total",
+        &[label("upstream"), label("endpoint")],
+        "Streams from this endpoint that have ended.",
+        |metrics, samples| each_endpoint(metrics, samples, |endpoint| endpoint.breaks),
+    ),
+    gauge(
+        "portcullis_link_age_milliseconds",
+        &[label("upstream")],
+        "How long ago all revocations of this upstream were known. Absent: never yet.",
+        |metrics, samples| {
+            for link in (metrics.links)().upstreams {
+                link.age_ms.into_iter().for_each(|age| samples.add([&link.upstream], age));
+            }
+        },
+    ),
+    gauge(
+        "portcullis_link_revocations",
+        &[label("upstream")],
+        "Revocations in force that this upstream has told.",
+        |metrics, samples| {
+            (metrics.links)().upstreams.iter().for_each(|link| samples.add([&link.upstream], link.entries));
+        },
+    ),
+    gauge(
+        "portcullis_link_revocations_full",
+        &[label("upstream")],
+        "Whether more revocations are in force than the proxy holds: 1 or 0. Routes that require them answer 503 then.",
+        |metrics, samples| {
+            (metrics.links)().upstreams.iter().for_each(|link| samples.add([&link.upstream], link.is_full.into()));
+        },
+    ),
+    gauge(
+        "portcullis_posted_revocations",
+        &[label("issuer")],
+        "Revocations in force that were posted to the admin listener for this issuer.",
+        |metrics, samples| {
+            (metrics.links)().posted.iter().for_each(|posted| samples.add([&posted.issuer], posted.entries));
+        },
+    ),
+    counter(
+        "portcullis_link_stale_uses_total",
+        &[label("upstream")],
+        "Tokens that were taken on routes with `revocation = \"best-effort\"` while revocations might be missing.",
+        |metrics, samples| {
+            (metrics.links)().upstreams.iter().for_each(|link| samples.add([&link.upstream], link.stale_uses));
+        },
+    ),
+    Family {
+        name: "portcullis_link_propagation_milliseconds",
+        kind: Kind::Histogram,
+        labels: &[label("upstream")],
+        help: "From the application's decision to revoke to its effect here, by the clocks of both.",
+        collect: |metrics, samples| {
+            for link in (metrics.links)().upstreams {
+                let (ends, sum) = (link.buckets_ms, link.propagation_sum_ms);
+                samples.add_histogram([&link.upstream], ends, &link.propagation, sum);
+            }
+        },
+    },
     counter(
         "portcullis_log_blocks_dropped_total",
         &[],
@@ -216,6 +288,13 @@ pub(super) static ALL: &[Family] = &[
         |metrics, samples| samples.add([], (metrics.dropped_log_blocks)()),
     ),
 ];
+
+/// A sample of each endpoint that has a link.
+fn each_endpoint(metrics: &Metrics, samples: &mut Samples, number: fn(&EndpointSample) -> u64) {
+    for link in (metrics.links)().upstreams {
+        link.endpoints.iter().for_each(|endpoint| samples.add([&link.upstream, &endpoint.address], number(endpoint)));
+    }
+}
 
 /// Adds up some numbers of each upstream over all workers.
 fn by_upstream<const N: usize>(
@@ -235,7 +314,7 @@ fn by_upstream<const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::KeyFreshness;
+    use crate::metrics::{KeyFreshness, LinkSample, LinkSamples, PostedSample};
     use std::num::NonZeroUsize;
     use std::time::Duration;
 
@@ -246,7 +325,15 @@ mod tests {
 
     #[test]
     fn every_metric_has_its_own_name_and_a_value_for_each_label() {
-        let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0, keys);
+        let link = || LinkSample {
+            age_ms: Some(1),
+            buckets_ms: &[1],
+            propagation: vec![0, 1],
+            endpoints: vec![EndpointSample::default()],
+            ..LinkSample::default()
+        };
+        let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0, keys)
+            .with_links(move || LinkSamples { upstreams: vec![link()], posted: vec![PostedSample::default()] });
         let worker = &metrics.workers()[0];
         worker.errors.made("no_route");
         worker.refused_tokens.made("signature_wrong");

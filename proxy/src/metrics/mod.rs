@@ -9,11 +9,13 @@
 mod exposition;
 mod families;
 mod family;
+mod links;
 mod reference;
 mod requests;
 mod upstreams;
 
 pub use exposition::CONTENT_TYPE;
+pub use links::{EndpointSample, LinkSample, LinkSamples, PostedSample};
 pub use reference::reference;
 pub use requests::{Errors, Requests};
 pub use upstreams::{Failure, UpstreamCounters, Upstreams};
@@ -29,6 +31,7 @@ pub struct Metrics {
     workers: Vec<Arc<WorkerMetrics>>,
     dropped_log_blocks: Box<dyn Fn() -> u64 + Send + Sync>,
     keys: Box<dyn Fn() -> Vec<KeyFreshness> + Send + Sync>,
+    links: Box<dyn Fn() -> LinkSamples + Send + Sync>,
 }
 
 /// How fresh the keys of one issuer are that come from elsewhere.
@@ -72,7 +75,19 @@ impl Metrics {
         keys: impl Fn() -> Vec<KeyFreshness> + Send + Sync + 'static,
     ) -> Self {
         let workers = (0..workers.get()).map(|_| Arc::default()).collect();
-        Self { started, workers, dropped_log_blocks: Box::new(dropped_log_blocks), keys: Box::new(keys) }
+        Self {
+            started,
+            workers,
+            dropped_log_blocks: Box::new(dropped_log_blocks),
+            keys: Box::new(keys),
+            links: Box::new(LinkSamples::default),
+        }
+    }
+
+    /// With what upstreams tell over their links, asked anew each time.
+    #[must_use]
+    pub fn with_links(self, links: impl Fn() -> LinkSamples + Send + Sync + 'static) -> Self {
+        Self { links: Box::new(links), ..self }
     }
 
     /// The counters of each worker.

@@ -25,6 +25,7 @@ pub fn reference() -> String {
         let kind = match family.kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
         };
         let labels: Vec<_> = family.labels.iter().map(|label| format!("`{}`", label.name)).collect();
         // Writing to a string can't fail, here and below.

@@ -187,6 +187,7 @@ mod tests {
             },
             policy: config::RoutePolicy {
                 auth: config::RouteAuth {
+                    revocation: config::Revocation::BestEffort,
                     mode: config::AuthMode::Public,
                     issuers: vec![],
                     audiences: vec![],

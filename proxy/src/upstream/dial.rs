@@ -10,7 +10,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::io::AsyncWriteExt;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
@@ -134,6 +135,35 @@ impl Dialer {
         }
         Ok((stream.into(), agreed))
     }
+}
+
+/// A stream of its own to an endpoint, outside of all pools, for the link. The name is asked anew each time.
+///
+/// # Errors
+/// Nobody takes the connection in time, or TLS fails.
+pub async fn dial(
+    address: &EndpointAddress,
+    transport: &Transport,
+    limit: Duration,
+) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + use<>> {
+    let dialer = Dialer::new(address, transport.clone());
+    let opening = async {
+        match address {
+            EndpointAddress::Unix(path) => dialer.unix(path, &[]).await.map(|(stream, _)| stream),
+            EndpointAddress::Tcp { host, port } => {
+                let mut last = DialError::Resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+                for address in tokio::net::lookup_host((host.as_str(), *port)).await.map_err(DialError::Resolve)? {
+                    match dialer.tcp(address, &[]).await {
+                        Ok((stream, _)) => return Ok(stream),
+                        Err(error) => last = error,
+                    }
+                }
+                Err(last)
+            }
+        }
+    };
+    let opened = tokio::time::timeout(limit, opening).await.unwrap_or(Err(DialError::Timeout));
+    opened.map_err(io::Error::other)
 }
 
 fn connect(error: io::Error) -> DialError {

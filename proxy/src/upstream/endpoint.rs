@@ -7,6 +7,7 @@ use super::http2;
 use super::resolve::{self, Resolved};
 use super::stream::Stream;
 use crate::config::EndpointAddress;
+use crate::link::EndpointLink;
 use http::HeaderValue;
 use http::uri::Scheme;
 use serve::timer;
@@ -14,6 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -32,6 +34,8 @@ pub(super) struct Endpoint {
     good: Cell<Option<SocketAddr>>,
     in_flight: Cell<usize>,
     avoided_until: Cell<Option<Instant>>,
+    /// What it tells of itself, if it does.
+    told: RefCell<Option<Arc<EndpointLink>>>,
     /// What the last connection agreed on.
     agreed: Cell<Option<Spoken>>,
     /// HTTP/1.1, the most recently used last.
@@ -74,6 +78,7 @@ impl Endpoint {
             good: Cell::new(None),
             in_flight: Cell::new(0),
             avoided_until: Cell::new(None),
+            told: RefCell::new(None),
             idle: RefCell::default(),
         }
     }
@@ -92,8 +97,21 @@ impl Endpoint {
         self.in_flight.get()
     }
 
+    /// Takes over where it tells of itself.
+    pub(super) fn listen_to(&self, told: Option<Arc<EndpointLink>>) {
+        *self.told.borrow_mut() = told;
+    }
+
+    /// The configured limit, or less where the endpoint itself closes sooner.
+    fn idle_timeout(&self, configured: Duration) -> Duration {
+        let told = self.told.borrow().as_ref().and_then(|told| told.idle_timeout());
+        told.map_or(configured, |told| told.min(configured))
+    }
+
+    /// Whether it is asked only when no other is left: it can't be reached, or has said that it is about to stop.
     pub(super) fn is_avoided(&self) -> bool {
-        self.avoided_until.get().is_some_and(|until| Instant::now() < until)
+        self.told.borrow().as_ref().is_some_and(|told| told.is_draining())
+            || self.avoided_until.get().is_some_and(|until| Instant::now() < until)
     }
 
     /// Counts a request until the value is dropped.
@@ -105,6 +123,7 @@ impl Endpoint {
     /// A connection that has been used before and still lives, [`Connection::is_usable`] says how surely; the warmest
     /// first.
     pub(super) fn take_idle(&self, idle_timeout: Duration, surely: bool) -> Option<Box<Connection>> {
+        let idle_timeout = self.idle_timeout(idle_timeout);
         loop {
             let Idle { mut connection, since } = self.idle.borrow_mut().pop()?;
             if since.elapsed() < idle_timeout && connection.is_usable(surely) {
@@ -207,6 +226,7 @@ impl Endpoint {
 
     /// Closes what has been idle for too long.
     pub(super) fn sweep(&self, idle_timeout: Duration) {
+        let idle_timeout = self.idle_timeout(idle_timeout);
         self.idle.borrow_mut().retain(|idle| idle.since.elapsed() < idle_timeout);
         self.http2.sweep(idle_timeout);
     }

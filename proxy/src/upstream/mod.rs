@@ -31,10 +31,11 @@ mod upload;
 mod watch;
 
 pub use client_tls::client_config;
-pub use dial::Transport;
+pub use dial::{Transport, dial};
 pub use error::UpstreamError;
 pub use host::HostField;
 pub use pool::Pools;
+pub use resolve::display;
 pub use response::UpstreamBody;
 pub use send::{Attempt, Call, Upstream, take_head};
 pub use watch::SendLimits;

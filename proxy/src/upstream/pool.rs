@@ -2,8 +2,10 @@
 
 use super::dial::Transport;
 use super::endpoint::Endpoint;
+use super::resolve;
 use super::send::Upstream;
 use crate::config::{self, EndpointAddress};
+use crate::link::LinkedUpstream;
 use crate::metrics::UpstreamCounters;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -46,6 +48,7 @@ impl Pools {
         upstream: &config::Upstream,
         transport: &Transport,
         counters: Arc<UpstreamCounters>,
+        linked: Option<&LinkedUpstream>,
     ) -> Upstream {
         let mut known = self.endpoints.borrow_mut();
         known.retain(|_, endpoint| endpoint.strong_count() > 0);
@@ -60,6 +63,7 @@ impl Pools {
                     // A connection that trusts another authority, or speaks otherwise, must not be used again.
                     .filter(|endpoint| endpoint.transport().means_the_same(transport))
                     .unwrap_or_else(|| Rc::new(Endpoint::new(address.clone(), transport.clone())));
+                endpoint.listen_to(linked.and_then(|linked| linked.endpoint(&resolve::display(address))));
                 known.insert(key, Rc::downgrade(&endpoint));
                 endpoint
             })

@@ -51,8 +51,9 @@ impl Resolved {
     }
 }
 
-/// The text of an endpoint, for logs.
-pub(super) fn display(address: &EndpointAddress) -> String {
+/// The text of an endpoint, for logs, and its name towards a link.
+#[must_use]
+pub fn display(address: &EndpointAddress) -> String {
     match address {
         EndpointAddress::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
         EndpointAddress::Tcp { host, port } => format!("{host}:{port}"),

@@ -2,7 +2,7 @@
 
 use crate::auth::{Issuers, Permit, Presented, Refusal, RouteRule, TokenCache};
 use crate::config::{
-    self, Algorithm, AuthMode, CsrfProof, DpopMode, ErrorShape, Keys, RequiredClaim, RouteAuth, TokenSource,
+    self, Algorithm, AuthMode, CsrfProof, DpopMode, ErrorShape, Keys, RequiredClaim, Revocation, RouteAuth, TokenSource,
 };
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -83,6 +83,7 @@ pub(in crate::auth) fn issuer(keys: Keys) -> config::Issuer {
         require: vec![RequiredClaim::Exp, RequiredClaim::Iss, RequiredClaim::Aud, RequiredClaim::Sub],
         subject_claim: "sub".into(),
         must: Default::default(),
+        revocations: None,
         errors: ErrorShape::Problem,
         realm: "id".into(),
     }
@@ -90,6 +91,7 @@ pub(in crate::auth) fn issuer(keys: Keys) -> config::Issuer {
 
 pub(in crate::auth) fn route() -> RouteAuth {
     RouteAuth {
+        revocation: Revocation::BestEffort,
         mode: AuthMode::Required,
         issuers: vec!["id".into()],
         audiences: Vec::new(),

@@ -6,7 +6,8 @@ use crate::config::file::values::Text;
 use crate::config::print;
 use crate::config::read::{At, Context, Keys, List};
 use crate::config::{
-    Action, AuthMode, ClaimRule, ClaimTest, CsrfProof, DpopMode, Route, RouteAuth, TokenSource, Upstream, WebOrigin,
+    Action, AuthMode, ClaimRule, ClaimTest, CsrfProof, DpopMode, Revocation, Route, RouteAuth, TokenSource, Upstream,
+    WebOrigin,
 };
 
 /// The keys of a route that say who may use it.
@@ -16,6 +17,7 @@ pub(super) struct AuthKeys {
     pub(super) audiences: Option<At<List<Text, 1>>>,
     pub(super) claims: Option<At<List<WrittenRule>>>,
     pub(super) token_from: Option<At<List<TokenSource, 1>>>,
+    pub(super) revocation: Option<At<Revocation>>,
     pub(super) forward_token: Option<At<bool>>,
     pub(super) csrf: Option<At<CsrfProof>>,
     pub(super) allowed_origins: Option<At<List<WebOrigin>>>,
@@ -30,6 +32,7 @@ pub(super) fn auth(written: AuthKeys, keys: &Keys, names: &Names, context: &mut 
         audiences,
         claims,
         token_from,
+        revocation,
         forward_token,
         csrf,
         allowed_origins,
@@ -40,7 +43,7 @@ pub(super) fn auth(written: AuthKeys, keys: &Keys, names: &Names, context: &mut 
     let issuers = match mode {
         AuthMode::Public => {
             let mut unused = keys.among(&["issuers", "audiences", "claims", "token_from", "csrf", "allowed_origins"]);
-            unused.extend(keys.among(&["dpop", "dpop_nonce"]));
+            unused.extend(keys.among(&["dpop", "dpop_nonce", "revocation"]));
             super::no_effect(&unused, "on a public route: tokens are not looked at", context);
             Vec::new()
         }
@@ -48,6 +51,16 @@ pub(super) fn auth(written: AuthKeys, keys: &Keys, names: &Names, context: &mut 
     };
     if let Some(audiences) = &audiences {
         narrow(audiences, &issuers, names, context);
+    }
+    if let Some(at) =
+        revocation.as_ref().filter(|revocation| revocation.value == Revocation::Require).map(|found| found.at)
+    {
+        for issuer in names.issuers.iter().filter(|issuer| issuers.contains(&issuer.name) && !issuer.is_linked) {
+            let message = format!("no link tells of revoked tokens of the issuer `{}`", issuer.name);
+            context
+                .problem(at, message)
+                .help("give the issuer `revocations = \"UPSTREAM\"`, or name other `issuers` here");
+        }
     }
     let claims: Vec<Option<ClaimRule>> = claims?.value.0.into_iter().map(|rule| claim(rule, context)).collect();
     let token_from = token_from?.value.0;
@@ -70,6 +83,7 @@ pub(super) fn auth(written: AuthKeys, keys: &Keys, names: &Names, context: &mut 
             .unwrap_or_default(),
         claims: claims.into_iter().collect::<Option<_>>()?,
         token_from: token_from.into_iter().map(|source| source.value).collect(),
+        revocation: revocation?.value,
         forward_token: forward_token?.value,
         csrf: csrf?.value,
         allowed_origins: allowed_origins.into_iter().map(|origin| origin.value).collect(),

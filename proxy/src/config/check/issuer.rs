@@ -1,11 +1,16 @@
 //! `[issuer.NAME]`: a token must be bound to its issuer and its audience, and each key to its algorithms.
 
-use super::{Checked, keys};
+use super::{Checked, Names, keys};
 use crate::config::file::issuer as file;
 use crate::config::read::{At, Context};
-use crate::config::{Issuer, RequiredClaim};
+use crate::config::{Issuer, Keys, RequiredClaim};
 
-pub(super) fn issuer(name: &At<String>, written: file::Issuer, context: &mut Context<'_>) -> Option<Issuer> {
+pub(super) fn issuer(
+    name: &At<String>,
+    written: file::Issuer,
+    names: &Names,
+    context: &mut Context<'_>,
+) -> Option<Issuer> {
     let file::Issuer {
         written: written_keys,
         iss,
@@ -18,6 +23,7 @@ pub(super) fn issuer(name: &At<String>, written: file::Issuer, context: &mut Con
         require,
         subject_claim,
         must,
+        revocations,
         errors,
         realm,
     } = written;
@@ -48,7 +54,14 @@ pub(super) fn issuer(name: &At<String>, written: file::Issuer, context: &mut Con
     {
         context.problem(realm.at, "a realm has only visible ASCII characters without `\"` and `\\`");
     }
-    let keys = keys.and_then(|keys| keys::keys(keys.value, iss.as_ref(), algorithms.as_ref(), context));
+    let keys = keys.and_then(|keys| keys::keys(keys.value, iss.as_ref(), algorithms.as_ref(), names, context));
+    if let Some(upstream) = &revocations {
+        keys::linked(upstream, names, context);
+    }
+    let revocations = revocations.map(|upstream| upstream.value.0).or_else(|| match &keys {
+        Some(Keys::Link { upstream }) => Some(upstream.clone()),
+        _ => None,
+    });
     Some(Issuer {
         name: name.value.clone(),
         iss: iss.map(|iss| iss.value.0),
@@ -63,6 +76,7 @@ pub(super) fn issuer(name: &At<String>, written: file::Issuer, context: &mut Con
         must: must
             .map(|must| must.value.0.into_iter().map(|(key, value)| (key.value, value)).collect())
             .unwrap_or_default(),
+        revocations,
         errors: errors?.value,
         realm: realm.map_or_else(|| name.value.clone(), |realm| realm.value.0),
     })

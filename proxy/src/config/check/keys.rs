@@ -1,5 +1,6 @@
 //! `keys` of an issuer: exactly one source, and algorithms that fit it.
 
+use super::Names;
 use super::key_files::{check_jwks, check_pem, check_set};
 use crate::config::file::issuer as file;
 use crate::config::file::values::Text;
@@ -9,7 +10,7 @@ use crate::config::{Algorithm, Keys, SecretBytes};
 use http::Uri;
 use std::net::IpAddr;
 
-const SOURCES: [&str; 6] = ["jwks_url", "discovery", "jwks", "jwks_file", "pem_file", "secret"];
+const SOURCES: [&str; 7] = ["jwks_url", "discovery", "jwks", "jwks_file", "pem_file", "secret", "link"];
 
 /// What is put behind the URL of an issuer.
 const WELL_KNOWN: &str = "/.well-known/";
@@ -18,18 +19,18 @@ pub(super) fn keys(
     written: file::Keys,
     iss: Option<&At<Text>>,
     algorithms: Option<&At<List<Algorithm, 1>>>,
+    names: &Names,
     context: &mut Context<'_>,
 ) -> Option<Keys> {
-    let file::Keys { written: keys, jwks_url, discovery, insecure, jwks, jwks_file, pem_file, secret } = written;
+    let file::Keys { written: keys, jwks_url, discovery, insecure, jwks, link, jwks_file, pem_file, secret } = written;
     match keys.among(&SOURCES).as_slice() {
         [_] => {}
-        [] if keys.among(&["link"]).is_empty() => {
+        [] => {
             context
                 .problem(keys.table, "`keys` names no source")
-                .help("add one of `jwks_url`, `discovery`, `jwks`, `jwks_file`, `pem_file`, `secret`");
+                .help("add one of `jwks_url`, `discovery`, `jwks`, `jwks_file`, `pem_file`, `secret`, `link`");
             return None;
         }
-        [] => return None,
         [(first, first_at), rest @ ..] => {
             for (second, second_at) in rest {
                 let message = format!("`{second}` beside `{first}`: an issuer has one source of keys");
@@ -67,6 +68,10 @@ pub(super) fn keys(
         check_set(&set.value, "`jwks`", set.at, algorithms, context)?;
         return Some(Keys::Jwks(set.value));
     }
+    if let Some(upstream) = link {
+        linked(&upstream, names, context);
+        return Some(Keys::Link { upstream: upstream.value.0 });
+    }
     if let Some(path) = jwks_file {
         check_jwks(&path.value.0, path.at, algorithms, context)?;
         return Some(Keys::JwksFile { path: path.value.0 });
@@ -74,6 +79,19 @@ pub(super) fn keys(
     let path = pem_file?;
     check_pem(&path.value.0, path.at, algorithms, context)?;
     Some(Keys::PemFile { path: path.value.0 })
+}
+
+/// Reports an upstream that tells nothing.
+pub(super) fn linked(upstream: &At<Text>, names: &Names, context: &mut Context<'_>) {
+    let linked: Vec<&str> = names.linked.iter().map(String::as_str).collect();
+    let name = &upstream.value.0;
+    if !names.upstreams.contains(name) {
+        context.unknown(upstream.at, format!("there is no upstream `{name}`"), &linked);
+    } else if !names.linked.contains(name) {
+        context
+            .problem(upstream.at, format!("the upstream `{name}` has no link"))
+            .help("add `link = true` to the upstream");
+    }
 }
 
 /// A public key that is accepted as an HMAC secret lets everybody sign (RFC 8725 section 2.1).

@@ -36,7 +36,7 @@ pub(super) fn check(whole: Whole, context: &mut Context<'_>) -> Option<Config> {
     let listeners = each(listeners, |name, written| listener::listener(name, written, has_certificates, context));
     let sites = each(sites, |name, written| site::site(name, written, context));
     let upstreams = each(upstreams, |name, written| upstream::upstream(name, written, context));
-    let issuers = each(issuers, |name, written| issuer::issuer(name, written, context));
+    let issuers = each(issuers, |name, written| issuer::issuer(name, written, &names, context));
     let routes = routes.into_iter().map(|written| route::route(written.value, &names, context)).collect::<Vec<_>>();
 
     let admin_address =
@@ -73,6 +73,8 @@ pub(super) fn check(whole: Whole, context: &mut Context<'_>) -> Option<Config> {
 pub(super) struct Names {
     sites: Vec<String>,
     upstreams: Vec<String>,
+    /// The upstreams that have a link.
+    linked: Vec<String>,
     issuers: Vec<IssuerName>,
 }
 
@@ -81,6 +83,8 @@ struct IssuerName {
     name: String,
     /// `None`: they could not be read, or any is fine.
     audiences: Option<Vec<String>>,
+    /// Whether a link tells of its revocations.
+    is_linked: bool,
 }
 
 impl Names {
@@ -93,10 +97,14 @@ impl Names {
                 .as_ref()
                 .map(|list| list.iter().map(|audience| audience.value.0.clone()).collect::<Vec<_>>())
                 .filter(|list| !list.is_empty()),
+            is_linked: issuer.revocations.is_some()
+                || issuer.keys.as_ref().is_some_and(|keys| keys.value.link.is_some()),
         });
+        let linked = whole.upstreams.iter().filter(|(_, upstream)| upstream.link.as_ref().is_some_and(|on| on.value));
         Self {
             sites: whole.sites.iter().map(|(name, _)| names(name)).collect(),
             upstreams: whole.upstreams.iter().map(|(name, _)| names(name)).collect(),
+            linked: linked.map(|(name, _)| names(name)).collect(),
             issuers: issuers.collect(),
         }
     }

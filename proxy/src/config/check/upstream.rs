@@ -5,11 +5,9 @@ use crate::config::disk::read_text;
 use crate::config::file::upstream as file;
 use crate::config::file::values::Text;
 use crate::config::print;
-use crate::config::read::{At, Context};
+use crate::config::read::{At, Context, Keys};
 use crate::config::source::Span;
 use crate::config::{Authorities, ClientIdentity, EndpointAddress, KeyFile, Upstream, UpstreamProtocol, UpstreamTls};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls_pki_types::ServerName;
 use std::path::Path;
 
@@ -21,12 +19,16 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         protocol,
         tls,
         assertion_key,
+        link,
         connect_timeout,
         idle_timeout,
         idle_max,
         resolve_every,
         proxy_protocol,
     } = written;
+    if let Some(link) = link.as_ref().filter(|link| link.value) {
+        linkable(link.at, &keys, protocol.as_ref(), context);
+    }
     if let Some(version) = &proxy_protocol {
         for (key, at) in keys.among(&["idle_timeout", "idle_max"]) {
             context
@@ -74,12 +76,34 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         protocol: protocol?.value,
         tls,
         assertion_key,
+        link: link?.value,
         connect_timeout: connect_timeout?.value.0,
         idle_timeout: idle_timeout?.value.0,
         idle_max: idle_max?.value.0 as usize,
         resolve_every: resolve_every?.value.0,
         proxy_protocol: proxy_protocol.map(|version| version.value),
     })
+}
+
+/// Reports what a link lacks: a key to prove itself with, and a connection that it can ask on.
+fn linkable(at: Span, keys: &Keys, protocol: Option<&At<UpstreamProtocol>>, context: &mut Context<'_>) {
+    if keys.at("assertion_key").is_none() {
+        context
+            .problem(at, "`link` without `assertion_key`: both sides prove by that key who they are")
+            .help("add `assertion_key = { file = \"...\" }`");
+    }
+    if let Some(protocol) = protocol.filter(|protocol| protocol.value == UpstreamProtocol::Http2) {
+        context
+            .problem(at, "the link is asked for over HTTP/1.1, which these endpoints do not speak")
+            .note_at(protocol.at, "the protocol")
+            .help("use `auto` or `http/1.1`");
+    }
+    if let Some(proxy) = keys.at("proxy_protocol") {
+        context
+            .problem(at, "the link is nobody's connection, and these endpoints expect to be told whose it is")
+            .note_at(proxy, "`proxy_protocol`")
+            .help("remove one of them");
+    }
 }
 
 /// `None`: something is wrong. `Some(None)`: switched off.
@@ -170,7 +194,7 @@ fn valid_key(path: &Path, at: Span, context: &mut Context<'_>) -> Option<()> {
             return None;
         }
     };
-    if URL_SAFE_NO_PAD.decode(text.trim_end()).is_ok_and(|key| key.len() == 32) {
+    if serve::shared_key::parse(text.trim_end().as_bytes()).is_some() {
         return Some(());
     }
     context

@@ -31,6 +31,9 @@ table! {
         default("sub") subject_claim: Text,
         /// Claims that must have exactly this value: `{ token_type = "access" }`.
         optional must: Map<String, Value>,
+        /// The upstream whose link tells which of its tokens are revoked. Left out: the one of `keys`, if there is one.
+        /// What is posted to the admin listener counts in any case.
+        optional revocations: Text,
         /// How refusals look on routes of this issuer.
         default("problem") errors: ErrorShape,
         /// The realm of the challenge. Left out: the issuer's name.
@@ -40,7 +43,7 @@ table! {
 
 table! {
     /// Exactly one source of keys.
-    Keys as "issuer.keys", later: ["link"] => {
+    Keys as "issuer.keys" => {
         /// A JWK set, fetched and kept fresh. https, or http from a loopback address.
         optional jwks_url: Uri,
         /// The issuer's URL: its document `/.well-known/openid-configuration` (OpenID Connect Discovery) names the JWK set.
@@ -51,6 +54,8 @@ table! {
         default(false) insecure: bool,
         /// A JWK set that stands here: `{ keys = [{ kty = "OKP", crv = "Ed25519", x = "..." }] }`.
         optional jwks: Value,
+        /// What this upstream tells over its link.
+        optional link: Text,
         /// A JWK set in a file.
         optional jwks_file: FilePath,
         /// Public keys or certificates in PEM.

@@ -6,14 +6,14 @@ use super::values::{Pointer, Text};
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
 use crate::config::units::{Number, Size, Timeout};
-use crate::config::{AuthMode, CsrfProof, DpopMode, HeaderRule, PathPattern, TokenSource, WebOrigin};
+use crate::config::{AuthMode, CsrfProof, DpopMode, HeaderRule, PathPattern, Revocation, TokenSource, WebOrigin};
 use http::{HeaderName, Method};
 use serde_json::{Value, json};
 
 table! {
     /// When it applies, what must hold, and exactly one of `files`, `forward`, `redirect` and `respond`.
     /// The most specific route wins, whatever the order: site, then the longest path, then methods and headers.
-    Route as "route", later: ["limit", "revocation"] => {
+    Route as "route", later: ["limit"] => {
         /// The path: `/about` is exactly that, `*` is any one segment, a final `/**` is everything below.
         required r#match: PathPattern,
         /// A stable name for logs. Left out: the match as written.
@@ -36,6 +36,9 @@ table! {
         /// Where a token is looked for, in order: `"header"`, `"cookie:NAME"`, `"query:NAME"`. A token in the query is
         /// redacted in logs and removed before forwarding.
         default(["header"]) token_from: List<TokenSource, 1>,
+        /// What becomes of tokens while it is not known whether they were revoked, because the link has been silent for
+        /// 10 seconds: `require` answers 503, `best-effort` takes them and counts it. `off` does not look at revocations.
+        default("best-effort") revocation: Revocation,
         /// Whether the token goes to the upstream, for applications that check it themselves: `Authorization` and the
         /// cookies of `token_from`. A token in the query never does.
         default(false) forward_token: bool,
@@ -100,6 +103,12 @@ words!(DpopMode, "use of DPoP", {
     "required" => DpopMode::Required,
     "optional" => DpopMode::Optional,
     "off" => DpopMode::Off,
+});
+
+words!(Revocation, "way with revocations", {
+    "require" => Revocation::Require,
+    "best-effort" => Revocation::BestEffort,
+    "off" => Revocation::Off,
 });
 
 words!(AuthMode, "kind of access", {

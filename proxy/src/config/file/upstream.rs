@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 table! {
     /// A named set of endpoints. Its name is also the audience of the assertions that it gets.
-    Upstream as "upstream", later: ["health", "link"] => {
+    Upstream as "upstream", later: ["health"] => {
         /// `"app:8000"`, `"10.0.0.7:8000"`, `"[::1]:8000"` or `"unix:/run/app.sock"`.
         required endpoints: List<EndpointAddress, 1>,
         /// How an endpoint is chosen: the one with the fewest requests in flight, or each in turn.
@@ -23,6 +23,9 @@ table! {
         optional tls: Tls,
         /// The key that signs who the user is, for the application. Left out: no `X-Auth-Assertion` is sent.
         optional assertion_key: AssertionKey,
+        /// Whether the endpoints tell by a stream which tokens are revoked, with which keys they sign and when they
+        /// stop (`docs/link.md`). Needs `assertion_key`. The endpoints tell the same: they share what they know.
+        default(false) link: bool,
         /// To connect.
         default("2s") connect_timeout: Timeout,
         /// Idle connections are closed after this. Keep it below the application's own, so that the proxy closes first.

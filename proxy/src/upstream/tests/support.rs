@@ -31,6 +31,7 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
         let address = listener.local_addr().expect("an address");
         let pools = Pools::new();
         let config = config::Upstream {
+            link: false,
             name: "app".to_owned(),
             endpoints: vec![EndpointAddress::Tcp { host: address.ip().to_string(), port: address.port() }],
             balance: Balance::LeastRequests,
@@ -44,7 +45,7 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
             proxy_protocol: None,
         };
         let upstream =
-            pools.upstream(&config, &Transport { protocol: UpstreamProtocol::Http1, tls: None }, Arc::default());
+            pools.upstream(&config, &Transport { protocol: UpstreamProtocol::Http1, tls: None }, Arc::default(), None);
         tokio::time::timeout(Duration::from_secs(20), test(upstream, listener)).await.expect("in time");
     });
 }
