@@ -60,7 +60,7 @@ impl AssertionSigner {
         let keys = shared_key::load_all_or_create(&file.path, file.create)?;
         // The first of them signs; a file without a key is no key file.
         let first = keys.first().ok_or_else(|| SharedKeyError::Malformed { path: file.path.clone() })?;
-        Ok(Self { csrf: keys.iter().map(|key| CsrfKey::new(key)).collect(), ..Self::new(upstream, first) })
+        Ok(Self { csrf: keys.iter().map(CsrfKey::new).collect(), ..Self::new(upstream, first) })
     }
 
     /// A signer for the upstream of this name.
