@@ -22,6 +22,8 @@ pub struct SignIn {
     pub session: Uuid,
     /// Whose it is.
     pub user: Uuid,
+    /// The account's epoch at the moment when the user proved himself: the sign-in counts in this one only.
+    pub epoch: i64,
     /// The first link of its chain.
     pub first: Refresh,
     /// What the client calls itself.

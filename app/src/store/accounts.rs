@@ -53,6 +53,9 @@ pub struct Credentials {
     pub user: User,
     /// The PHC string of its password.
     pub password_hash: String,
+    /// Counts what ends all sessions together with the way in: new passwords, and that the account was disabled. A sign-in
+    /// that was checked in an earlier epoch comes too late.
+    pub epoch: i64,
 }
 
 #[derive(sqlx::FromRow)]
@@ -64,6 +67,7 @@ pub(super) struct UserRow {
     active: bool,
     created_at: i64,
     last_login: Option<i64>,
+    token_epoch: i64,
 }
 
 impl TryFrom<UserRow> for Credentials {
@@ -78,7 +82,7 @@ impl TryFrom<UserRow> for Credentials {
             created_at: moment(row.created_at)?,
             last_login: row.last_login.map(moment).transpose()?,
         };
-        Ok(Self { user, password_hash: row.password_hash })
+        Ok(Self { user, password_hash: row.password_hash, epoch: row.token_epoch })
     }
 }
 

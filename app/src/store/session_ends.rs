@@ -115,9 +115,12 @@ impl SessionListStore for Database {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
-        const UPDATE: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+        const UPDATE: &str = "UPDATE users SET password_hash = $3, token_epoch = token_epoch + $4
+            WHERE id = $1 AND password_hash = $2";
         Ok(transaction!(self, |tx| {
-            let update = sqlx::query(UPDATE).bind(user.to_string()).bind(seen).bind(new);
+            // Where sessions end, a sign-in that is on its way with the old password opens none any more.
+            let ending = i64::from(ends.is_some());
+            let update = sqlx::query(UPDATE).bind(user.to_string()).bind(seen).bind(new).bind(ending);
             let changed = update.execute(&mut *tx).await?.rows_affected() == 1;
             if let Some(which) = ends.filter(|_| changed) {
                 end!(tx, user, which, (now, until));

@@ -13,12 +13,13 @@ use uuid::Uuid;
 /// What is kept of sessions.
 pub trait SessionStore {
     /// Opens a session with its first refresh token and notes the sign-in. Ends the user's oldest sessions beyond the
-    /// limit, and revokes their access tokens until `until`. Returns how many ended.
+    /// limit, and revokes their access tokens until `until`. Returns how many ended; none when the account's epoch has
+    /// gone on since the password was checked: no session is opened then.
     fn open_session(
         &self,
         sign_in: &SignIn,
         until: Timestamp,
-    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<usize>, StoreError>> + Send;
     /// Uses a refresh token and puts `successor` in its place. Of any number of concurrent uses exactly one is
     /// [`Rotation::First`]. A late reuse ends the session as [`SessionStore::revoke_session`] does.
     fn rotate(
@@ -90,19 +91,25 @@ const REVOKE: &str = "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revo
 const PROLONG: &str = "UPDATE sessions SET expires_at = $2, last_used_at = $3 WHERE id = $1";
 
 impl SessionStore for Database {
-    async fn open_session(&self, sign_in: &SignIn, until: Timestamp) -> Result<usize, StoreError> {
+    async fn open_session(&self, sign_in: &SignIn, until: Timestamp) -> Result<Option<usize>, StoreError> {
+        // Also takes the account's lock, so that a new password comes before, or after and then ends this session too.
+        const ADMIT: &str = "UPDATE users SET last_login = CASE WHEN $3 THEN $2 ELSE last_login END
+            WHERE id = $1 AND token_epoch = $4";
         const INSERT: &str =
             "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent, address)
             VALUES ($1, $2, $3, $3, $4, $5, $6)";
-        const LAST_LOGIN: &str = "UPDATE users SET last_login = $2 WHERE id = $1";
-        // SQLite knows no OFFSET without LIMIT.
+        // Never the new one, whatever other instances' clocks say. SQLite knows no OFFSET without LIMIT.
         const END_OLDEST: &str = "UPDATE sessions SET revoked_at = $2 WHERE id IN (SELECT id FROM sessions
-            WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2
+            WHERE user_id = $1 AND id <> $4 AND revoked_at IS NULL AND expires_at > $2
             ORDER BY created_at DESC, id DESC LIMIT 1000000 OFFSET $3) RETURNING id";
-        let SignIn { session, user, first, user_agent, address, noted, sessions_max } = sign_in;
+        let SignIn { session, user, epoch, first, user_agent, address, noted, sessions_max } = sign_in;
         let (session, user) = (session.to_string(), user.to_string());
         let (now, expires) = (first.issued_at.as_millisecond(), first.expires_at.as_millisecond());
         Ok(transaction!(self, |tx| {
+            let admit = sqlx::query(ADMIT).bind(&user).bind(now).bind(noted).bind(epoch);
+            if admit.execute(&mut *tx).await?.rows_affected() == 0 {
+                return Ok(None);
+            }
             sqlx::query(INSERT)
                 .bind(&session)
                 .bind(&user)
@@ -119,19 +126,17 @@ impl SessionStore for Database {
                 .bind(expires)
                 .execute(&mut *tx)
                 .await?;
-            if *noted {
-                sqlx::query(LAST_LOGIN).bind(&user).bind(now).execute(&mut *tx).await?;
-            }
             let ended: Vec<String> = sqlx::query_scalar(END_OLDEST)
                 .bind(&user)
                 .bind(now)
-                .bind(i64::from(*sessions_max))
+                .bind(i64::from(sessions_max.saturating_sub(1)))
+                .bind(&session)
                 .fetch_all(&mut *tx)
                 .await?;
             for session in &ended {
                 record(&mut *tx, &Revocation::session(id(session)?, until)).await?;
             }
-            ended.len()
+            Some(ended.len())
         }))
     }
 

@@ -36,7 +36,9 @@ pub struct UserPage {
     pub next: Option<Cursor>,
 }
 
-const SET_ACTIVE: &str = "UPDATE users SET active = $2 WHERE id = $1";
+const ENABLE: &str = "UPDATE users SET active = TRUE WHERE id = $1";
+/// A sign-in that is on its way opens no session any more.
+const DISABLE: &str = "UPDATE users SET active = FALSE, token_epoch = token_epoch + 1 WHERE id = $1";
 
 impl UserListStore for Database {
     async fn users(&self, after: Option<&Cursor>, limit: u32) -> Result<UserPage, StoreError> {
@@ -62,18 +64,13 @@ impl UserListStore for Database {
     }
 
     async fn enable(&self, id: Uuid) -> Result<Option<User>, StoreError> {
-        writing!(self, |pool| sqlx::query(SET_ACTIVE)
-            .bind(id.to_string())
-            .bind(true)
-            .execute(pool)
-            .await?
-            .rows_affected());
+        writing!(self, |pool| sqlx::query(ENABLE).bind(id.to_string()).execute(pool).await?.rows_affected());
         self.user(id).await
     }
 
     async fn disable(&self, id: Uuid, now: Timestamp, until: Timestamp) -> Result<Option<User>, StoreError> {
         transaction!(self, |tx| {
-            let done = sqlx::query(SET_ACTIVE).bind(id.to_string()).bind(false).execute(&mut *tx).await?;
+            let done = sqlx::query(DISABLE).bind(id.to_string()).execute(&mut *tx).await?;
             if done.rows_affected() == 1 {
                 end!(tx, id, Sessions::All, (now, until));
             }

@@ -44,6 +44,8 @@ async fn every_case(open: impl AsyncFn() -> Database) {
         session_ends::a_session_is_listed_until_it_ends,
         session_ends::nobody_ends_a_strangers_session,
         session_ends::one_more_session_than_allowed_ends_the_oldest,
+        session_ends::a_new_session_is_never_the_oldest,
+        session_ends::a_sign_in_that_comes_too_late_opens_nothing,
         session_ends::a_new_password_ends_the_other_sessions_or_changes_nothing,
         session_ends::hashes_of_other_kinds_are_found,
         signing_keys::instances_that_start_at_once_have_the_same_keys,

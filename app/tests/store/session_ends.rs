@@ -3,8 +3,8 @@
 use super::accounts::user;
 use super::sessions::sign_in;
 use jiff::{SignedDuration, Timestamp};
-use portcullis_app::domain::session::{Refresh, Sessions, Standing};
-use portcullis_app::store::{AccountStore, Database, RevocationStore, SessionListStore, SessionStore};
+use portcullis_app::domain::session::{Refresh, Sessions, SignIn, Standing};
+use portcullis_app::store::{AccountStore, Database, RevocationStore, SessionListStore, SessionStore, UserListStore};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -70,6 +70,42 @@ pub(crate) async fn one_more_session_than_allowed_ends_the_oldest(database: &Dat
     }
     assert_eq!(ids(database, ada.id, 5).await, [opened[3], opened[2]]);
     assert_eq!(revoked(database).await, opened[..2]);
+}
+
+/// Two instances, one with a clock that is ahead.
+pub(crate) async fn a_new_session_is_never_the_oldest(database: &Database) {
+    let ada = user(database, "ada").await;
+    let (oldest, ahead) = (open(database, ada.id, 60).await, open(database, ada.id, 61).await);
+    let new = open(database, ada.id, 0).await;
+    assert_eq!(ids(database, ada.id, 61).await, [ahead, new]);
+    assert_eq!(revoked(database).await, [oldest]);
+}
+
+/// The password was checked, which takes a while, and then was another one, or the account was disabled.
+pub(crate) async fn a_sign_in_that_comes_too_late_opens_nothing(database: &Database) {
+    let ada = user(database, "ada").await;
+    let epoch = async || database.credentials("ada").await.expect("a look").expect("there").epoch;
+    let opened = async |epoch| {
+        let issued_at = at(0);
+        let first = Refresh { id: Uuid::new_v4(), issued_at, expires_at: issued_at + SignedDuration::from_hours(24) };
+        let sign_in = SignIn { epoch, ..sign_in(Uuid::new_v4(), ada.id, first) };
+        database.open_session(&sign_in, UNTIL).await.expect("an answer").is_some()
+    };
+    let change = async |seen: &str, new: &str, ends| {
+        assert!(database.change_password(ada.id, (seen, new), ends, at(1), UNTIL).await.expect("an answer"));
+    };
+    let checked = epoch().await;
+    change("$argon2id$...", "renewed", None).await;
+    assert!(opened(checked).await, "the same password in a hash of another kind");
+    change("renewed", "new", Some(Sessions::All)).await;
+    assert!(!opened(checked).await, "the password is another one");
+    let checked = epoch().await;
+    assert!(opened(checked).await);
+    database.disable(ada.id, at(2), UNTIL).await.expect("an answer");
+    assert!(!opened(checked).await, "the account was disabled");
+    assert!(ids(database, ada.id, 3).await.is_empty());
+    database.enable(ada.id).await.expect("an answer");
+    assert!(!opened(checked).await && opened(epoch().await).await, "only a new sign-in counts");
 }
 
 pub(crate) async fn a_new_password_ends_the_other_sessions_or_changes_nothing(database: &Database) {

@@ -31,7 +31,7 @@ async fn session(database: &Database) -> (Uuid, Refresh) {
 /// A sign-in of a user who may have two sessions.
 pub(crate) fn sign_in(session: Uuid, user: Uuid, first: Refresh) -> SignIn {
     let (user_agent, address) = ("curl/8".to_owned(), "192.0.2.1".to_owned());
-    SignIn { session, user, first, user_agent, address, noted: true, sessions_max: 2 }
+    SignIn { session, user, epoch: 0, first, user_agent, address, noted: true, sessions_max: 2 }
 }
 
 fn used(session: Uuid, token: Uuid, seconds: i64) -> Use {

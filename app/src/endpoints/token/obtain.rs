@@ -44,9 +44,9 @@ pub async fn obtain(
     if let Some(browser) = &state.tokens.config().browser {
         cookies::check_origin(&headers, browser)?;
     }
-    let user = sign_in::check(&state, credentials, &client).await?;
+    let proved = sign_in::check(&state, credentials, &client).await?;
     let now = Timestamp::now();
     let refresh = state.tokens.new_refresh(now);
-    let session = sign_in::open(&state, &user, client, refresh).await?;
-    Grant { user: &user, session, refresh: Some(&refresh), now }.deliver(&state)
+    let session = sign_in::open(&state, &proved, client, refresh).await?;
+    Grant { user: &proved.user, session, refresh: Some(&refresh), now }.deliver(&state)
 }

@@ -46,11 +46,11 @@ pub async fn obtain(
 ) -> Result<impl IntoResponse, TokenApiError> {
     let credentials = fields.texts(["username", "password"])?;
     let sliding = settings(&state)?;
-    let user = sign_in::check(&state, credentials, &client).await?;
+    let proved = sign_in::check(&state, credentials, &client).await?;
     let now = Timestamp::now();
     let origin = state.tokens.new_sliding(&sliding, now);
-    let session = sign_in::open(&state, &user, client, origin).await?;
-    Ok(Uncached(Sliding { token: state.tokens.sign_sliding(&sliding, &user, session, &origin, now)? }))
+    let session = sign_in::open(&state, &proved, client, origin).await?;
+    Ok(Uncached(Sliding { token: state.tokens.sign_sliding(&sliding, &proved.user, session, &origin, now)? }))
 }
 
 /// Exchanges a sliding token for a later one, as long as its sign-in is not too long ago.
