@@ -80,7 +80,7 @@ impl Hub {
         drop(self.sender.send(Signal::Event(numbered)));
     }
 
-    /// Ends all streams of a user whose account was disabled.
+    /// Ends all streams of a user: the account was disabled, or sessions of his have ended.
     pub fn dismiss(&self, user: Uuid) {
         drop(self.sender.send(Signal::Dismiss(user)));
     }

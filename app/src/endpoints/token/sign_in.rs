@@ -76,7 +76,7 @@ pub(super) async fn open(
     let ended = state.store.open_session(&sign_in, state.tokens.outlived(first.issued_at)).await?;
     let ended = ended.ok_or(TokenApiError::NoAccount)?;
     if ended > 0 {
-        state.link.changed();
+        state.sessions_ended(user.id);
         tracing::info!(user = %user.id, ended, "the oldest sessions ended for a new one");
     }
     Ok(sign_in.session)

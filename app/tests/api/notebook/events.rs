@@ -120,6 +120,18 @@ async fn a_stream_ends_with_its_own_token_however_young_others_may_be() {
 }
 
 #[tokio::test]
+async fn a_stream_ends_when_a_new_sign_in_ends_its_session() {
+    let notebook = Notebook::with(|config| config.tokens.sessions_max = 1).await;
+    let ann = notebook.person("ann").await;
+    let sign_in = || notebook.app.post("/api/token/", json!({"username": "ann", "password": super::PASSWORD}));
+    sign_in().await;
+    let mut stream = notebook.listen(&ann, None).await;
+    sign_in().await;
+    notebook.note(&ann, "unheard").await;
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
 async fn streams_leave_room_for_other_requests() {
     let notebook = Notebook::with(|config| config.in_flight_max = 5).await;
     let (ann, bob) = (notebook.person("ann").await, notebook.person("bob").await);
