@@ -11,7 +11,8 @@ use uuid::Uuid;
 pub trait SessionListStore {
     /// The sessions of a user that are not over, the newest first.
     fn sessions(&self, user: Uuid, now: Timestamp) -> impl Future<Output = Result<Vec<Session>, StoreError>> + Send;
-    /// Ends sessions of a user and revokes their access tokens until `until`. Returns how many were not over.
+    /// Ends sessions of a user and revokes their access tokens until `until`, or longer where they were given when tokens
+    /// lived longer. Returns how many were not over.
     fn end_sessions(
         &self,
         user: Uuid,
@@ -62,15 +63,17 @@ impl TryFrom<SessionRow> for Session {
 macro_rules! end {
     ($tx:ident, $user:expr, $which:expr, ($now:expr, $until:expr)) => {{
         const ALL: &str =
-            "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL AND id <> $3 RETURNING id";
+            "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL AND id <> $3
+            RETURNING id, outlived_at";
         const ONE: &str =
-            "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL AND id = $3 RETURNING id";
+            "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL AND id = $3
+            RETURNING id, outlived_at";
         let (statement, session) = match $which {
             Sessions::All => (ALL, String::new()),
             Sessions::AllBut(session) => (ALL, session.to_string()),
             Sessions::One(session) => (ONE, session.to_string()),
         };
-        let ended: Vec<String> = sqlx::query_scalar(statement)
+        let ended: Vec<(String, i64)> = sqlx::query_as(statement)
             .bind($user.to_string())
             .bind($now.as_millisecond())
             .bind(session)
@@ -78,9 +81,10 @@ macro_rules! end {
             .await?;
         // Each by its own name, which is exact: a revocation of the user up to now would, as `iat` counts whole seconds,
         // also hit who signs in again at once.
-        for session in &ended {
+        for (session, outlived) in &ended {
             let session = $crate::store::moment::id(session)?;
-            $crate::store::revocations::record(&mut *$tx, &$crate::domain::revocation::Revocation::session(session, $until)).await?;
+            let until = $until.max($crate::store::moment::moment(*outlived)?);
+            $crate::store::revocations::record(&mut *$tx, &$crate::domain::revocation::Revocation::session(session, until)).await?;
         }
         ended.len()
     }};

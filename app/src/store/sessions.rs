@@ -21,7 +21,8 @@ pub trait SessionStore {
         until: Timestamp,
     ) -> impl Future<Output = Result<Option<usize>, StoreError>> + Send;
     /// Uses a refresh token and puts `successor` in its place. Of any number of concurrent uses exactly one is
-    /// [`Rotation::First`]. A late reuse ends the session as [`SessionStore::revoke_session`] does.
+    /// [`Rotation::First`]. A late reuse ends the session as [`SessionStore::revoke_session`] does. `until` is when the
+    /// access tokens that are given now are gone.
     fn rotate(
         &self,
         used: &Use,
@@ -35,8 +36,10 @@ pub trait SessionStore {
         used: &Use,
         successor: Option<&Refresh>,
         now: Timestamp,
+        until: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-    /// Ends a session and revokes its access tokens until `until`. False when it was over or unknown.
+    /// Ends a session and revokes its access tokens until `until`, or longer where they were given when tokens lived
+    /// longer. False when it was over or unknown.
     fn revoke_session(
         &self,
         session: Uuid,
@@ -87,8 +90,9 @@ impl UsedRow {
 
 const INSERT_TOKEN: &str =
     "INSERT INTO refresh_tokens (jti, session_id, issued_at, expires_at) VALUES ($1, $2, $3, $4)";
-const REVOKE: &str = "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
-const PROLONG: &str = "UPDATE sessions SET expires_at = $2, last_used_at = $3 WHERE id = $1";
+const REVOKE: &str = "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING outlived_at";
+const PROLONG: &str = "UPDATE sessions SET expires_at = $2, last_used_at = $3,
+    outlived_at = CASE WHEN outlived_at > $4 THEN outlived_at ELSE $4 END WHERE id = $1";
 
 impl SessionStore for Database {
     async fn open_session(&self, sign_in: &SignIn, until: Timestamp) -> Result<Option<usize>, StoreError> {
@@ -96,12 +100,12 @@ impl SessionStore for Database {
         const ADMIT: &str = "UPDATE users SET last_login = CASE WHEN $3 THEN $2 ELSE last_login END
             WHERE id = $1 AND token_epoch = $4";
         const INSERT: &str =
-            "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent, address)
-            VALUES ($1, $2, $3, $3, $4, $5, $6)";
+            "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent, address, outlived_at)
+            VALUES ($1, $2, $3, $3, $4, $5, $6, $7)";
         // Never the new one, whatever other instances' clocks say. SQLite knows no OFFSET without LIMIT.
         const END_OLDEST: &str = "UPDATE sessions SET revoked_at = $2 WHERE id IN (SELECT id FROM sessions
             WHERE user_id = $1 AND id <> $4 AND revoked_at IS NULL AND expires_at > $2
-            ORDER BY created_at DESC, id DESC LIMIT 1000000 OFFSET $3) RETURNING id";
+            ORDER BY created_at DESC, id DESC LIMIT 1000000 OFFSET $3) RETURNING id, outlived_at";
         let SignIn { session, user, epoch, first, user_agent, address, noted, sessions_max } = sign_in;
         let (session, user) = (session.to_string(), user.to_string());
         let (now, expires) = (first.issued_at.as_millisecond(), first.expires_at.as_millisecond());
@@ -117,6 +121,7 @@ impl SessionStore for Database {
                 .bind(expires)
                 .bind(user_agent)
                 .bind(address)
+                .bind(until.as_millisecond())
                 .execute(&mut *tx)
                 .await?;
             sqlx::query(INSERT_TOKEN)
@@ -126,15 +131,15 @@ impl SessionStore for Database {
                 .bind(expires)
                 .execute(&mut *tx)
                 .await?;
-            let ended: Vec<String> = sqlx::query_scalar(END_OLDEST)
+            let ended: Vec<(String, i64)> = sqlx::query_as(END_OLDEST)
                 .bind(&user)
                 .bind(now)
                 .bind(i64::from(sessions_max.saturating_sub(1)))
                 .bind(&session)
                 .fetch_all(&mut *tx)
                 .await?;
-            for session in &ended {
-                record(&mut *tx, &Revocation::session(id(session)?, until)).await?;
+            for (session, outlived) in &ended {
+                record(&mut *tx, &Revocation::session(id(session)?, until.max(moment(*outlived)?))).await?;
             }
             Some(ended.len())
         }))
@@ -150,8 +155,8 @@ impl SessionStore for Database {
             LEFT JOIN refresh_tokens n ON n.jti = t.successor
             WHERE t.jti = $1 AND t.session_id = $2";
         let Use { session, token, alive_at, grace } = used;
-        let revocation = Revocation::session(*session, until);
-        let (session, used) = (session.to_string(), token.to_string());
+        let (sid, used) = (*session, token.to_string());
+        let session = sid.to_string();
         let (now, expires) = (successor.issued_at.as_millisecond(), successor.expires_at.as_millisecond());
         Ok(transaction!(self, |tx| {
             let first = sqlx::query(USE)
@@ -172,31 +177,43 @@ impl SessionStore for Database {
                     .bind(expires)
                     .execute(&mut *tx)
                     .await?;
-                sqlx::query(PROLONG).bind(&session).bind(expires).bind(now).execute(&mut *tx).await?;
+                let prolong = sqlx::query(PROLONG).bind(&session).bind(expires).bind(now).bind(until.as_millisecond());
+                prolong.execute(&mut *tx).await?;
                 Rotation::First
             } else {
                 let row: Option<UsedRow> =
                     sqlx::query_as(SELECT).bind(&used).bind(&session).fetch_optional(&mut *tx).await?;
                 let rotation = row.map_or(Ok(Rotation::Unknown), |row| row.judge(successor.issued_at, *grace))?;
                 if rotation == Rotation::Reused {
-                    sqlx::query(REVOKE).bind(&session).bind(now).execute(&mut *tx).await?;
-                    record(&mut *tx, &revocation).await?;
+                    let outlived: Option<i64> =
+                        sqlx::query_scalar(REVOKE).bind(&session).bind(now).fetch_optional(&mut *tx).await?;
+                    let until = until.max(moment(outlived.unwrap_or_default())?);
+                    record(&mut *tx, &Revocation::session(sid, until)).await?;
                 }
                 rotation
             }
         }))
     }
 
-    async fn renew(&self, used: &Use, successor: Option<&Refresh>, now: Timestamp) -> Result<bool, StoreError> {
+    async fn renew(
+        &self,
+        used: &Use,
+        successor: Option<&Refresh>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
         // Also takes the session's lock, so that its end comes before or after.
-        const USE: &str = "UPDATE sessions SET last_used_at = $3 WHERE id = $1 AND revoked_at IS NULL AND EXISTS
+        const USE: &str = "UPDATE sessions SET last_used_at = $3,
+            outlived_at = CASE WHEN outlived_at > $5 THEN outlived_at ELSE $5 END
+            WHERE id = $1 AND revoked_at IS NULL AND EXISTS
             (SELECT 1 FROM refresh_tokens WHERE jti = $2 AND session_id = $1 AND used_at IS NULL AND expires_at > $4)";
         // Never used up, so there is no second use to be lenient with.
         let Use { session, token, alive_at, grace: _ } = used;
-        let (session, used, now) = (session.to_string(), token.to_string(), now.as_millisecond());
+        let (session, used) = (session.to_string(), token.to_string());
+        let (now, until) = (now.as_millisecond(), until.as_millisecond());
         Ok(transaction!(self, |tx| {
             let usable = sqlx::query(USE).bind(&session).bind(&used).bind(now).bind(alive_at.as_millisecond());
-            let usable = usable.execute(&mut *tx).await?.rows_affected() == 1;
+            let usable = usable.bind(until).execute(&mut *tx).await?.rows_affected() == 1;
             if let Some(successor) = successor.filter(|_| usable) {
                 let expires = successor.expires_at.as_millisecond();
                 sqlx::query(INSERT_TOKEN)
@@ -206,7 +223,8 @@ impl SessionStore for Database {
                     .bind(expires)
                     .execute(&mut *tx)
                     .await?;
-                sqlx::query(PROLONG).bind(&session).bind(expires).bind(now).execute(&mut *tx).await?;
+                let prolong = sqlx::query(PROLONG).bind(&session).bind(expires).bind(now).bind(until);
+                prolong.execute(&mut *tx).await?;
             }
             usable
         }))
@@ -215,11 +233,11 @@ impl SessionStore for Database {
     async fn revoke_session(&self, session: Uuid, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
         let (id, now) = (session.to_string(), now.as_millisecond());
         Ok(transaction!(self, |tx| {
-            let revoked = sqlx::query(REVOKE).bind(&id).bind(now).execute(&mut *tx).await?.rows_affected() == 1;
-            if revoked {
-                record(&mut *tx, &Revocation::session(session, until)).await?;
+            let outlived: Option<i64> = sqlx::query_scalar(REVOKE).bind(&id).bind(now).fetch_optional(&mut *tx).await?;
+            if let Some(outlived) = outlived {
+                record(&mut *tx, &Revocation::session(session, until.max(moment(outlived)?))).await?;
             }
-            revoked
+            outlived.is_some()
         }))
     }
 

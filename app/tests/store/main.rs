@@ -70,6 +70,7 @@ async fn every_case(open: impl AsyncFn() -> Database) {
         revocations::a_place_that_a_backup_has_undone_is_not_known,
         revocations::what_has_expired_is_forgotten,
         revocations::ends_of_sessions_and_accounts_are_revocations,
+        revocations::tokens_that_were_given_for_longer_are_revoked_for_longer,
         revocations::who_has_read_up_to_a_sequence_has_read_all_below_it,
         users::pages_show_every_account_once,
         users::an_account_is_disabled_and_enabled,

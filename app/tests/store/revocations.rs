@@ -4,8 +4,10 @@ use super::accounts::user;
 use super::sessions::sign_in;
 use jiff::{SignedDuration, Timestamp};
 use portcullis_app::domain::revocation::Revocation;
-use portcullis_app::domain::session::{Refresh, Rotation, Use};
-use portcullis_app::store::{Database, LogPlace, Recorded, RevocationStore, SessionStore, UserListStore};
+use portcullis_app::domain::session::{Refresh, Rotation, Sessions, SignIn, Use};
+use portcullis_app::store::{
+    Database, LogPlace, Recorded, RevocationStore, SessionListStore, SessionStore, UserListStore,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -100,6 +102,35 @@ pub(crate) async fn ends_of_sessions_and_accounts_are_revocations(database: &Dat
     assert_eq!(
         revoked(database, 0).await,
         [Revocation::session(ended, at(301)), Revocation::session(reused, at(360)), Revocation::session(left, at(370)),]
+    );
+}
+
+/// The settings were changed: a token from before lives on, and so must its revocation.
+pub(crate) async fn tokens_that_were_given_for_longer_are_revoked_for_longer(database: &Database) {
+    let ada = user(database, "ada").await;
+    let open = async |until| {
+        let first = Refresh { id: Uuid::new_v4(), issued_at: at(0), expires_at: at(90_000) };
+        let id = Uuid::new_v4();
+        let sign_in = SignIn { sessions_max: 10, ..sign_in(id, ada.id, first) };
+        database.open_session(&sign_in, at(until)).await.expect("a session");
+        (id, first.id)
+    };
+    let used = |(session, token)| Use { session, token, alive_at: at(60), grace: Duration::ZERO };
+    let next = |seconds| Refresh { id: Uuid::new_v4(), issued_at: at(seconds), expires_at: at(90_000) };
+    let (ended, other, rotated, renewed) = (open(80_000).await, open(80_001).await, open(600).await, open(600).await);
+    database.rotate(&used(rotated), &next(60), at(80_002)).await.expect("a verdict");
+    database.renew(&used(renewed), None, at(60), at(80_003)).await.expect("an answer");
+    // From here on tokens live for ten minutes.
+    database.renew(&used(renewed), None, at(61), at(661)).await.expect("an answer");
+    database.rotate(&used(rotated), &next(62), at(662)).await.expect("a verdict");
+    database.revoke_session(ended.0, at(63), at(663)).await.expect("an answer");
+    for (session, _) in [other, renewed] {
+        database.end_sessions(ada.id, Sessions::One(session), at(64), at(664)).await.expect("an answer");
+    }
+    assert_eq!(
+        revoked(database, 0).await,
+        [(rotated, 80_002), (ended, 80_000), (other, 80_001), (renewed, 80_003)]
+            .map(|((session, _), until)| Revocation::session(session, at(until)))
     );
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 const GRACE: Duration = Duration::from_secs(10);
-const UNTIL: Timestamp = Timestamp::MAX;
+/// When the last token has expired.
+const UNTIL: Timestamp = Timestamp::constant(1_700_900_000, 0);
 
 /// `seconds` after the start of every story.
 fn at(seconds: i64) -> Timestamp {
@@ -135,13 +136,14 @@ pub(crate) async fn leeway_is_granted_to_a_token_that_has_just_expired(database:
 
 pub(crate) async fn a_token_that_is_not_rotated_is_used_again_and_again(database: &Database) {
     let (id, first) = session(database).await;
-    let renew =
-        async |token, seconds| database.renew(&used(id, token, seconds), None, at(seconds)).await.expect("an answer");
+    let renew = async |token, seconds| {
+        database.renew(&used(id, token, seconds), None, at(seconds), UNTIL).await.expect("an answer")
+    };
     assert!(renew(first.id, 60).await && renew(first.id, 120).await);
     assert!(!renew(first.id, 24 * 3600).await, "until it expires");
     assert!(!renew(Uuid::new_v4(), 60).await, "one of ours");
     let next = refresh(130);
-    assert!(database.renew(&used(id, first.id, 130), Some(&next), at(130)).await.expect("an answer"));
+    assert!(database.renew(&used(id, first.id, 130), Some(&next), at(130), UNTIL).await.expect("an answer"));
     assert!(renew(first.id, 140).await && renew(next.id, 24 * 3600 + 100).await, "both, each to its end");
     assert!(database.revoke_session(id, at(150), UNTIL).await.expect("revoked"));
     assert!(!renew(next.id, 160).await);

@@ -43,16 +43,16 @@ async fn succeed(state: &AppState, claims: &ReadClaims, now: Timestamp) -> Resul
     let config = state.tokens.config();
     let used =
         Use { session: claims.sid, token: claims.jti, alive_at: state.tokens.lenient(now), grace: config.reuse_grace };
-    let offered = state.tokens.new_refresh(now);
+    let (offered, until) = (state.tokens.new_refresh(now), state.tokens.outlived(now));
     if !config.rotate || !config.blacklist_after_rotation {
         let next = config.rotate.then_some(offered);
-        return match state.store.renew(&used, next.as_ref(), now).await? {
+        return match state.store.renew(&used, next.as_ref(), now, until).await? {
             true => Ok(next),
             // It has expired since it was read, when its session has no fault.
             false => Err(fault(state, claims, now).await.unwrap_or_else(|| TokenError::Invalid.into())),
         };
     }
-    match state.store.rotate(&used, &offered, state.tokens.outlived(now)).await? {
+    match state.store.rotate(&used, &offered, until).await? {
         Rotation::First => Ok(Some(offered)),
         Rotation::Repeated(successor) => Ok(Some(successor)),
         Rotation::Reused => {

@@ -71,7 +71,7 @@ pub async fn refresh(State(state): State<AppState>, fields: Fields) -> Result<im
     let user = user.ok_or(TokenApiError::NoAccountForToken)?;
     let alive_at = state.tokens.lenient(now);
     let used = Use { session: claims.sid, token: claims.jti, alive_at, grace: Duration::ZERO };
-    if !state.store.renew(&used, None, now).await? {
+    if !state.store.renew(&used, None, now, state.tokens.outlived(now)).await? {
         return Err(fault(&state, &claims, now).await.unwrap_or_else(|| TokenError::Invalid.into()));
     }
     // Only the end is written into the token: its id stays, so the row of the sign-in stays its row.
