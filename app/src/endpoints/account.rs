@@ -2,7 +2,7 @@
 
 use crate::domain::account::{Role, User, Username, check_password};
 use crate::error::ApiError;
-use crate::extract::{Caller, Json};
+use crate::extract::{Caller, Client, Json};
 use crate::state::AppState;
 use crate::store::{AccountStore, NewUser, StoreError};
 use axum::extract::State;
@@ -54,10 +54,12 @@ pub struct Registration {
         (status = CREATED, body = Account),
         (status = BAD_REQUEST, description = "problem `validation`, with messages by field"),
         (status = CONFLICT, description = "problem `username_taken`"),
+        (status = TOO_MANY_REQUESTS, description = "problem `throttled`"),
     )
 )]
 pub async fn register(
     State(state): State<AppState>,
+    client: Client,
     Json(registration): Json<Registration>,
 ) -> Result<(StatusCode, axum::Json<Account>), ApiError> {
     let Registration { username, password } = registration;
@@ -72,6 +74,7 @@ pub async fn register(
                 .fold(ApiError::validation(), |problem, (field, error)| problem.with_field(field, error.to_string())));
         }
     };
+    state.throttle.admit_stranger(client.address, state.uptime_ms())?;
     // Before the costly hash; the unique column decides between two that register the name at once.
     if state.store.user_named(username.as_str()).await?.is_some() {
         return Err(username_taken());

@@ -69,6 +69,23 @@ impl Throttle {
         Ok(())
     }
 
+    /// Counts a try that concerns no account yet: a registration costs a hash as a sign-in does, and tells whether a name
+    /// is taken.
+    ///
+    /// # Errors
+    /// As [`Throttle::admit`].
+    pub fn admit_stranger(&self, address: Option<IpAddr>, now_ms: u64) -> Result<(), Wait> {
+        let Some(address) = address.map(network) else { return Ok(()) };
+        let entry = self.hasher.hash_one(("address", address));
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = table.wait(entry, self.address, now_ms);
+        if !wait.is_zero() {
+            return Err(Wait(wait));
+        }
+        table.count(entry, self.address, now_ms);
+        Ok(())
+    }
+
     /// Takes back one try, which was right, and remembers the address: what others try at this account is not counted
     /// against it any more.
     pub fn succeeded(&self, tried: &Try<'_>, now_ms: u64) {

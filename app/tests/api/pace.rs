@@ -80,6 +80,27 @@ async fn an_address_is_bounded_and_a_forged_one_is_not_believed() {
 }
 
 #[tokio::test]
+async fn names_are_not_tried_out_faster_by_registering_them() {
+    let app = app(1000, 3).await;
+    let register = async |username: &str, address: &str| {
+        let request = app.request_from("POST", "/api/register/", address);
+        app.send_json(request, json!({"username": username, "password": "correct horse"})).await
+    };
+    let mut statuses = Vec::new();
+    for username in ["ada", "bob", "ada"] {
+        statuses.push(register(username, "198.51.100.1").await.status.as_u16());
+    }
+    assert_eq!(statuses, [201, 201, 409]);
+    for username in ["ada", "eve"] {
+        let refused = register(username, "198.51.100.1").await;
+        assert_eq!((refused.status, &refused.json()["code"]), (StatusCode::TOO_MANY_REQUESTS, &json!("throttled")));
+        assert!(refused.headers.contains_key("retry-after"));
+    }
+    assert_throttled(&try_from(&app, "ada", "correct horse", "198.51.100.1").await);
+    assert_eq!(register("eve", "198.51.100.2").await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
 async fn a_stolen_token_is_no_faster_way_to_guess_the_password() {
     let app = app(3, 1000).await;
     let pair = app.sign_in("ada").await;
