@@ -27,7 +27,7 @@ pub(super) struct TokenFlags {
     /// How long a refresh token counts, and so an unused session.
     #[arg(long, env = "PORTCULLIS_APP_REFRESH_LIFETIME", default_value = "24h", value_parser = parse_duration, value_name = "TIME")]
     refresh_lifetime: Duration,
-    /// How far the clocks of several instances may be apart.
+    /// How far the clocks of several instances may be apart: tokens count that much longer, and so does --reuse-grace.
     #[arg(long, env = "PORTCULLIS_APP_TOKEN_LEEWAY", default_value = "0s", value_parser = parse_duration, value_name = "TIME")]
     token_leeway: Duration,
     /// A refresh gives a new refresh token too.

@@ -33,7 +33,7 @@ pub struct TokensConfig {
     pub access_lifetime: Duration,
     /// How long a refresh token lives, and so an unused session.
     pub refresh_lifetime: Duration,
-    /// How far the clocks of several instances may be apart: tokens count that much longer here.
+    /// How far the clocks of several instances may be apart: tokens and the grace count that much longer here.
     pub leeway: Duration,
     /// Whether a refresh gives a new refresh token.
     pub rotate: bool,
@@ -172,6 +172,12 @@ impl TokensConfig {
             introspection_secret: None,
             sessions_max: 100,
         }
+    }
+
+    /// How long after its first use, as the clock of any instance tells, a refresh token returns its successor.
+    #[must_use]
+    pub const fn grace(&self) -> Duration {
+        self.reuse_grace.saturating_add(self.leeway)
     }
 
     /// The longest life of any token that edges take.

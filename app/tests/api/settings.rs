@@ -48,6 +48,18 @@ async fn without_the_blacklist_old_and_new_refresh_tokens_go_on() {
     }
 }
 
+/// Two tabs refresh at once at two instances, whose clocks are 20 seconds apart.
+#[tokio::test]
+async fn instances_whose_clocks_differ_as_much_as_allowed_log_nobody_out() {
+    for (leeway, status) in [(30, StatusCode::OK), (0, StatusCode::UNAUTHORIZED)] {
+        let app = App::with(|config| config.tokens.leeway = Duration::from_secs(leeway)).await;
+        let pair = app.sign_in("ada").await;
+        assert_eq!(refresh(&app, &pair["refresh"]).await.status, StatusCode::OK);
+        app.execute("UPDATE refresh_tokens SET used_at = used_at - 20000 WHERE used_at IS NOT NULL").await;
+        assert_eq!(refresh(&app, &pair["refresh"]).await.status, status);
+    }
+}
+
 #[tokio::test]
 async fn a_sign_in_is_noted_unless_it_should_not_be() {
     for noted in [true, false] {

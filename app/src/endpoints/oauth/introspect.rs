@@ -68,7 +68,7 @@ fn is_allowed(state: &AppState, headers: &HeaderMap) -> bool {
 /// The claims of a token that counts.
 async fn active(state: &AppState, token: &str, now: Timestamp) -> Result<Option<ReadClaims>, OauthError> {
     let Ok(claims) = state.tokens.read_any(token, now) else { return Ok(None) };
-    let grace = state.tokens.config().reuse_grace;
+    let grace = state.tokens.config().grace();
     if state.store.standing(claims.sid, claims.jti, now, grace).await? != Standing::Valid {
         return Ok(None);
     }

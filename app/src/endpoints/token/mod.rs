@@ -47,7 +47,7 @@ pub struct Empty {}
 /// Why a token that we have signed does not count, if it does not: its session ended, or it was used and its grace time
 /// is over.
 async fn fault(state: &AppState, claims: &ReadClaims, now: Timestamp) -> Option<TokenApiError> {
-    match state.store.standing(claims.sid, claims.jti, now, state.tokens.config().reuse_grace).await {
+    match state.store.standing(claims.sid, claims.jti, now, state.tokens.config().grace()).await {
         Ok(Standing::Valid) => None,
         Ok(Standing::Revoked) => Some(TokenApiError::Blacklisted),
         Ok(Standing::Unknown) => Some(TokenError::Invalid.into()),

@@ -42,7 +42,7 @@ pub async fn refresh(
 async fn succeed(state: &AppState, claims: &ReadClaims, now: Timestamp) -> Result<Option<Refresh>, TokenApiError> {
     let config = state.tokens.config();
     let used =
-        Use { session: claims.sid, token: claims.jti, alive_at: state.tokens.lenient(now), grace: config.reuse_grace };
+        Use { session: claims.sid, token: claims.jti, alive_at: state.tokens.lenient(now), grace: config.grace() };
     let (offered, until) = (state.tokens.new_refresh(now), state.tokens.outlived(now));
     if !config.rotate || !config.blacklist_after_rotation {
         let next = config.rotate.then_some(offered);
