@@ -34,7 +34,8 @@ fn describe(issuer: &str, introspection: bool) -> Value {
     });
     if introspection {
         metadata["introspection_endpoint"] = json!(format!("{base}/api/token/introspect/"));
-        metadata["introspection_endpoint_auth_methods_supported"] = json!(["bearer"]);
+        // By its registered name (RFC 8414 section 2, RFC 6750 section 6.1).
+        metadata["introspection_endpoint_auth_methods_supported"] = json!(["Bearer"]);
     }
     metadata
 }
@@ -51,5 +52,6 @@ mod tests {
         assert!(closed.get("introspection_endpoint").is_none());
         let open = describe("https://id.test", true);
         assert_eq!(open["introspection_endpoint"], "https://id.test/api/token/introspect/");
+        assert_eq!(open["introspection_endpoint_auth_methods_supported"], json!(["Bearer"]));
     }
 }
