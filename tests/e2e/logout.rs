@@ -35,13 +35,14 @@ async fn a_thousand_log_outs_take_effect_at_the_edge_within_a_second() {
         let sign_in = SignIn {
             session,
             user: ann.id,
+            epoch: 0,
             first: refresh,
             user_agent: String::new(),
             address: String::new(),
             noted: false,
             sessions_max: u32::MAX,
         };
-        let _ = database.open_session(&sign_in, now).await.expect("a session");
+        assert_eq!(database.open_session(&sign_in, now).await.expect("an answer"), Some(0));
         let signed = tokens.sign_refresh(&ann, session, &refresh).expect("signed");
         sessions.push((signed, tokens.sign_access(&ann, session, now).expect("signed")));
     }
