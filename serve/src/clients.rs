@@ -1,6 +1,7 @@
 //! How many connections each client has open, over all workers.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -53,11 +54,13 @@ impl Clients {
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Result<Place, TooMany> {
         let client = Client::from(address);
         let mut open = self.open();
-        let after = open.get(&client).map_or(NonZeroU32::MIN, |count| count.saturating_add(1));
-        if after > self.connections_max {
-            return Err(TooMany);
+        match open.entry(client) {
+            Entry::Vacant(none) => {
+                none.insert(NonZeroU32::MIN);
+            }
+            Entry::Occupied(count) if *count.get() >= self.connections_max => return Err(TooMany),
+            Entry::Occupied(mut count) => *count.get_mut() = count.get().saturating_add(1),
         }
-        open.insert(client, after);
         drop(open);
         Ok(Place { clients: Arc::clone(self), client })
     }
@@ -83,8 +86,9 @@ pub struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.clients.open();
-        match open.get(&self.client).and_then(|count| NonZeroU32::new(count.get() - 1)) {
-            Some(left) => drop(open.insert(self.client, left)),
+        let Some(count) = open.get_mut(&self.client) else { return };
+        match NonZeroU32::new(count.get() - 1) {
+            Some(left) => *count = left,
             None => drop(open.remove(&self.client)),
         }
     }
