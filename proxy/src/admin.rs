@@ -8,7 +8,7 @@ use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use serve::http1::Malformed;
 use serve::{Body, Handler};
@@ -68,6 +68,12 @@ impl Admin {
     }
 }
 
+/// Whether a browser sent it on behalf of a page. Every browser adds `Origin` to a POST, also to one of the same origin,
+/// which a page of anybody's is after it has made its name lead to the loopback address.
+fn is_of_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN)
+}
+
 impl Service<Request<Body>> for Admin {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
@@ -81,6 +87,9 @@ impl Service<Request<Body>> for Admin {
         let admin = self.clone();
         Box::pin(async move {
             let (status, content_type, text) = match (request.method(), request.uri().path()) {
+                (&Method::POST, "/revocations") if is_of_page(request.headers()) => {
+                    (StatusCode::FORBIDDEN, TEXT, "pages have no business here\n".to_owned())
+                }
                 (&Method::POST, "/revocations") => admin.revoke(request.into_body()).await,
                 _ => admin.answer(&request),
             };

@@ -1,7 +1,7 @@
 //! Who the application is told that a request is: by the edge, and by nobody else.
 
 use portcullis_tests::guarded::Guarded;
-use portcullis_tests::raw::talk;
+use portcullis_tests::raw::{Raw, talk};
 use portcullis_tests::tokens::{Token, seconds_since_1970};
 use serde_json::json;
 
@@ -60,6 +60,25 @@ async fn the_assertion_tells_the_whole_story() {
     assert_eq!(head.field("x-auth-scope"), Some("notes:read"));
     assert_eq!(head.field("x-auth-session"), Some("session-1"));
     assert_eq!(head.field("x-auth-token-id"), Some("token-1"));
+}
+
+/// A slow upload that is held may take longer than an assertion lives.
+#[tokio::test]
+async fn the_assertion_of_a_held_request_is_made_when_its_body_is_whole() {
+    const ROUTE: &str =
+        "\n[[route]]\nmatch = \"/held/**\"\nauth = \"public\"\nbuffer = { memory = \"1KiB\" }\nforward = \"app\"";
+    let guarded = Guarded::start("EdDSA", ROUTE).await;
+    let mut client = Raw::connect(guarded.edge.address("http")).await;
+    client.send("POST /held/x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n").await;
+    assert_eq!(client.read_head().await.status(), 100);
+    // The edge waits for the body. The clock counts in seconds, so the next one must begin.
+    let held_at = seconds_since_1970();
+    while seconds_since_1970() == held_at {
+        tokio::task::yield_now().await;
+    }
+    client.send("hi").await;
+    assert_eq!(client.read_head().await.status(), 200);
+    assert!(guarded.assertion().iat > held_at, "its 30 seconds began before the application was asked");
 }
 
 #[tokio::test]

@@ -99,6 +99,8 @@ async fn keys_come_over_the_link_and_change_without_a_failed_request() {
     assert_eq!(linked.verdict("/best-effort/x", &old).await, "keys_unavailable");
     let mut stream = linked.open().await;
     stream.tell("keys", None, sets[0].clone()).await;
+    linked.until("/best-effort/x", &old, "200").await;
+    assert_eq!(linked.verdict("/best-effort/x", &new).await, "keys_unavailable", "who has not told all may have more");
     stream.snapshot("0", &[]).await;
     linked.until("/require/x", &old, "200").await;
     assert_eq!(linked.verdict("/require/x", &new).await, "token_invalid");

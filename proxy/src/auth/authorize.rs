@@ -208,7 +208,14 @@ impl RouteRule {
             }) => Box::pin(self.verify_with_newer_keys(token, now)).await,
             result => result,
         }
-        .map_err(|rejected| rejected.reject)
+        .map_err(|rejected| self.undecided(rejected))
+    }
+
+    /// A key that is not there may exist all the same, where the newest keys did not come.
+    fn undecided(&self, Rejected { reject, candidate }: Rejected) -> Reject {
+        let issuer = candidate.and_then(|index| self.issuers.get(index));
+        let may_exist = || issuer.is_some_and(|issuer| issuer.may_lack_keys(std::time::Instant::now()));
+        if reject.reason == Reason::KeyUnknown && may_exist() { Reason::KeysUnavailable.into() } else { reject }
     }
 
     /// Whether every revocation that this rule needs is known.

@@ -122,6 +122,15 @@ impl Issuer {
         }
     }
 
+    /// Whether there may be newer keys that did not come: the last fetch failed, or the link is silent.
+    pub(crate) fn may_lack_keys(&self, now: std::time::Instant) -> bool {
+        match &self.keys {
+            KeySource::Fixed { .. } => false,
+            KeySource::Remote(set) => set.has_failed(),
+            KeySource::Linked(set) => !set.linked().is_heard(now),
+        }
+    }
+
     /// How its refusals look.
     pub(crate) fn errors(&self) -> ErrorShape {
         self.config.errors

@@ -64,12 +64,22 @@ pub(super) fn verify(token: &[u8], candidates: &[Candidate<'_>], now: u64) -> Re
                 let claims = std::mem::take(&mut claims);
                 return Ok((index, Verified::new(candidate.policy, claims, checked, key.kid.clone())));
             }
-            // Somebody else's token says nothing; the issuer it belongs to says why.
-            Err(reject) if reject.reason == Reason::Issuer => {}
+            // Somebody else's token says nothing; the issuer that it may belong to says why.
+            Err(reject) if reject.reason == Reason::Issuer || weight(reject) < weight(rejected.reject) => {}
             Err(reject) => rejected = Rejected { reject, candidate: Some(index) },
         }
     }
     Err(rejected)
+}
+
+/// How much a rejection tells when several issuers could have signed a token that names none: whose key did sign it knows
+/// best, and who may have the key after a fetch must be asked before the token counts as nobody's.
+fn weight(reject: Reject) -> u8 {
+    match reject.reason {
+        _ if reject.genuine => 2,
+        Reason::KeyUnknown | Reason::KeysUnavailable => 1,
+        _ => 0,
+    }
 }
 
 /// A rejection, and which issuer it came from when the token was one of its.

@@ -12,7 +12,7 @@ use crate::coalesce::{
 };
 use crate::snapshot::ForwardTo;
 use crate::upstream::{Attempt, Call, HostField, SendLimits, UpstreamBody, UpstreamError};
-use http::header::{CONTENT_LENGTH, DATE, EXPECT, HOST, REFERER, VIA};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, DATE, EXPECT, HOST, REFERER, VIA};
 use http::{HeaderName, Method, Response, request};
 use serve::Body;
 use serve::contract::forwarded;
@@ -83,6 +83,10 @@ pub(super) async fn turn(
             return Ok(Turn::Own);
         }
     };
+    if !names_sender(head, permit, &held) {
+        put_back(body, held.into_body());
+        return Ok(Turn::Own);
+    }
     let upstream = local.upstreams[to.upstream].name();
     let key = key_of(head, target, permit, context, upstream, &held);
     let waiting = match coalescer.join(key, context.request_id.as_str(), coalesce.waiting_max) {
@@ -106,6 +110,15 @@ pub(super) async fn turn(
             Ok(Turn::Own)
         }
     }
+}
+
+/// Whether anything in the request is its sender's own. Without it nothing can be used up, and two equal requests may come
+/// from two people behind one address, who must not get one answer with one cookie for both.
+fn names_sender(head: &request::Parts, permit: &Permit, body: &Held) -> bool {
+    !body.bytes().is_empty()
+        || permit.identity().is_some()
+        || head.uri.query().is_some()
+        || [COOKIE, AUTHORIZATION].iter().any(|name| head.headers.contains_key(name))
 }
 
 fn put_back(body: &mut Body, content: Begun<Body>) {

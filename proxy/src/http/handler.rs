@@ -269,6 +269,15 @@ async fn forward(
     if link::is_between_servers(head.uri.path()) {
         return Err(Cause::NoRoute);
     }
+    context.upstream = Some(Rc::clone(upstream.name()));
+    let client = body.interim();
+    let mut content = std::mem::replace(body, Body::empty());
+    if let Some(hold) = hold {
+        let limits = BodyLimits { bytes_max: limits.body_bytes_max, progress_timeout: limits.progress_timeout };
+        // Rare, and large beside the rest of a request's future.
+        content = Box::pin(local.snapshot.spool.hold(content, hold, limits)).await.map_err(Cause::Body)?;
+    }
+    // After the body was held, which takes as long as its client does: an assertion counts for seconds.
     if let Some(assertions) = &to.assertions {
         let facts = RequestFacts {
             nonce: random::bits(),
@@ -280,8 +289,6 @@ async fn forward(
     }
     head.extensions.clear();
 
-    context.upstream = Some(Rc::clone(upstream.name()));
-    let client = body.interim();
     let mut interim = |status, mut fields| {
         headers::remove_hop_by_hop(&mut fields);
         // There is no content that could have one (RFC 9110 section 8.6).
@@ -289,12 +296,6 @@ async fn forward(
         // What a client does not take in time it can do without.
         let _ = client.as_ref().is_some_and(|client| client.send(status, fields));
     };
-    let mut content = std::mem::replace(body, Body::empty());
-    if let Some(hold) = hold {
-        let limits = BodyLimits { bytes_max: limits.body_bytes_max, progress_timeout: limits.progress_timeout };
-        // Rare, and large beside the rest of a request's future.
-        content = Box::pin(local.snapshot.spool.hold(content, hold, limits)).await.map_err(Cause::Body)?;
-    }
     let told = upstream.proxy_protocol();
     let prelude = told.map(|version| proxy_protocol::prelude(version, context.client_end(), context.server_end()));
     let prelude = prelude.unwrap_or_default();

@@ -79,10 +79,16 @@ impl LinkedUpstream {
         self.endpoints.load().iter().filter_map(|(_, link)| link.age(now)).min()
     }
 
+    /// Whether everything was told that was decided some seconds ago.
+    #[must_use]
+    pub fn is_heard(&self, now: Instant) -> bool {
+        self.age(now).is_some_and(|age| age < STALE_AFTER)
+    }
+
     /// Whether every revocation is known that was decided some seconds ago. `unix` is `now` in seconds since 1970.
     #[must_use]
     pub fn is_current(&self, now: Instant, unix: u64) -> bool {
-        self.age(now).is_some_and(|age| age < STALE_AFTER) && self.set.is_complete(unix)
+        self.is_heard(now) && self.set.is_complete(unix)
     }
 
     /// Counts a token that was taken although revocations may be missing.

@@ -111,3 +111,20 @@ async fn who_finds_no_seat_goes_alone() {
     assert_eq!(leader.await.expect("a client").text(), "shared");
     assert_eq!(waiting.await.expect("a client").text(), "shared");
 }
+
+/// Two people behind one address who have sent nothing of their own yet are still two.
+#[tokio::test]
+async fn requests_that_carry_nothing_of_their_senders_are_not_one() {
+    let mut origin = Origin::start().await;
+    let edge = edge(&origin, "true").await;
+    let anonymous = || edge.http().post("/api/session/").body("");
+    let first = under_way(anonymous());
+    let exchange = origin.exchange().await;
+    let second = under_way(anonymous());
+    let cookie = |value: &str| format!("HTTP/1.1 200 OK\r\nSet-Cookie: session={value}\r\nContent-Length: 0\r\n\r\n");
+    origin.exchange().await.reply(cookie("second")).await;
+    exchange.reply(cookie("first")).await;
+    for (request, wanted) in [(first, "session=first"), (second, "session=second")] {
+        assert_eq!(request.await.expect("a client").expect_status(200).header("set-cookie"), Some(wanted));
+    }
+}

@@ -114,6 +114,11 @@ impl RemoteSet {
         self.loaded.load().as_ref().map(|loaded| loaded.keys.generation())
     }
 
+    /// Whether the last fetch was no good.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) > 0
+    }
+
     /// How old the last good set is; `None`: never loaded.
     pub(crate) fn age(&self, now: Instant) -> Option<Duration> {
         self.loaded.load().as_ref().map(|loaded| now.saturating_duration_since(loaded.at))

@@ -1,8 +1,9 @@
 //! Remote sets over a real connection: rotation, one shared fetch, failures, limits.
 
-use super::support::{NOW, Signer, at, bearer, claims, presented, route, set_of};
+use super::support::{self, NOW, Signer, at, bearer, claims, issuer, presented, route, set_of};
 use super::web::{Web, ask, loaded};
 use crate::auth::{Issuers, RouteRule, TokenCache};
+use crate::config::{self, Algorithm, Keys, RequiredClaim, SecretBytes};
 use futures_util::future::join_all;
 use http::{Response, StatusCode};
 use http_body_util::Full;
@@ -28,6 +29,43 @@ async fn nobody_is_sent_away_while_keys_rotate_and_all_share_one_fetch() {
     let refusal = ask(&rule, &Signer::new("stranger")).await.expect_err("a key that nobody has");
     assert_eq!((refusal.status(), refusal.log_reason()), (StatusCode::UNAUTHORIZED, "key_unknown"));
     assert_eq!(web.hits(), 2, "garbage causes no second fetch within ten seconds");
+}
+
+/// Tokens that name no issuer (simplejwt's) are tried against each: one that can't have signed them must not hide that
+/// another's keys are still to come.
+#[tokio::test]
+async fn keys_rotate_beside_an_issuer_that_cannot_have_signed() {
+    let (old, new) = (Signer::new("old"), Signer::new("new"));
+    let web = Web::start(set_of(&[&old])).await;
+    let nameless = |issuer: config::Issuer, name: &str| config::Issuer {
+        name: name.into(),
+        iss: None,
+        require: vec![RequiredClaim::Exp, RequiredClaim::Aud, RequiredClaim::Sub],
+        ..issuer
+    };
+    let before = config::Issuer {
+        algorithms: vec![Algorithm::HS256],
+        ..nameless(issuer(Keys::Secret(SecretBytes(vec![7; 32]))), "before")
+    };
+    let configured = [nameless(web.issuer(), "id"), before];
+    let auth = config::RouteAuth { issuers: vec!["id".into(), "before".into()], ..route() };
+    let token = |signer: &Signer, changes| signer.sign(&claims(changes));
+    let unnamed = |signer: &Signer| token(signer, json!({"iss": null}));
+    let unloaded = Issuers::build(&configured, None).expect("issuers");
+    let rule = RouteRule::new(&auth, &unloaded).expect("a rule");
+    let refusal = support::ask(&rule, &unnamed(&old)).await.expect_err("no task fetches keys");
+    assert_eq!(refusal.status(), StatusCode::SERVICE_UNAVAILABLE);
+
+    let issuers = Issuers::build(&configured, None).expect("issuers");
+    let rule = RouteRule::new(&auth, &issuers).expect("a rule");
+    let _guard = issuers.spawn_refresh();
+    loaded(&issuers, &web).await;
+    assert!(support::ask(&rule, &unnamed(&old)).await.is_ok());
+    let expired = token(&old, json!({"iss": null, "iat": NOW - 400, "exp": NOW - 100}));
+    let refusal = support::ask(&rule, &expired).await.expect_err("it has expired");
+    assert_eq!(refusal.code(), "token_expired");
+    web.set(Response::new(set_of(&[&old, &new]).into()));
+    assert!(support::ask(&rule, &unnamed(&new)).await.is_ok());
 }
 
 #[tokio::test]
@@ -82,8 +120,11 @@ async fn the_last_good_set_outlives_every_kind_of_bad_answer() {
         let _guard = issuers.spawn_refresh();
         let rule = loaded(&issuers, &web).await;
         web.set(answer);
-        let refusal = ask(&rule, &next).await.expect_err(what);
-        assert_eq!((refusal.log_reason(), web.hits()), ("key_unknown", 2), "{what}");
+        for asked in ["the fetch has failed", "and is not repeated"] {
+            let refusal = ask(&rule, &next).await.expect_err(what);
+            let found = (refusal.status(), refusal.log_reason(), web.hits());
+            assert_eq!(found, (StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable", 2), "{what}: {asked}");
+        }
         assert_eq!(ask(&rule, &good).await, Ok(()), "{what}");
     }
     assert_eq!(elsewhere.hits(), 0, "redirects are not followed");
@@ -138,7 +179,7 @@ async fn a_reload_keeps_what_was_fetched() {
     let first = Issuers::build(std::slice::from_ref(&config), None).expect("issuers");
     let guard = first.spawn_refresh();
     loaded(&first, &web).await;
-    let other_rules = crate::config::Issuer { audiences: vec!["notes".into()], ..config };
+    let other_rules = config::Issuer { audiences: vec!["notes".into()], ..config };
     let second = Issuers::build(&[other_rules], Some(&first)).expect("issuers");
     let _new_guard = second.spawn_refresh();
     drop((first, guard));

@@ -69,8 +69,9 @@ table! {
         optional buffer: Buffer,
         /// Equal POST requests of one client that arrive together become one upstream call, and all of them get its
         /// answer. For a refresh token that may be used once. Equal means: address, host, target, body, caller and all
-        /// fields that say what is wanted. The call goes on when the client of the first request leaves. Nothing is
-        /// kept for requests that come after the answer. Left out: each request is a call of its own.
+        /// fields that say what is wanted. A request without body, query, cookie and caller is nobody's own and equals
+        /// none. The call goes on when the client of the first request leaves. Nothing is kept for requests that come
+        /// after the answer. Left out: each request is a call of its own.
         optional coalesce: CoalesceSwitch,
         /// Between two pieces of a request body: then 408. The whole may take as long as it needs.
         default("30s") progress_timeout: Timeout,
