@@ -19,7 +19,7 @@ use crate::route::{Found, NormalPath};
 use crate::rules::{Layers, PathRule};
 use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, Snapshot};
 use crate::spool::BodyLimits;
-use crate::upstream::{Call, SendLimits, take_head};
+use crate::upstream::{Affinity, Call, SendLimits, take_head};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version, header, request};
 use http_body::Body as _;
 use serve::Body;
@@ -299,14 +299,16 @@ async fn forward(
     let told = upstream.proxy_protocol();
     let prelude = told.map(|version| proxy_protocol::prelude(version, context.client_end(), context.server_end()));
     let prelude = prelude.unwrap_or_default();
+    let affinity = Affinity::default();
     let sent = if let Some(lead) = lead {
-        let outgoing = Outgoing { head: take_head(head), body: content, limits: *limits, prelude };
+        let outgoing = Outgoing { head: take_head(head), body: content, affinity, limits: *limits, prelude };
         Box::pin(coalescing::lead(lead, local, to, outgoing, &mut context.attempt)).await
     } else {
         let call = Call {
             head,
             body: content,
             tunnel,
+            affinity,
             host: &to.host,
             limits: *limits,
             identity_headers: &local.identity_headers,

@@ -1,5 +1,6 @@
 //! One endpoint as a worker knows it: its address, requests in flight, connections.
 
+use super::choice::Outcome;
 use super::connection::Connection;
 use super::dial::{self, DialError, Dialer, Spoken, Transport};
 use super::host;
@@ -211,9 +212,12 @@ impl Endpoint {
         }
     }
 
-    /// Notes that no connection could be made.
-    pub(super) fn avoid(&self) {
-        self.avoided_until.set(Some(Instant::now() + AVOIDED_FOR));
+    /// Takes in what became of an attempt.
+    pub(super) fn report(&self, outcome: Outcome<'_>) {
+        match outcome {
+            Outcome::Unreachable => self.avoided_until.set(Some(Instant::now() + AVOIDED_FOR)),
+            Outcome::Failed | Outcome::Answered { .. } => {}
+        }
     }
 
     /// Keeps a connection for the next request, unless it is full or broken.

@@ -10,10 +10,12 @@
 
 mod balance;
 mod body;
+mod choice;
 mod client_tls;
 mod connection;
 mod dial;
 mod endpoint;
+mod endpoints;
 mod error;
 mod exchange;
 mod host;
@@ -30,6 +32,7 @@ mod tunnel;
 mod upload;
 mod watch;
 
+pub use choice::Affinity;
 pub use client_tls::client_config;
 pub use dial::{Transport, dial};
 pub use error::UpstreamError;

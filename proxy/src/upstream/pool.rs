@@ -2,6 +2,7 @@
 
 use super::dial::Transport;
 use super::endpoint::Endpoint;
+use super::endpoints::Endpoints;
 use super::resolve;
 use super::send::Upstream;
 use crate::config::{self, EndpointAddress};
@@ -73,7 +74,7 @@ impl Pools {
             endpoint.strong_count() > 0 && !endpoints.iter().any(|known| endpoint.as_ptr() == Rc::as_ptr(known))
         });
         swept.extend(endpoints.iter().map(|endpoint| (Rc::downgrade(endpoint), upstream.idle_timeout)));
-        Upstream::new(upstream, endpoints, counters)
+        Upstream::new(upstream, Endpoints::new(upstream.balance, endpoints), counters)
     }
 
     fn sweep(&self) {

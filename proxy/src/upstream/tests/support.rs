@@ -1,7 +1,9 @@
 //! An upstream with one endpoint, and the endpoint's end of its connections.
 
 use crate::config::{self, Balance, EndpointAddress, UpstreamProtocol};
-use crate::upstream::{Attempt, Call, HostField, Pools, SendLimits, Transport, Upstream, UpstreamBody, UpstreamError};
+use crate::upstream::{
+    Affinity, Attempt, Call, HostField, Pools, SendLimits, Transport, Upstream, UpstreamBody, UpstreamError,
+};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame};
@@ -116,8 +118,17 @@ pub(super) async fn send_noting(
     let tunnel = None;
     let identity_headers = &Rc::from([]);
     let head = &mut head;
-    let call =
-        Call { head, body, tunnel, host: &HostField::Kept, limits: LIMITS, identity_headers, prelude: &[], interim };
+    let call = Call {
+        head,
+        body,
+        tunnel,
+        affinity: Affinity::default(),
+        host: &HostField::Kept,
+        limits: LIMITS,
+        identity_headers,
+        prelude: &[],
+        interim,
+    };
     upstream.send(call, &mut Attempt::default()).await
 }
 
@@ -132,7 +143,17 @@ pub(super) async fn send_within(
     let interim = &mut |_, _| ();
     let identity_headers = &Rc::from([]);
     let head = &mut head;
-    let call = Call { head, body, tunnel, host: &HostField::Kept, limits, identity_headers, prelude: &[], interim };
+    let call = Call {
+        head,
+        body,
+        tunnel,
+        affinity: Affinity::default(),
+        host: &HostField::Kept,
+        limits,
+        identity_headers,
+        prelude: &[],
+        interim,
+    };
     upstream.send(call, &mut Attempt::default()).await
 }
 
