@@ -9,11 +9,14 @@ use portcullis_app::host::{self, Drained, Host, HostConfig};
 use serve::Body;
 use serve::listener::Address;
 use serve::probe;
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 
 /// What tests and the callable of `/held` say to each other: it reports that it was called and waits for its release.
@@ -21,6 +24,18 @@ use tokio::sync::{Semaphore, mpsc};
 struct Gate {
     called: mpsc::UnboundedSender<()>,
     release: Arc<Semaphore>,
+    /// Told when a call of `/watched` ends, whether it was answered or dropped.
+    ended: mpsc::UnboundedSender<()>,
+    database: Option<SqlitePool>,
+}
+
+/// Tells of its own end.
+struct Ending(mpsc::UnboundedSender<()>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
 }
 
 /// A host of a callable, and the test's end of its gate.
@@ -29,6 +44,17 @@ struct Hosted {
     address: Address,
     called: mpsc::UnboundedReceiver<()>,
     release: Arc<Semaphore>,
+    ended: mpsc::UnboundedReceiver<()>,
+}
+
+/// Writes a row, waits, and only then commits.
+async fn half_done(gate: &Gate) -> Result<(), sqlx::Error> {
+    let Some(database) = &gate.database else { return Ok(()) };
+    let mut transaction = database.begin().await?;
+    sqlx::query("INSERT INTO done (what) VALUES ('half')").execute(&mut *transaction).await?;
+    let _ = gate.called.send(());
+    let _ = gate.release.acquire().await;
+    transaction.commit().await
 }
 
 async fn callable(request: Request<Body>, gate: Gate) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -39,12 +65,22 @@ async fn callable(request: Request<Body>, gate: Gate) -> Result<Response<Full<By
             let _ = gate.called.send(());
             let _ = gate.release.acquire().await;
         }
+        "/watched" => {
+            let _ending = Ending(gate.ended.clone());
+            let _ = gate.called.send(());
+            let _ = gate.release.acquire().await;
+        }
+        "/transaction" => half_done(&gate).await.expect("a database"),
         _ => {}
     }
     Ok(Response::new(Full::from(request.headers()["x-request-id"].as_bytes().to_vec())))
 }
 
 async fn hosted(change: impl FnOnce(&mut HostConfig)) -> Hosted {
+    hosted_with(None, change).await
+}
+
+async fn hosted_with(database: Option<SqlitePool>, change: impl FnOnce(&mut HostConfig)) -> Hosted {
     let mut config = HostConfig {
         listen: "127.0.0.1:0".parse().expect("an address"),
         threads: NonZeroUsize::MIN.saturating_add(1),
@@ -57,14 +93,15 @@ async fn hosted(change: impl FnOnce(&mut HostConfig)) -> Hosted {
     change(&mut config);
     let (sender, called) = mpsc::unbounded_channel();
     let release = Arc::new(Semaphore::new(0));
-    let gate = Gate { called: sender, release: Arc::clone(&release) };
+    let (end_sender, ended) = mpsc::unbounded_channel();
+    let gate = Gate { called: sender, release: Arc::clone(&release), ended: end_sender, database };
     let make = move || {
         let gate = gate.clone();
         tower::service_fn(move |request| callable(request, gate.clone()))
     };
     let host = host::start(&config, make).await.expect("a host");
     let address = host.address().clone();
-    Hosted { host, address, called, release }
+    Hosted { host, address, called, release, ended }
 }
 
 async fn get(address: &Address, path: &str) -> (StatusCode, String) {
@@ -124,6 +161,67 @@ async fn a_callable_that_never_answers_is_cut_off() {
     let hosted = hosted(|config| config.request_timeout = Duration::from_millis(50)).await;
     let (status, body) = get(&hosted.address, "/never").await;
     assert_eq!((status, code(&body).as_str()), (StatusCode::SERVICE_UNAVAILABLE, "timeout"));
+}
+
+/// Sends a GET with these fields and returns the open connection.
+async fn ask(address: &Address, path: &str, fields: &str) -> TcpStream {
+    let Address::Tcp(address) = address else { panic!("not TCP") };
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{fields}Connection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.expect("written");
+    stream
+}
+
+async fn read(mut stream: TcpStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer
+}
+
+#[tokio::test]
+async fn work_ends_when_the_time_that_the_edge_gave_is_spent() {
+    let mut hosted = hosted(|_| {}).await;
+    let answer = read(ask(&hosted.address, "/watched", "X-Request-Timeout: 100\r\n").await).await;
+    assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
+    assert_eq!(code(answer.split("\r\n\r\n").nth(1).expect("a body")), "deadline_exceeded");
+    hosted.ended.recv().await.expect("the call was dropped");
+    let answer = read(ask(&hosted.address, "/", "X-Request-Timeout: 60000\r\n").await).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let answer = read(ask(&hosted.address, "/", "X-Request-Timeout: soon\r\n").await).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "what can't be understood is no limit: {answer}");
+}
+
+#[tokio::test]
+async fn work_ends_when_its_client_has_gone() {
+    let mut hosted = hosted(|config| config.in_flight_max = 1).await;
+    let stream = ask(&hosted.address, "/watched", "").await;
+    hosted.called.recv().await.expect("called");
+    drop(stream);
+    hosted.ended.recv().await.expect("the call was dropped");
+    while get(&hosted.address, "/").await.0 != StatusCode::OK {}
+}
+
+/// A call is dropped where it waits, and with it its transaction: nothing of it is there afterwards, and nothing is locked.
+#[tokio::test]
+async fn a_call_that_is_given_up_leaves_no_half_of_its_work() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = SqliteConnectOptions::new().filename(folder.path().join("db")).create_if_missing(true);
+    let database = SqlitePool::connect_with(options).await.expect("a database");
+    sqlx::query("CREATE TABLE done (what TEXT NOT NULL)").execute(&database).await.expect("a table");
+    let mut hosted = hosted_with(Some(database.clone()), |_| {}).await;
+    let deadline = ask(&hosted.address, "/transaction", "X-Request-Timeout: 200\r\n").await;
+    hosted.called.recv().await.expect("it has written");
+    let answer = read(deadline).await;
+    assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
+    let gone = ask(&hosted.address, "/transaction", "").await;
+    hosted.called.recv().await.expect("it has written, so the lock was free");
+    drop(gone);
+    hosted.release.add_permits(1);
+    let finished = ask(&hosted.address, "/transaction", "").await;
+    let answer = read(finished).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM done").fetch_one(&database).await.expect("a number");
+    assert_eq!(rows, 1, "only the one that was let finish");
 }
 
 #[tokio::test]

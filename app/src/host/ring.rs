@@ -1,5 +1,5 @@
 //! Around the callable, from outside in: the request's id, its log line, the probes, the bound on requests in flight,
-//! the bound on time, and the catching of panics.
+//! the bounds on time (the host's own, and what the edge says is left), and the catching of panics.
 
 use super::access_log::{AccessLog, Entry};
 use super::probe::{self, Readiness};
@@ -11,10 +11,11 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{Either, Full};
+use serve::contract::deadline;
 use serve::contract::problem::{PROBLEM_JSON, Problem, Source};
 use serve::contract::request_id::{RequestId, X_REQUEST_ID};
 use serve::http1::Malformed;
-use serve::timer::Elapsed;
+use serve::timer::{Elapsed, timeout};
 use serve::{Body, Handler};
 use std::convert::Infallible;
 use std::error::Error;
@@ -121,19 +122,25 @@ where
         response.map(|body| Watched { body, end: Some(end) })
     }
 
-    /// Calls the callable within its time and survives its panic.
+    /// Calls the callable within its time and survives its panic. A call that is given up is dropped where it waits: its
+    /// transactions roll back.
     async fn call_guarded(self, request: Request<Body>, request_id: &RequestId) -> Response<Answered<B>> {
         let pieces = Pieces::default();
+        let left = deadline::read(request.headers()).unwrap_or(Duration::MAX);
         let request = request.map(|body| pieces.count(body));
         // What a panic leaves behind is dropped with the call; the callable itself is a clone.
         let call = AssertUnwindSafe(self.callable.oneshot(request)).catch_unwind();
-        match within(self.request_timeout, &pieces, call).await {
-            Ok(Ok(Ok(response))) => response.map(Either::Right),
-            Ok(Err(_)) => {
+        match timeout(left, within(self.request_timeout, &pieces, call)).await {
+            Err(Elapsed) => {
+                tracing::info!(%request_id, "nobody waits for the answer any more");
+                problem(StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", "No answer by the deadline", request_id)
+            }
+            Ok(Ok(Ok(Ok(response)))) => response.map(Either::Right),
+            Ok(Ok(Err(_))) => {
                 tracing::error!(%request_id, "the callable panicked");
                 problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", request_id)
             }
-            Err(Elapsed) => {
+            Ok(Err(Elapsed)) => {
                 tracing::error!(%request_id, "the callable did not answer in time");
                 problem(StatusCode::SERVICE_UNAVAILABLE, "timeout", "No answer in time", request_id)
             }

@@ -2,6 +2,7 @@
 //! hash that tokens need.
 
 pub mod csrf;
+pub mod deadline;
 pub mod error_code;
 pub mod forwarded;
 pub mod forwarded_prefix;
