@@ -50,6 +50,7 @@ struct Hosted {
 /// Writes a row, waits, and only then commits.
 async fn half_done(gate: &Gate) -> Result<(), sqlx::Error> {
     let Some(database) = &gate.database else { return Ok(()) };
+    let _ending = Ending(gate.ended.clone());
     let mut transaction = database.begin().await?;
     sqlx::query("INSERT INTO done (what) VALUES ('half')").execute(&mut *transaction).await?;
     let _ = gate.called.send(());
@@ -216,6 +217,9 @@ async fn a_call_that_is_given_up_leaves_no_half_of_its_work() {
     let gone = ask(&hosted.address, "/transaction", "").await;
     hosted.called.recv().await.expect("it has written, so the lock was free");
     drop(gone);
+    for _ in 0..2 {
+        hosted.ended.recv().await.expect("the call was dropped");
+    }
     hosted.release.add_permits(1);
     let finished = ask(&hosted.address, "/transaction", "").await;
     let answer = read(finished).await;

@@ -8,7 +8,7 @@ use crate::link::Links;
 use crate::route::{RouteTable, SiteTable};
 use crate::rules::{Facts, HeaderRules, PathRule, fill};
 use crate::spool::{HoldLimits, Spool};
-use crate::upstream::{self, HostField, SendLimits, Transport, UpstreamError};
+use crate::upstream::{self, HostField, RetryPolicy, SendLimits, Transport, UpstreamError};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use serve::shared_key::SharedKeyError;
@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub(crate) routes: Vec<PreparedRoute>,
     /// How each upstream is talked to, in the order of the configuration.
     pub(crate) transports: Vec<Transport>,
+    /// What workers share of each upstream, in the same order.
+    pub(crate) shared: Vec<Arc<upstream::Shared>>,
     /// Keys, by issuer.
     pub issuers: Issuers,
     /// How many bad tokens a client may send; `None`: any number.
@@ -114,6 +116,7 @@ pub(crate) struct PreparedPolicy {
     pub(crate) auth: RouteRule,
     pub(crate) send: SendLimits,
     pub(crate) total_timeout: Option<Duration>,
+    pub(crate) deadline: Option<Duration>,
     pub(crate) request_headers: HeaderRules,
     pub(crate) response_headers: HeaderRules,
 }
@@ -134,6 +137,8 @@ pub(crate) struct ForwardTo {
     pub(crate) hold: Option<HoldLimits>,
     /// What equal requests share of their answers.
     pub(crate) coalesce: Option<CoalesceLimits>,
+    /// What is sent again when it failed.
+    pub(crate) retry: Option<Arc<RetryPolicy>>,
     /// `None`: the path goes on byte for byte.
     pub(crate) path: Option<PathRule>,
     pub(crate) host: HostField,
@@ -173,6 +178,7 @@ impl Snapshot {
             .collect::<Result<Vec<_>, _>>()?;
         let transports =
             config.upstreams.iter().map(|upstream| transport(upstream, previous)).collect::<Result<Vec<_>, _>>()?;
+        let shared = config.upstreams.iter().map(|upstream| shared(upstream, previous)).collect();
         let routes = config
             .routes
             .iter()
@@ -194,6 +200,7 @@ impl Snapshot {
             table,
             routes,
             transports,
+            shared,
             issuers,
             links,
             bad_tokens,
@@ -279,6 +286,15 @@ fn transport(upstream: &config::Upstream, previous: Option<&Snapshot>) -> Result
     Ok(Transport { protocol: *protocol, tls })
 }
 
+/// What is shared of an upstream outlives a revision.
+fn shared(upstream: &config::Upstream, previous: Option<&Snapshot>) -> Arc<upstream::Shared> {
+    let known = previous.and_then(|previous| {
+        let index = previous.config.upstreams.iter().position(|known| known.name == upstream.name)?;
+        previous.shared.get(index)
+    });
+    upstream::Shared::new(upstream, known)
+}
+
 impl PreparedRoute {
     fn build(
         route: &config::Route,
@@ -299,6 +315,8 @@ impl PreparedRoute {
             response_timeout,
             stream_idle_timeout,
             total_timeout,
+            deadline,
+            retry,
             request_headers,
             response_headers,
         } = &route.policy;
@@ -319,6 +337,7 @@ impl PreparedRoute {
                 stream_idle_timeout: *stream_idle_timeout,
             },
             total_timeout: *total_timeout,
+            deadline: *deadline,
             request_headers: HeaderRules::new(request_headers),
             response_headers: HeaderRules::new(response_headers),
         };
@@ -347,6 +366,7 @@ impl PreparedRoute {
                     }),
                     assertions: assertions[upstream].clone(),
                     internal: internal.map_err(files_error)?.map(Box::new),
+                    retry: retry.as_ref().map(RetryPolicy::new).map(Arc::new),
                     path: PathRule::new(&forward.path),
                     host: HostField::new(&forward.host),
                 })

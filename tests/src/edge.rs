@@ -196,6 +196,18 @@ impl Edge {
         within(format!("{sample} to be {value}"), counted).await;
     }
 
+    /// Waits until the samples that begin so have this sum.
+    pub async fn counted_sum(&self, start: &str, sum: u64) {
+        let counted = async { while self.metrics().await.sum(start) != sum {} };
+        within(format!("{start} to be {sum} in all"), counted).await;
+    }
+
+    /// Waits until a sample has at least this value.
+    pub async fn counted_at_least(&self, sample: &str, value: u64) {
+        let counted = async { while self.metrics().await.get(sample) < value {} };
+        within(format!("{sample} to be {value} or more"), counted).await;
+    }
+
     /// Replaces the configuration, as SIGHUP does.
     ///
     /// # Errors

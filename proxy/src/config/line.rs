@@ -63,6 +63,8 @@ fields! {
     DurationMs = "duration_ms",
     /// The last connect to an endpoint, when there was one, in milliseconds.
     ConnectMs = "connect_ms",
+    /// How long the request waited for an endpoint to come back (`park`), in milliseconds.
+    WaitedMs = "waited_ms",
     /// From sending to the head of the upstream's answer, in milliseconds.
     FirstByteMs = "first_byte_ms",
     /// From sending to the end of the upstream's answer, or to its failure, in milliseconds.
@@ -77,6 +79,9 @@ fields! {
     Endpoint = "endpoint",
     /// How many endpoints or connections were tried.
     Attempts = "attempts",
+    /// The attempts, where more than one was made: endpoint, cause of the failure (`answered` for the
+    /// last, if it was) and milliseconds of each. A list of objects in JSON.
+    Tried = "tried",
     /// The id of the request whose upstream call was this one's too (see `route.coalesce`).
     Coalesced = "coalesced",
     /// The user, as the token's issuer names it.

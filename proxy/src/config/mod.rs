@@ -23,6 +23,7 @@ mod rules;
 mod secret;
 mod source;
 mod template;
+mod traffic;
 mod units;
 mod whole;
 
@@ -35,6 +36,7 @@ pub use problem::Problems;
 pub use reference::{reference, schema};
 pub use rules::{HeaderRule, HostPolicy, PathPrefix, PathRule};
 pub use template::{Piece, Template, Variable};
+pub use traffic::{Breaker, Limits, Park, Retry, RetryBudget, RetryCause};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
@@ -227,6 +229,14 @@ pub struct Upstream {
     pub assertion_key: Option<KeyFile>,
     /// Whether its endpoints tell of keys and revocations. Default: they do not.
     pub link: bool,
+    /// How much of its traffic may be attempts that follow a failure.
+    pub retry_budget: RetryBudget,
+    /// How much it is given at once. Default: no limit, or with a link what each endpoint tells.
+    pub limits: Option<Limits>,
+    /// When an endpoint is left alone. Default: never.
+    pub breaker: Option<Breaker>,
+    /// What waits while all endpoints are away. Default: nothing, or with a link [`Park::DEFAULT`].
+    pub park: Option<Park>,
     /// TCP or Unix connect. Default 2 s.
     pub connect_timeout: Duration,
     /// Idle connections are closed after this; keep it below the application's. Default 30 s.
@@ -493,6 +503,10 @@ pub struct RoutePolicy {
     pub stream_idle_timeout: Duration,
     /// From the head of the request to the end of the response. `None`, the default: unlimited, progress is what counts.
     pub total_timeout: Option<Duration>,
+    /// From the head of the request to the head of the response; told to the upstream. `None`, the default: unlimited.
+    pub deadline: Option<Duration>,
+    /// What is sent again. `None`, the default: what certainly had no effect.
+    pub retry: Option<Retry>,
     /// What happens to fields of a forwarded request. At most one rule a name.
     pub request_headers: Vec<(HeaderName, HeaderRule)>,
     /// What happens to fields of every response. At most one rule a name.

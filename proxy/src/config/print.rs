@@ -7,15 +7,15 @@ use super::file::{FormatName, ProxyProtocol};
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, AuthMode, Authorities, Buffer, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Config, DpopMode,
-    EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits, Log,
-    LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server,
-    Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
+    Action, Admin, AuthMode, Authorities, Breaker, Buffer, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Config,
+    DpopMode, EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Limits, Listener,
+    ListenerLimits, Log, LogFormat, Park, PathRule, ProxyMode, Redirect, Respond, Retry, RetryBudget, Route, RouteAuth,
+    RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use serde_json::Value;
 use std::fmt::Display;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::time::Duration;
 
@@ -227,6 +227,10 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
         tls,
         assertion_key,
         link,
+        retry_budget,
+        limits,
+        breaker,
+        park,
         connect_timeout,
         idle_timeout,
         idle_max,
@@ -244,6 +248,30 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
         page.key("assertion_key", inline([("file", path(file)), ("create", create.to_string())]));
     }
     page.key("link", link);
+    let RetryBudget { percent, per_second_min } = retry_budget;
+    if let Some(Limits { in_flight_max, in_flight_per_endpoint_max, queue_max, queue_timeout }) = limits {
+        let number = |limit: &Option<NonZeroUsize>| limit.map(|limit| limit.to_string());
+        let mut keys = Vec::new();
+        keys.extend(number(in_flight_max).map(|limit| ("in_flight_max", limit)));
+        keys.extend(number(in_flight_per_endpoint_max).map(|limit| ("in_flight_per_endpoint_max", limit)));
+        keys.extend([("queue_max", queue_max.to_string()), ("queue_timeout", time(queue_timeout))]);
+        page.key("limits", inline(keys));
+    }
+    if let Some(Breaker { failures_max, open_for }) = breaker {
+        page.key("breaker", inline([("failures_max", failures_max.to_string()), ("open_for", time(open_for))]));
+    }
+    match park {
+        None => page.key("park", false),
+        Some(Park { requests_max, bytes_max, timeout, expected_for }) => {
+            let requests = ("requests_max", requests_max.to_string());
+            let bytes = ("bytes_max", text(size(*bytes_max)));
+            page.key(
+                "park",
+                inline([requests, bytes, ("timeout", time(timeout)), ("expected_for", time(expected_for))]),
+            );
+        }
+    }
+    page.key("retry_budget", inline([("percent", percent), ("per_second_min", per_second_min)]));
     page.key("connect_timeout", time(connect_timeout));
     // An upstream that is told who the client is keeps no connections.
     if proxy_protocol.is_none() {
@@ -339,6 +367,8 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         response_timeout,
         stream_idle_timeout,
         total_timeout,
+        deadline,
+        retry,
         request_headers,
         response_headers,
     } = policy;
@@ -393,6 +423,14 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
     page.key("progress_timeout", time(progress_timeout));
     if let Some(total_timeout) = total_timeout {
         page.key("total_timeout", time(total_timeout));
+    }
+    if let Some(deadline) = deadline {
+        page.key("deadline", time(deadline));
+    }
+    if let Some(Retry { on, attempts_max, per_try_timeout }) = retry {
+        let mut keys = vec![("on", list(on, |cause| cause.written())), ("attempts", attempts_max.to_string())];
+        keys.extend(per_try_timeout.as_ref().map(|timeout| ("per_try_timeout", time(timeout))));
+        page.key("retry", inline(keys));
     }
     print_header_rules(page, request_headers, response_headers);
 }

@@ -12,6 +12,7 @@ mod redact;
 mod template;
 mod text;
 mod time;
+mod tried;
 
 pub(super) use redact::SecretParameters;
 

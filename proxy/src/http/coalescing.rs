@@ -11,7 +11,7 @@ use crate::coalesce::{
     Answer, Begun, CallKey, CoalesceLimits, Coalescer, Held, KeyWriter, Lead, Outcome, Seat, Taken, take,
 };
 use crate::snapshot::ForwardTo;
-use crate::upstream::{Affinity, Attempt, Call, HostField, SendLimits, UpstreamBody, UpstreamError};
+use crate::upstream::{Affinity, Attempt, Call, HostField, RetryPolicy, SendLimits, UpstreamBody, UpstreamError};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, DATE, EXPECT, HOST, REFERER, VIA};
 use http::{HeaderName, Method, Response, request};
 use serve::Body;
@@ -177,6 +177,7 @@ pub(super) struct Outgoing {
     pub(super) body: Body,
     pub(super) affinity: Affinity,
     pub(super) limits: SendLimits,
+    pub(super) deadline: Option<Instant>,
     pub(super) prelude: Vec<u8>,
 }
 
@@ -191,10 +192,10 @@ pub(super) async fn lead(
 ) -> Result<Response<ProxyBody>, UpstreamError> {
     let (teller, told) = oneshot::channel();
     let response_bytes_max = to.coalesce.map_or(0, |coalesce| coalesce.response_bytes_max);
-    let (local, upstream, host) = (Rc::clone(local), to.upstream, to.host.clone());
+    let (local, upstream, host, retry) = (Rc::clone(local), to.upstream, to.host.clone(), to.retry.clone());
     tokio::task::spawn_local(async move {
         let mut attempt = Attempt::default();
-        let sent = send(&local, upstream, &host, outgoing, &mut attempt).await;
+        let sent = send(&local, upstream, &host, retry.as_deref(), outgoing, &mut attempt).await;
         let coalescer = Arc::clone(&local.snapshot.coalescer);
         let answered = match sent {
             Ok(response) => share(*lead, &coalescer, response, response_bytes_max, &mut attempt).await,
@@ -213,19 +214,24 @@ async fn send(
     local: &Local,
     upstream: usize,
     host: &HostField,
+    retry: Option<&RetryPolicy>,
     outgoing: Outgoing,
     attempt: &mut Attempt,
 ) -> Result<Response<UpstreamBody>, UpstreamError> {
-    let Outgoing { mut head, body, affinity, limits, prelude } = outgoing;
+    let Outgoing { mut head, body, affinity, limits, deadline, prelude } = outgoing;
     // Interim responses are for the first client only, and it can do without.
     let mut interim = |_, _| {};
     let call = Call {
         head: &mut head,
         body,
+        // A POST is sent again only when nothing of it was sent.
+        again: None,
         tunnel: None,
         affinity,
         host,
         limits,
+        deadline,
+        retry,
         identity_headers: &local.identity_headers,
         prelude: &prelude,
         interim: &mut interim,

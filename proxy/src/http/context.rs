@@ -36,6 +36,8 @@ pub(super) struct RequestContext {
     pub(super) route_index: Option<usize>,
     pub(super) upstream: Option<Rc<str>>,
     pub(super) attempt: Attempt,
+    /// Until when there must be a response.
+    pub(super) deadline: Option<Instant>,
     /// The id of the request that made the upstream call, where it was another one.
     pub(super) coalesced: Option<Arc<str>>,
     pub(super) subject: Option<Arc<serve::contract::identity::Identity>>,
@@ -83,6 +85,7 @@ impl RequestContext {
             route: None,
             upstream: None,
             attempt: Attempt::default(),
+            deadline: None,
             coalesced: None,
             subject: None,
             extended_connect: websocket::is_extended_connect(head),

@@ -62,6 +62,8 @@ pub(super) enum Cause {
     InternalFile(FileError),
     #[error("the request took longer than its route allows")]
     TotalTimeout,
+    #[error("there was no response by the request's deadline")]
+    Deadline,
     #[error("a defect in the proxy")]
     Panic,
 }
@@ -95,6 +97,7 @@ impl Cause {
             Self::Switch(_) => plain(&codes::UPSTREAM_MALFORMED),
             Self::InternalFile(_) => plain(&codes::INTERNAL_FILE),
             Self::TotalTimeout => told(&codes::TOTAL_TIMEOUT),
+            Self::Deadline => told(&codes::DEADLINE),
             Self::Panic => plain(&codes::INTERNAL),
         }
     }
@@ -122,6 +125,12 @@ impl Cause {
             // Which check has failed says how to pass it, so it stays in the log.
             UpstreamError::Tls(_) => (&codes::UPSTREAM_TLS, "no secure connection to it"),
             UpstreamError::Busy => (&codes::UPSTREAM_BUSY, "it takes no more requests at once"),
+            UpstreamError::NotBack => (&codes::UPSTREAM_NOT_BACK, "none of its endpoints came back in time"),
+            UpstreamError::Full | UpstreamError::QueueFull => (&codes::QUEUE_FULL, "too many wait for a place at it"),
+            UpstreamError::QueueTimeout => (&codes::QUEUE_TIMEOUT, "no place at it became free in time"),
+            UpstreamError::Shed => (&codes::REQUEST_SHED, "the request's time is too short for its answer"),
+            UpstreamError::CircuitOpen(_) => (&codes::CIRCUIT_OPEN, "it has failed too often and is left alone"),
+            UpstreamError::ParkFull => (&codes::PARKING_FULL, "too many wait for it to come back"),
             UpstreamError::ConnectTimeout => (&codes::UPSTREAM_CONNECT_TIMEOUT, "it does not answer a connect"),
             UpstreamError::ResponseTimeout => (&codes::UPSTREAM_TIMEOUT, "it did not answer in time"),
             UpstreamError::Reset(_) | UpstreamError::StreamReset(_) => {

@@ -3,6 +3,7 @@
 use super::body::ProxyBody;
 use super::coalescing::{self, Arrived, Outgoing, Turn};
 use super::context::RequestContext;
+use super::deadline::{self, Budget};
 use super::error::Cause;
 use super::headers::{self, Carries, X_ACCEL_REDIRECT};
 use super::location;
@@ -12,20 +13,20 @@ use super::response_rules;
 use super::target::{self, Target};
 use super::websocket::{self, Handshake};
 use super::worker::{Local, WorkerState};
-use crate::auth::{Permit, Presented, RequestFacts};
+use crate::auth::{AssertionSigner, Permit, Presented, RequestFacts};
 use crate::files::{FileError, FileRequest, FileServer, SmallFiles};
 use crate::link;
 use crate::route::{Found, NormalPath};
 use crate::rules::{Layers, PathRule};
 use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, Snapshot};
-use crate::spool::BodyLimits;
-use crate::upstream::{Affinity, Call, SendLimits, take_head};
+use crate::spool::{BodyLimits, Replay};
+use crate::upstream::{Affinity, Again, Call, SendLimits, take_head};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version, header, request};
 use http_body::Body as _;
 use serve::Body;
 use serve::contract::identity::{self, X_AUTH_ASSERTION};
+use serve::contract::request_id::RequestId;
 use serve::proxy_protocol;
-use serve::timer::{self, Deadline};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -73,7 +74,7 @@ pub(super) async fn handle(
 
     // Without `..`: a new policy does not compile until it has its place in the order. The rules about the response
     // come when there is one, an error too: `response_rules::apply`, in the ring.
-    let PreparedPolicy { auth, send, total_timeout, request_headers, response_headers: _ } = &route.policy;
+    let PreparedPolicy { auth, send, total_timeout, deadline, request_headers, response_headers: _ } = &route.policy;
     check_length(body, send.body_bytes_max)?;
     let presented = Presented {
         method: &head.method,
@@ -105,17 +106,13 @@ pub(super) async fn handle(
         };
     }
 
+    let told = deadline::take(&mut head.headers, context);
+    let budget = Budget { total: *total_timeout, head: [*deadline, told].into_iter().flatten().min() };
+    context.deadline = budget.deadline(context.started);
     let rules = Layers { site: &snapshot.site(site).request_headers, route: request_headers };
+    let started = context.started;
     let acting = pin!(act(&permit, worker, local, &route.action, rules, send, context, head, body, &target));
-    match total_timeout {
-        None => acting.await,
-        Some(limit) => {
-            let started = Instant::now();
-            let mut response = timer::timeout(*limit, acting).await.map_err(|_| Cause::TotalTimeout)??;
-            response.body_mut().set_deadline(Deadline::after(limit.saturating_sub(started.elapsed())));
-            Ok(response)
-        }
-    }
+    budget.within(started, acting).await
 }
 
 /// What can be said before the route is known.
@@ -272,21 +269,22 @@ async fn forward(
     context.upstream = Some(Rc::clone(upstream.name()));
     let client = body.interim();
     let mut content = std::mem::replace(body, Body::empty());
+    let mut replay = None;
     if let Some(hold) = hold {
         let limits = BodyLimits { bytes_max: limits.body_bytes_max, progress_timeout: limits.progress_timeout };
+        let spool = &local.snapshot.spool;
         // Rare, and large beside the rest of a request's future.
-        content = Box::pin(local.snapshot.spool.hold(content, hold, limits)).await.map_err(Cause::Body)?;
+        let held = if to.retry.is_some() {
+            Box::pin(spool.hold_for_long(content, hold, limits)).await
+        } else {
+            Box::pin(spool.hold(content, hold, limits)).await.map(|body| (body, None))
+        };
+        (content, replay) = held.map_err(Cause::Body)?;
     }
     // After the body was held, which takes as long as its client does: an assertion counts for seconds.
-    if let Some(assertions) = &to.assertions {
-        let facts = RequestFacts {
-            nonce: random::bits(),
-            request_id: context.request_id.as_str(),
-            method: &head.method,
-            path: head.uri.path(),
-        };
-        head.headers.insert(X_AUTH_ASSERTION.clone(), assertions.mint(facts, permit, SystemTime::now()));
-    }
+    let request_id = context.request_id.clone();
+    let renewal = Renewal { assertions: to.assertions.as_deref(), permit, request_id: &request_id, replay };
+    renewal.renew(head);
     head.extensions.clear();
 
     let mut interim = |status, mut fields| {
@@ -301,16 +299,20 @@ async fn forward(
     let prelude = prelude.unwrap_or_default();
     let affinity = Affinity::default();
     let sent = if let Some(lead) = lead {
-        let outgoing = Outgoing { head: take_head(head), body: content, affinity, limits: *limits, prelude };
+        let (deadline, limits) = (context.deadline, *limits);
+        let outgoing = Outgoing { head: take_head(head), body: content, affinity, limits, deadline, prelude };
         Box::pin(coalescing::lead(lead, local, to, outgoing, &mut context.attempt)).await
     } else {
         let call = Call {
             head,
             body: content,
+            again: Some(&renewal),
             tunnel,
             affinity,
             host: &to.host,
             limits: *limits,
+            deadline: context.deadline,
+            retry: to.retry.as_deref(),
             identity_headers: &local.identity_headers,
             prelude: &prelude,
             interim: &mut interim,
@@ -329,6 +331,38 @@ async fn forward(
             Box::pin(internal_file(files, &path, &method, &asked, response.headers(), &worker.files)).await
         }
         _ => Ok(response),
+    }
+}
+
+/// What a request needs for one more attempt: its body where all of it is held, and a new assertion, because the
+/// application takes each once.
+struct Renewal<'a> {
+    assertions: Option<&'a AssertionSigner>,
+    permit: &'a Permit,
+    request_id: &'a RequestId,
+    replay: Option<Replay>,
+}
+
+impl Again for Renewal<'_> {
+    fn holds(&self) -> bool {
+        self.replay.is_some()
+    }
+
+    fn body(&self) -> Option<Body> {
+        self.replay.as_ref().map(Replay::body)
+    }
+
+    fn renew(&self, head: &mut request::Parts) {
+        if let Some(assertions) = self.assertions {
+            let facts = RequestFacts {
+                nonce: random::bits(),
+                request_id: self.request_id.as_str(),
+                method: &head.method,
+                path: head.uri.path(),
+            };
+            let assertion = assertions.mint(facts, self.permit, SystemTime::now());
+            head.headers.insert(X_AUTH_ASSERTION.clone(), assertion);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod access_log;
 mod body;
 mod coalescing;
 mod context;
+mod deadline;
 mod error;
 mod handler;
 mod headers;

@@ -137,6 +137,7 @@ fn refuse(worker: &WorkerState, cause: Cause, context: &mut RequestContext, vers
     let code = cause.code();
     worker.metrics.errors.made(code);
     context.cause = Some((code, cause.to_string()));
+    context.attempt.given_up(code);
     let closes = cause.closes() && version < Version::HTTP_2;
     context.attempt.ended(Instant::now());
     let mut response = cause.into_response(context);

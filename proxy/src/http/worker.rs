@@ -89,10 +89,10 @@ impl Local {
     fn new(snapshot: &Arc<Snapshot>, pools: &Pools, metrics: &WorkerMetrics) -> Rc<Self> {
         let config = &snapshot.config;
         let counters = metrics.upstreams.of(config.upstreams.iter().map(|upstream| upstream.name.as_str()));
-        let upstreams = config.upstreams.iter().zip(&snapshot.transports).zip(counters);
-        let upstream = |((config, transport), counters): ((&Upstreamed, _), _)| {
+        let upstreams = config.upstreams.iter().zip(&snapshot.transports).zip(&snapshot.shared).zip(counters);
+        let upstream = |(((config, transport), shared), counters): (((&Upstreamed, _), _), _)| {
             let linked = snapshot.links.get(&config.name);
-            pools.upstream(config, transport, counters, linked.as_deref())
+            pools.upstream(config, transport, counters, linked.as_ref(), shared)
         };
         Rc::new(Self {
             upstreams: upstreams.map(upstream).collect(),

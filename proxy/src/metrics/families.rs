@@ -4,7 +4,7 @@ use super::family::{Family, Kind, Label, Samples};
 use super::requests::{CLASSES, PROTOCOLS};
 use super::upstreams::{Failure, UpstreamCounters};
 use super::{EndpointSample, Metrics, WorkerMetrics};
-use serve::counters::{Protection, Refusal};
+use serve::counters::{Counter, Protection, Refusal};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
@@ -209,6 +209,60 @@ pub(super) static ALL: &[Family] = &[
             }
         },
     ),
+    counter(
+        "portcullis_upstream_retries_total",
+        &[label("upstream")],
+        "Attempts that followed a failure because the route has `retry`. Those that are always free are not counted.",
+        |metrics, samples| {
+            let sums = by_upstream(metrics, |counters| [counters.retries.get()]);
+            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
+        },
+    ),
+    counter(
+        "portcullis_upstream_retries_denied_total",
+        &[label("upstream")],
+        "Attempts that the route allows and that were not made, because the upstream's `retry_budget` was spent.",
+        |metrics, samples| {
+            let sums = by_upstream(metrics, |counters| [counters.retries_denied.get()]);
+            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
+        },
+    ),
+    counter(
+        "portcullis_upstream_breaks_total",
+        &[label("upstream")],
+        "How often a breaker has opened: an endpoint failed too often and was left alone (`breaker`).",
+        |metrics, samples| {
+            let sums = by_upstream(metrics, |counters| [counters.breaks.get()]);
+            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
+        },
+    ),
+    counter(
+        "portcullis_upstream_queued_total",
+        &[label("upstream")],
+        "Requests that have waited, or wait, for a place (`limits`).",
+        |metrics, samples| {
+            let sums = by_upstream(metrics, |counters| [counters.queued.get()]);
+            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
+        },
+    ),
+    gauge("portcullis_upstream_queued", &[label("upstream")], "Requests that wait for a place.", |metrics, samples| {
+        waiting(metrics, samples, |counters| (&counters.queued, &counters.unqueued))
+    }),
+    counter(
+        "portcullis_upstream_parked_total",
+        &[label("upstream")],
+        "Requests that have waited, or wait, for an endpoint to come back (`park`).",
+        |metrics, samples| {
+            let sums = by_upstream(metrics, |counters| [counters.parked.get()]);
+            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
+        },
+    ),
+    gauge(
+        "portcullis_upstream_parked",
+        &[label("upstream")],
+        "Requests that wait for an endpoint to come back.",
+        |metrics, samples| waiting(metrics, samples, |counters| (&counters.parked, &counters.unparked)),
+    ),
     gauge(
         "portcullis_link_up",
         &[label("upstream"), label("endpoint")],
@@ -309,6 +363,16 @@ fn by_upstream<const N: usize>(
         });
     }
     sums
+}
+
+/// How many have begun something and not ended it, by upstream.
+fn waiting(metrics: &Metrics, samples: &mut Samples, of: impl Fn(&UpstreamCounters) -> (&Counter, &Counter)) {
+    // Read first: what ends in between has begun, and the number must not fall below zero.
+    let ended = by_upstream(metrics, |counters| [of(counters).1.get()]);
+    let begun = by_upstream(metrics, |counters| [of(counters).0.get()]);
+    for (name, [count]) in &begun {
+        samples.add([name], count.saturating_sub(ended.get(name).map_or(0, |[ended]| *ended)));
+    }
 }
 
 #[cfg(test)]

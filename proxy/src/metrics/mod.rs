@@ -18,7 +18,7 @@ pub use exposition::CONTENT_TYPE;
 pub use links::{EndpointSample, LinkSample, LinkSamples, PostedSample};
 pub use reference::reference;
 pub use requests::{Errors, Requests};
-pub use upstreams::{Failure, UpstreamCounters, Upstreams};
+pub use upstreams::{Failure, UpstreamCounters, Upstreams, Waiting};
 
 use serve::counters::{ConnectionCounters, Counter};
 use std::num::NonZeroUsize;

@@ -23,11 +23,29 @@ pub enum Failure {
     Reset,
     /// What came is no HTTP response.
     Malformed,
+    /// No endpoint came back while the request waited for one.
+    NotBack,
+    /// Too many requests waited for an endpoint to come back.
+    ParkFull,
+    /// Too many requests waited for a place.
+    QueueFull,
+    /// There was no place in time.
+    QueueTimeout,
+    /// What was left of the request's time was too short.
+    Shed,
+    /// Every endpoint has failed too often.
+    CircuitOpen,
 }
 
 impl Failure {
+    /// Its name.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
     /// All of them with their names in metrics, in the order of the enum.
-    pub(super) const ALL: [(Self, &'static str, &'static str); 8] = [
+    pub(super) const ALL: [(Self, &'static str, &'static str); 14] = [
         (Self::Resolve, "resolve", "An endpoint's name has no address."),
         (Self::Connect, "connect", "An endpoint does not accept connections."),
         (Self::ConnectTimeout, "connect_timeout", "An endpoint does not answer a connect in time."),
@@ -36,6 +54,12 @@ impl Failure {
         (Self::ResponseTimeout, "response_timeout", "The head of the response did not come in time."),
         (Self::Reset, "reset", "The connection broke before the head of the response was complete."),
         (Self::Malformed, "malformed", "What came is no HTTP response."),
+        (Self::NotBack, "not_back", "No endpoint came back while the request waited for one (`park`)."),
+        (Self::ParkFull, "park_full", "Too many requests waited for an endpoint to come back."),
+        (Self::QueueFull, "queue_full", "Too many requests waited for a place (`limits`)."),
+        (Self::QueueTimeout, "queue_timeout", "No place became free in time."),
+        (Self::Shed, "shed", "What was left of a request's time was too short for an answer."),
+        (Self::CircuitOpen, "circuit_open", "Every endpoint had failed too often and was left alone (`breaker`)."),
     ];
 }
 
@@ -46,10 +70,38 @@ pub struct UpstreamCounters {
     pub connects: Counter,
     /// Requests sent on a connection that had been used before.
     pub reuses: Counter,
+    /// Attempts that followed a failure because their route says so.
+    pub retries: Counter,
+    /// Failures that no attempt followed, because the budget was spent.
+    pub retries_denied: Counter,
+    /// How often an endpoint has failed too often, and was left alone from then on.
+    pub breaks: Counter,
+    /// Requests that began to wait for a place.
+    pub queued: Counter,
+    /// Requests that have ended to.
+    pub unqueued: Counter,
+    /// Requests that began to wait for an endpoint to come back.
+    pub parked: Counter,
+    /// Requests that have ended to.
+    pub unparked: Counter,
     failures: [Counter; Failure::ALL.len()],
 }
 
 impl UpstreamCounters {
+    /// Counts a request that waits for an endpoint to come back, until the value is dropped.
+    #[must_use]
+    pub fn park(self: &Arc<Self>) -> Waiting {
+        self.parked.increment();
+        Waiting(Arc::clone(self), |counters| &counters.unparked)
+    }
+
+    /// Counts a request that waits for a place, until the value is dropped.
+    #[must_use]
+    pub fn queue(self: &Arc<Self>) -> Waiting {
+        self.queued.increment();
+        Waiting(Arc::clone(self), |counters| &counters.unqueued)
+    }
+
     /// Counts a failed attempt, whether or not another one followed.
     pub fn failed(&self, failure: Failure) {
         self.failures[failure as usize].increment();
@@ -57,6 +109,16 @@ impl UpstreamCounters {
 
     pub(super) fn failures(&self, failure: Failure) -> u64 {
         self.failures[failure as usize].get()
+    }
+}
+
+/// A request that waits. Dropped on the worker that it was made on.
+#[derive(Debug)]
+pub struct Waiting(Arc<UpstreamCounters>, fn(&UpstreamCounters) -> &Counter);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        (self.1)(&self.0).increment();
     }
 }
 

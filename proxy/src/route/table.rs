@@ -206,6 +206,8 @@ mod tests {
                 response_timeout: std::time::Duration::ZERO,
                 stream_idle_timeout: std::time::Duration::ZERO,
                 total_timeout: None,
+                deadline: None,
+                retry: None,
                 request_headers: vec![],
                 response_headers: vec![],
             },

@@ -3,6 +3,7 @@
 use super::disk::Writing;
 use super::held::Held;
 use super::memory::Memory;
+use super::replay::{Kept, Replay};
 use super::{HoldLimits, Spool};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -68,6 +69,16 @@ impl<'a> Holding<'a> {
     pub(super) async fn whole(mut self, body: Body) -> Body {
         self.flush().await;
         body.replaced_by(self.held())
+    }
+
+    /// Nothing more comes, and what came may be sent more than once.
+    pub(super) async fn whole_for_long(mut self, body: Body) -> (Body, Replay) {
+        self.flush().await;
+        let Self { memory, disk, trailers, .. } = self;
+        let (pieces, room) = memory.into_pieces();
+        let (disk, behind) = disk.map(Writing::end).unzip();
+        let replay = Replay::new(Kept { pieces, disk, behind: behind.unwrap_or_default(), trailers, _room: room });
+        (body.replaced_by(replay.reading()), replay)
     }
 
     /// The rest can't be held: it follows as the client sends it, behind a piece that was returned.

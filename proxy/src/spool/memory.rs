@@ -52,6 +52,13 @@ impl Memory {
         Some(data)
     }
 
+    /// All pieces, and the room that they take.
+    pub(super) fn into_pieces(self) -> (Vec<Bytes>, Share) {
+        let Self { full, tail, bytes: _, share } = self;
+        let tail = Some(tail.freeze()).filter(|tail| !tail.is_empty());
+        (full.into_iter().chain(tail).collect(), share)
+    }
+
     /// Bytes that are held.
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes

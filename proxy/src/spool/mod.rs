@@ -1,16 +1,20 @@
 //! Request bodies that are held until they are whole, so that a slow client costs the application nothing.
 //!
 //! The first bytes stay in memory, what follows goes to a file without a name. What fits in neither streams on: a
-//! buffer never refuses a request. All requests of the process share one budget of memory and one of disk.
+//! buffer never refuses a request. What is held as a whole can be sent more than once (`replay`). All requests of the process share one budget of memory and one of disk.
 
 mod disk;
 mod held;
 mod holding;
 mod memory;
+mod replay;
 #[cfg(test)]
 mod tests;
 
 use crate::budget::Budget;
+use bytes::Bytes;
+pub use replay::Replay;
+
 use holding::Holding;
 use http_body::Body as _;
 use serve::timer::Deadline;
@@ -60,10 +64,46 @@ impl Spool {
     ///
     /// # Errors
     /// When the client breaks off, sends too much, or is too slow. A disk that fails is no error: the body streams on.
-    pub async fn hold(&self, mut body: Body, hold: HoldLimits, limits: BodyLimits) -> Result<Body, BodyError> {
+    pub async fn hold(&self, body: Body, hold: HoldLimits, limits: BodyLimits) -> Result<Body, BodyError> {
         if body.is_end_stream() {
             return Ok(body);
         }
+        match self.take(body, hold, limits).await? {
+            (holding, body, None) => Ok(holding.whole(body).await),
+            (holding, body, Some(piece)) => Ok(holding.flowing(piece, body).await),
+        }
+    }
+
+    /// As [`Self::hold`]; what is held as a whole is kept until the last replay of it is gone, and not only until it was
+    /// sent.
+    ///
+    /// # Errors
+    /// As [`Self::hold`].
+    pub async fn hold_for_long(
+        &self,
+        body: Body,
+        hold: HoldLimits,
+        limits: BodyLimits,
+    ) -> Result<(Body, Option<Replay>), BodyError> {
+        if body.is_end_stream() {
+            return Ok((body, None));
+        }
+        match self.take(body, hold, limits).await? {
+            (holding, body, None) => {
+                let (body, replay) = holding.whole_for_long(body).await;
+                Ok((body, Some(replay)))
+            }
+            (holding, body, Some(piece)) => Ok((holding.flowing(piece, body).await, None)),
+        }
+    }
+
+    /// Takes what there is and what there is room for; the piece is the first that had none.
+    async fn take(
+        &self,
+        mut body: Body,
+        hold: HoldLimits,
+        limits: BodyLimits,
+    ) -> Result<(Holding<'_>, Body, Option<Bytes>), BodyError> {
         let mut holding = Holding::new(self, hold);
         let deadline = Deadline::after(limits.progress_timeout);
         let mut bytes = 0;
@@ -72,7 +112,7 @@ impl Spool {
                 Poll::Pending => deadline.poll(cx).map(|()| Some(Err(BodyError::TooSlow))),
                 ready => ready,
             });
-            let Some(frame) = frame.await.transpose()? else { return Ok(holding.whole(body).await) };
+            let Some(frame) = frame.await.transpose()? else { return Ok((holding, body, None)) };
             deadline.set(limits.progress_timeout);
             match frame.into_data() {
                 Ok(data) => {
@@ -81,7 +121,7 @@ impl Spool {
                         return Err(BodyError::TooLarge { limit_bytes: limits.bytes_max });
                     }
                     if let Err(data) = holding.keep(data).await {
-                        return Ok(holding.flowing(data, body).await);
+                        return Ok((holding, body, Some(data)));
                     }
                 }
                 Err(frame) => holding.trailers(frame.into_trailers().unwrap_or_default()),

@@ -14,12 +14,16 @@ pub struct Affinity {
 }
 
 /// The endpoints that one request has been to. Few requests go to more than one.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Tried(SmallVec<[Rc<Endpoint>; 4]>);
 
 impl Tried {
     pub(super) fn note(&mut self, endpoint: &Rc<Endpoint>) {
         self.0.push(Rc::clone(endpoint));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(super) fn contains(&self, endpoint: &Rc<Endpoint>) -> bool {

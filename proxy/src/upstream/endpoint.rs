@@ -3,6 +3,7 @@
 use super::choice::Outcome;
 use super::connection::Connection;
 use super::dial::{self, DialError, Dialer, Spoken, Transport};
+use super::gate::{Door, Gate, Place};
 use super::host;
 use super::http2;
 use super::resolve::{self, Resolved};
@@ -12,7 +13,7 @@ use crate::link::EndpointLink;
 use http::HeaderValue;
 use http::uri::Scheme;
 use serve::timer;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -37,6 +38,7 @@ pub(super) struct Endpoint {
     avoided_until: Cell<Option<Instant>>,
     /// What it tells of itself, if it does.
     told: RefCell<Option<Arc<EndpointLink>>>,
+    door: OnceCell<Arc<Door>>,
     /// What the last connection agreed on.
     agreed: Cell<Option<Spoken>>,
     /// HTTP/1.1, the most recently used last.
@@ -80,6 +82,7 @@ impl Endpoint {
             in_flight: Cell::new(0),
             avoided_until: Cell::new(None),
             told: RefCell::new(None),
+            door: OnceCell::new(),
             idle: RefCell::default(),
         }
     }
@@ -115,10 +118,26 @@ impl Endpoint {
             || self.avoided_until.get().is_some_and(|until| Instant::now() < until)
     }
 
-    /// Counts a request until the value is dropped.
-    pub(super) fn count(self: &Rc<Self>) -> Counted {
+    /// Whether it has said that it stops and is still there: what is sent to it now may be lost with it.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.told.borrow().as_ref().is_some_and(|told| told.is_draining() && told.is_connected())
+    }
+
+    /// It as all workers see it.
+    pub(super) fn door(&self, gate: &Gate) -> &Arc<Door> {
+        self.door.get_or_init(|| gate.door(&self.label))
+    }
+
+    /// How many requests it has said that it takes at once.
+    pub(super) fn told_in_flight_max(&self) -> Option<usize> {
+        let told = self.told.borrow().as_ref().map_or(0, |told| told.in_flight_max());
+        usize::try_from(told).ok().filter(|&told| told > 0)
+    }
+
+    /// Counts a request until the value is dropped, and holds its place until then.
+    pub(super) fn count(self: &Rc<Self>, place: Option<Place>) -> Counted {
         self.in_flight.set(self.in_flight.get() + 1);
-        Counted(Rc::clone(self))
+        Counted { endpoint: Rc::clone(self), _place: place }
     }
 
     /// A connection that has been used before and still lives, [`Connection::is_usable`] says how surely; the warmest
@@ -237,16 +256,19 @@ impl Endpoint {
 }
 
 /// A request in flight at an endpoint.
-pub(super) struct Counted(Rc<Endpoint>);
+pub(super) struct Counted {
+    endpoint: Rc<Endpoint>,
+    _place: Option<Place>,
+}
 
 impl Counted {
     pub(super) fn endpoint(&self) -> &Rc<Endpoint> {
-        &self.0
+        &self.endpoint
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.in_flight.set(self.0.in_flight.get().saturating_sub(1));
+        self.endpoint.in_flight.set(self.endpoint.in_flight.get().saturating_sub(1));
     }
 }

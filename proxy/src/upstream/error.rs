@@ -1,9 +1,12 @@
 //! Why an upstream gave no response.
 
 use super::dial::DialError;
+use super::gate::Sent;
 use super::http2::Http2Error;
+use crate::metrics::Failure;
 use serve::BodyError;
 use std::io;
+use std::time::Duration;
 
 /// Why there is no response.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +23,27 @@ pub enum UpstreamError {
     /// Every place on the HTTP/2 connections is taken, or the endpoint refuses requests.
     #[error("the endpoint takes no more requests at once")]
     Busy,
+    /// Nobody of an upstream that was expected back came back in time.
+    #[error("no endpoint came back in time")]
+    NotBack,
+    /// Too many wait already for an upstream that is expected back.
+    #[error("too many requests wait for an endpoint to come back")]
+    ParkFull,
+    /// Every endpoint that could be asked has as many requests as it may have.
+    #[error("every endpoint has as many requests as it may have")]
+    Full,
+    /// The queue for a place is full.
+    #[error("too many requests wait for a place")]
+    QueueFull,
+    /// There was no place in time.
+    #[error("no place became free in time")]
+    QueueTimeout,
+    /// An answer would come after the request's deadline.
+    #[error("what is left of the request's time is too short for an answer")]
+    Shed,
+    /// Every endpoint has failed too often and is left alone, for so long.
+    #[error("every endpoint has failed too often and is left alone")]
+    CircuitOpen(Duration),
     /// No endpoint answered a connect in time.
     #[error("connecting took too long")]
     ConnectTimeout,
@@ -44,6 +68,36 @@ pub enum UpstreamError {
 }
 
 impl UpstreamError {
+    /// As metrics and the access log call it. Of what the client did itself they have another name.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self.failure() {
+            Some(failure) => failure.label(),
+            None => "client",
+        }
+    }
+
+    /// As it is counted; `None` for what the client did.
+    pub(super) const fn failure(&self) -> Option<Failure> {
+        Some(match self {
+            Self::Resolve(_) => Failure::Resolve,
+            Self::Connect(_) => Failure::Connect,
+            Self::ConnectTimeout => Failure::ConnectTimeout,
+            Self::ResponseTimeout => Failure::ResponseTimeout,
+            Self::Tls(_) => Failure::Tls,
+            Self::Busy => Failure::Busy,
+            Self::NotBack => Failure::NotBack,
+            Self::Full | Self::QueueFull => Failure::QueueFull,
+            Self::QueueTimeout => Failure::QueueTimeout,
+            Self::Shed => Failure::Shed,
+            Self::CircuitOpen(_) => Failure::CircuitOpen,
+            Self::ParkFull => Failure::ParkFull,
+            Self::Reset(_) | Self::StreamReset(_) => Failure::Reset,
+            Self::Malformed(_) | Self::StreamMalformed(_) => Failure::Malformed,
+            Self::Client(_) => return None,
+        })
+    }
+
     /// The same once more, for another request that waited for the same call.
     #[must_use]
     pub fn retold(&self) -> Self {
@@ -53,6 +107,13 @@ impl UpstreamError {
             Self::Connect(error) => Self::Connect(again(error)),
             Self::Tls(error) => Self::Tls(again(error)),
             Self::Busy => Self::Busy,
+            Self::NotBack => Self::NotBack,
+            Self::Full => Self::Full,
+            Self::QueueFull => Self::QueueFull,
+            Self::QueueTimeout => Self::QueueTimeout,
+            Self::Shed => Self::Shed,
+            Self::CircuitOpen(left) => Self::CircuitOpen(*left),
+            Self::ParkFull => Self::ParkFull,
             Self::ConnectTimeout => Self::ConnectTimeout,
             Self::ResponseTimeout => Self::ResponseTimeout,
             Self::Reset(error) => Self::Reset(again(error)),
@@ -88,6 +149,16 @@ impl From<Http2Error> for UpstreamError {
             Http2Error::Reset(error) => Self::StreamReset(error),
             Http2Error::Malformed(error) => Self::StreamMalformed(error),
             Http2Error::Tls(error) => Self::Tls(error),
+        }
+    }
+}
+
+impl From<Sent> for UpstreamError {
+    fn from(sent: Sent) -> Self {
+        match sent {
+            Sent::Full => Self::QueueFull,
+            Sent::Late => Self::QueueTimeout,
+            Sent::Hopeless => Self::Shed,
         }
     }
 }

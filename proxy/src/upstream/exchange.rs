@@ -44,6 +44,7 @@ enum Stage {
 }
 
 impl<'a> Exchange<'a> {
+    /// `upload` is at its beginning.
     pub(super) fn begin(
         connection: &'a mut Connection,
         head: &'a request::Parts,
@@ -52,7 +53,6 @@ impl<'a> Exchange<'a> {
         limits: SendLimits,
         interim: &'a mut dyn FnMut(StatusCode, HeaderMap),
     ) -> Self {
-        upload.begin(connection.used > 0);
         connection.begin();
         let watch = Watch::new(limits);
         Self { connection, head, upload, offers_tunnel, interim, interim_count: 0, stage: Stage::Begins, watch }

@@ -4,41 +4,59 @@
 //! half as much again a request. A connection has no task of its own; it is polled by the request that uses it, which
 //! saves two wake-ups a request and lets a client that leaves cancel its request at once.
 //!
-//! The way of a request over HTTP/1.1: `send` chooses a `connection`, an `exchange` on it writes the head and the
-//! `upload` until the head of the response comes, and the rest is polled as the `response`'s `body`, or as a `tunnel`.
+//! The way of a request: `send` makes attempt after attempt, `deliver` one of them, on a connection that it can `reach`.
+//! Over HTTP/1.1 an `exchange` on a `connection` writes the head and the `upload` until the head of the response comes,
+//! and the rest is polled as the `response`'s `body`, or as a `tunnel`.
 //! HTTP/2 connections are shared by many requests, so each has a task (`http2`).
 
+mod attempt;
 mod balance;
 mod body;
+mod breaker;
+mod budget;
 mod choice;
 mod client_tls;
 mod connection;
+mod deliver;
 mod dial;
 mod endpoint;
 mod endpoints;
 mod error;
 mod exchange;
+mod gate;
 mod host;
 mod http2;
+mod park;
 mod pool;
+mod queue;
+mod reach;
 mod resolve;
 mod response;
+mod retry;
 mod send;
+mod shared;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod trailer;
 mod tunnel;
 mod upload;
+mod wait;
 mod watch;
+mod worker;
 
+pub use attempt::{Attempt, Failed, Why};
 pub use choice::Affinity;
 pub use client_tls::client_config;
+pub use deliver::{Again, take_head};
 pub use dial::{Transport, dial};
 pub use error::UpstreamError;
 pub use host::HostField;
 pub use pool::Pools;
 pub use resolve::display;
 pub use response::UpstreamBody;
-pub use send::{Attempt, Call, Upstream, take_head};
+pub use retry::RetryPolicy;
+pub use send::Call;
+pub use shared::Shared;
 pub use watch::SendLimits;
+pub use worker::Upstream;

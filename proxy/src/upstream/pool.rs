@@ -4,7 +4,8 @@ use super::dial::Transport;
 use super::endpoint::Endpoint;
 use super::endpoints::Endpoints;
 use super::resolve;
-use super::send::Upstream;
+use super::shared::Shared;
+use super::worker::Upstream;
 use crate::config::{self, EndpointAddress};
 use crate::link::LinkedUpstream;
 use crate::metrics::UpstreamCounters;
@@ -49,7 +50,8 @@ impl Pools {
         upstream: &config::Upstream,
         transport: &Transport,
         counters: Arc<UpstreamCounters>,
-        linked: Option<&LinkedUpstream>,
+        linked: Option<&Arc<LinkedUpstream>>,
+        shared: &Arc<Shared>,
     ) -> Upstream {
         let mut known = self.endpoints.borrow_mut();
         known.retain(|_, endpoint| endpoint.strong_count() > 0);
@@ -74,7 +76,13 @@ impl Pools {
             endpoint.strong_count() > 0 && !endpoints.iter().any(|known| endpoint.as_ptr() == Rc::as_ptr(known))
         });
         swept.extend(endpoints.iter().map(|endpoint| (Rc::downgrade(endpoint), upstream.idle_timeout)));
-        Upstream::new(upstream, Endpoints::new(upstream.balance, endpoints), counters)
+        Upstream::new(
+            upstream,
+            Endpoints::new(upstream.balance, endpoints),
+            counters,
+            linked.cloned(),
+            Arc::clone(shared),
+        )
     }
 
     fn sweep(&self) {

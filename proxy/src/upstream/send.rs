@@ -1,51 +1,21 @@
-//! One request to an upstream: choose, connect, send, wait for the head; with the retries that are always safe.
-//!
-//! Two failures are retried here because they can't have had an effect that counts: a connection that could not be
-//! made, and a request that a *reused* connection lost before a single byte of an answer, if its method is idempotent
-//! or not a byte of it was written. The second is the race in which the application closes an idle connection at the
-//! moment it is used again; in other proxies it shows as a random 502. Small bodies are held for it (`upload`).
+//! One request to an upstream: attempt after attempt, as far as its route, its method and the budget allow.
 
-use super::body::{Lease, Rest};
-use super::choice::{Affinity, Outcome, Tried};
-use super::endpoint::{Counted, Link};
-use super::endpoints::Endpoints;
+use super::attempt::{Attempt, Why};
+use super::budget::backoff;
+use super::choice::{Affinity, Tried};
+use super::deliver::{Again, Delivery};
 use super::error::UpstreamError;
-use super::exchange::Exchange;
 use super::host::HostField;
-use super::http2;
 use super::response::UpstreamBody;
-use super::tunnel::Tunnel;
-use super::upload::Upload;
+use super::retry::{RetryPolicy, retry_after};
 use super::watch::SendLimits;
-use crate::config::{self, ProxyVersion};
-use crate::metrics::{Failure, UpstreamCounters};
-use http::header::{CONNECTION, TE, TRAILER, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request};
+use super::worker::Upstream;
+use http::{HeaderMap, HeaderName, Response, StatusCode, request};
 use serve::Body;
-use serve::http1::{Framing, ResponseHead};
-use serve::timer;
-use std::cell::Cell;
-use std::future::poll_fn;
-use std::io;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// A request that can be sent again without harm over HTTP/2 is sent at most this often.
-const HTTP2_ATTEMPTS_MAX: u32 = 4;
-
-/// An upstream as one worker uses it.
-pub struct Upstream {
-    name: Rc<str>,
-    endpoints: Endpoints,
-    connect_timeout: Duration,
-    idle_timeout: Duration,
-    idle_max: usize,
-    resolve_every: Duration,
-    proxy_protocol: Option<ProxyVersion>,
-    counters: Arc<UpstreamCounters>,
-}
 
 /// A request as it is to be sent.
 pub struct Call<'a> {
@@ -53,6 +23,8 @@ pub struct Call<'a> {
     pub head: &'a mut request::Parts,
     /// Its body.
     pub body: Body,
+    /// What further attempts need.
+    pub again: Option<&'a dyn Again>,
     /// For a request that offers a switch of protocols: what its client sends after the switch. The body of a 101
     /// response is then the other direction, and polling it moves both.
     pub tunnel: Option<Body>,
@@ -62,6 +34,10 @@ pub struct Call<'a> {
     pub host: &'a HostField,
     /// How much and how long.
     pub limits: SendLimits,
+    /// Until when there must be a response; the endpoint is told how long that is.
+    pub deadline: Option<Instant>,
+    /// What is sent again.
+    pub retry: Option<&'a RetryPolicy>,
     /// Fields that say who the client is, beside `X-Auth-*`: a trailer may not bring them either.
     pub identity_headers: &'a Rc<[HeaderName]>,
     /// How a connection begins that is opened for it.
@@ -70,269 +46,112 @@ pub struct Call<'a> {
     pub interim: &'a mut dyn FnMut(StatusCode, HeaderMap),
 }
 
-/// What happened on the way, for the access log; filled in even when the request fails.
-#[derive(Debug, Clone, Default)]
-pub struct Attempt {
-    /// How many endpoints or connections were tried.
-    pub attempts: u32,
-    /// The endpoint of the last one.
-    pub endpoint: Option<Rc<str>>,
-    /// How long the last connect took, when there was one.
-    pub connect: Option<Duration>,
-    /// From the start to the head of the response.
-    pub first_byte: Option<Duration>,
-    /// From the start to the end of the response, or to the failure.
-    pub total: Option<Duration>,
-    started: Option<Instant>,
-    /// Bytes of the request's body, or of the client's direction of a tunnel.
-    upload: Option<Rc<Cell<u64>>>,
-}
-
-impl Attempt {
-    /// Notes the end of the response, or the failure; only the first one counts.
-    pub fn ended(&mut self, now: Instant) {
-        self.total = self.total.or_else(|| Some(now.saturating_duration_since(self.started?)));
-    }
-
-    /// Bytes of the request's body up to now.
-    #[must_use]
-    pub fn received(&self) -> u64 {
-        self.upload.as_ref().map_or(0, |bytes| bytes.get())
-    }
-}
-
 impl Upstream {
-    pub(super) fn new(config: &config::Upstream, endpoints: Endpoints, counters: Arc<UpstreamCounters>) -> Self {
-        Self {
-            name: config.name.as_str().into(),
-            endpoints,
-            connect_timeout: config.connect_timeout,
-            idle_timeout: config.idle_timeout,
-            // A connection whose first bytes say who the client is serves no other client.
-            idle_max: if config.proxy_protocol.is_some() { 0 } else { config.idle_max },
-            resolve_every: config.resolve_every,
-            proxy_protocol: config.proxy_protocol,
-            counters,
-        }
-    }
-
-    /// Its name in the configuration.
-    #[must_use]
-    pub fn name(&self) -> &Rc<str> {
-        &self.name
-    }
-
-    /// How it is told who the client is, at the start of each connection.
-    #[must_use]
-    pub const fn proxy_protocol(&self) -> Option<ProxyVersion> {
-        self.proxy_protocol
-    }
-
     /// Sends a request and waits for the head of the response.
     ///
     /// # Errors
     /// [`UpstreamError`] names the cause; `attempt` says how far it came.
     pub async fn send(&self, call: Call<'_>, attempt: &mut Attempt) -> Result<Response<UpstreamBody>, UpstreamError> {
-        let started = Instant::now();
-        attempt.started = Some(started);
-        let Call { head, body, mut tunnel, affinity, host, limits, identity_headers, prelude, interim } = call;
-        let mut upload = Upload::new(body, limits.body_bytes_max, Rc::clone(identity_headers));
-        attempt.upload = upload.counter();
+        attempt.started = Some(Instant::now());
+        let Call {
+            head,
+            body,
+            again,
+            tunnel,
+            affinity,
+            host,
+            mut limits,
+            deadline,
+            retry,
+            identity_headers,
+            prelude,
+            interim,
+        } = call;
+        if let Some(each) = retry.and_then(|retry| retry.per_try_timeout) {
+            limits.response_timeout = each;
+        }
         let idempotent = head.method.is_idempotent();
-        let mut pick = Pick { fresh: false, surely: !idempotent || upload.framing != Framing::Empty };
-        loop {
-            let (link, counted) = self.connection(pick, &affinity, prelude, attempt).await?;
-            let sent = Instant::now();
-            host.write(&mut head.headers, &counted.endpoint().host);
-            let mut connection = match link {
-                Link::Http1(connection) => connection,
-                Link::Http2(slot) => {
-                    // What an endpoint of another protocol has been sent of a body can't be sent anew.
-                    let body = upload.into_body().ok_or(UpstreamError::Reset(io::ErrorKind::UnexpectedEof.into()))?;
-                    let informational = |response: Response<()>| {
-                        let (parts, ()) = response.into_parts();
-                        interim(parts.status, parts.headers);
-                    };
-                    let client = http2::Client {
-                        counter: attempt.upload.clone(),
-                        identity_headers: Rc::clone(identity_headers),
-                    };
-                    let taken = take_head(head);
-                    // Several times as large as the rest of a request's future.
-                    let sending = Box::pin(http2::send(slot, taken, body, limits.into(), client, informational));
-                    let failed = match sending.await {
-                        Ok(response) => {
-                            attempt.first_byte = Some(started.elapsed());
-                            answered(&counted, response.status(), response.headers(), sent);
-                            return Ok(
-                                response.map(|body| UpstreamBody::http2(body, counted, limits.stream_idle_timeout))
-                            );
-                        }
-                        Err(failed) => failed,
-                    };
-                    let (again, body) = match failed.again {
-                        Some(again) if attempt.attempts < HTTP2_ATTEMPTS_MAX => *again,
-                        _ => {
-                            let error = failed.error.into();
-                            self.failed_at(&counted, &error);
-                            return Err(error);
-                        }
-                    };
-                    *head = again;
-                    upload = Upload::new(body, limits.body_bytes_max, Rc::clone(identity_headers));
-                    continue;
-                }
-            };
-            if upload.framing != Framing::Empty && head.headers.contains_key(TRAILER) {
-                upload.expect_trailer();
-            }
-            name_te(&mut head.headers);
-            let reused = connection.used > 0;
-            let mut exchange =
-                Exchange::begin(&mut connection, &*head, &mut upload, tunnel.is_some(), limits, &mut *interim);
-            match poll_fn(|cx| exchange.poll(cx)).await {
-                Ok(answer) => {
-                    attempt.first_byte = Some(started.elapsed());
-                    // A body that was declined is not sent behind the answer.
-                    let declined = exchange.has_declined();
-                    let ResponseHead { parts, framing, keep_alive } = answer;
-                    answered(&counted, parts.status, &parts.headers, sent);
-                    let body = match tunnel.take() {
-                        Some(client) if parts.status == StatusCode::SWITCHING_PROTOCOLS => {
-                            let tunnel = Tunnel::new(connection, client, counted, limits.stream_idle_timeout);
-                            attempt.upload = Some(tunnel.counter());
-                            tunnel.into()
-                        }
-                        _ => {
-                            // It is answered, so it is not sent once more.
-                            upload.let_go();
-                            let rest = (!upload.is_done() && !declined)
-                                .then(|| Box::new(Rest::new(upload, limits.progress_timeout)));
-                            let keep_alive = keep_alive && !declined;
-                            let lease = Lease { connection, counted, idle_max: self.idle_max, keep_alive, rest };
-                            UpstreamBody::http1(framing, lease, limits.stream_idle_timeout)
-                        }
-                    };
-                    return Ok(Response::from_parts(parts, body));
-                }
-                // Idempotent methods may be sent twice (RFC 9110 section 9.2.2), others when nothing of them has left.
-                Err(UpstreamError::Reset(_))
-                    if reused && !connection.received && upload.is_whole() && (idempotent || !connection.wrote) =>
-                {
-                    self.counters.failed(Failure::Reset);
-                    // Other idle connections to a restarted application are as dead as this one.
-                    pick.fresh = true;
-                }
-                Err(error) => {
-                    self.failed_at(&counted, &error);
-                    return Err(error);
-                }
-            }
-        }
-    }
-
-    /// Counts an attempt that failed on a connection, and tells its endpoint unless the client is to blame.
-    fn failed_at(&self, counted: &Counted, error: &UpstreamError) {
-        self.failed(error);
-        if !matches!(error, UpstreamError::Client(_)) {
-            counted.endpoint().report(Outcome::Failed);
-        }
-    }
-
-    /// Counts a failed attempt by its cause.
-    fn failed(&self, error: &UpstreamError) {
-        let failure = match error {
-            UpstreamError::Resolve(_) => Failure::Resolve,
-            UpstreamError::Connect(_) => Failure::Connect,
-            UpstreamError::ConnectTimeout => Failure::ConnectTimeout,
-            UpstreamError::ResponseTimeout => Failure::ResponseTimeout,
-            UpstreamError::Tls(_) => Failure::Tls,
-            UpstreamError::Busy => Failure::Busy,
-            UpstreamError::Reset(_) | UpstreamError::StreamReset(_) => Failure::Reset,
-            UpstreamError::Malformed(_) | UpstreamError::StreamMalformed(_) => Failure::Malformed,
-            UpstreamError::Client(_) => return,
+        let mut delivery = Delivery {
+            head,
+            upload: None,
+            again,
+            // An upgrade may have begun before its answer is seen.
+            idempotent: idempotent && tunnel.is_none(),
+            tunnel,
+            affinity,
+            host,
+            limits,
+            deadline,
+            retry,
+            identity_headers,
+            prelude,
+            interim,
+            keeps: false,
+            endpoint: None,
         };
-        self.counters.failed(failure);
-    }
-
-    /// A connection to the best endpoint that can be reached; each is tried at most once.
-    async fn connection(
-        &self,
-        pick: Pick,
-        affinity: &Affinity,
-        prelude: &[u8],
-        attempt: &mut Attempt,
-    ) -> Result<(Link, Counted), UpstreamError> {
-        // Connections from before a reload that asked for a prelude have had none.
-        let fresh = pick.fresh || self.proxy_protocol.is_some();
+        let mut upload = delivery.new_upload(body);
+        attempt.upload = upload.counter();
+        delivery.upload = Some(upload);
         let mut tried = Tried::default();
-        let mut last = None;
+        let Some(policy) = retry else {
+            return self.deliver_in_turn(&mut delivery, &mut tried, attempt).await.map_err(|lost| lost.error);
+        };
+        self.shared.budget.deposit();
+        let mut made = 1;
         loop {
-            let Some(endpoint) = self.endpoints.choose(affinity, &tried) else {
-                return Err(last.unwrap_or_else(|| self.endpoints.none()));
+            delivery.keeps = made < policy.attempts_max;
+            let outcome = self.deliver_in_turn(&mut delivery, &mut tried, attempt).await;
+            let (covered, after) = match &outcome {
+                Ok(response) => (delivery.is_refused_by(response.status()), retry_after(response.headers())),
+                Err(lost) => (delivery.keeps && policy.covers(&lost.error, lost.failure), None),
             };
-            tried.note(&endpoint);
-            attempt.attempts += 1;
-            let counted = endpoint.count();
-            attempt.endpoint = Some(Rc::clone(&endpoint.label));
-            if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout, pick.surely) {
-                self.counters.reuses.increment();
-                return Ok((Link::Http1(connection), counted));
+            let wait =
+                if covered && delivery.is_whole() { self.pause(made, after, &delivery, &mut tried) } else { None };
+            let Some(wait) = wait else { return outcome.map_err(|lost| lost.error) };
+            if !self.shared.budget.withdraw(Instant::now()) {
+                self.counters.retries_denied.increment();
+                return outcome.map_err(|lost| lost.error);
             }
-            if let Some(slot) = endpoint.http2().take() {
-                self.counters.reuses.increment();
-                return Ok((Link::Http2(slot), counted));
+            self.counters.retries.increment();
+            if let Ok(response) = outcome {
+                attempt.failed(Why::Status(response.status()));
+                attempt.first_byte = None;
             }
-            let connecting = Instant::now();
-            // Rare, and many times as large as the rest of a request's future.
-            let opening = Box::pin(endpoint.connect(self.resolve_every, self.connect_timeout, prelude));
-            let outcome = timer::timeout(self.connect_timeout, opening).await;
-            attempt.connect = Some(connecting.elapsed());
-            let error = match outcome {
-                Ok(Ok(link)) => {
-                    self.counters.connects.increment();
-                    return Ok((link, counted));
-                }
-                Ok(Err(error)) => UpstreamError::from(error),
-                Err(timer::Elapsed) if endpoint.http2().is_full() => UpstreamError::Busy,
-                Err(timer::Elapsed) => UpstreamError::ConnectTimeout,
-            };
-            if !matches!(error, UpstreamError::Busy) {
-                endpoint.report(Outcome::Unreachable);
+            if wait > Duration::ZERO {
+                Box::pin(tokio::time::sleep(wait)).await;
             }
-            self.failed(&error);
-            tracing::debug!(upstream = &*self.name, endpoint = &*endpoint.label, %error, "no connection");
-            last = Some(error);
+            delivery.restore();
+            if let Some(again) = again {
+                again.renew(delivery.head);
+            }
+            made += 1;
         }
     }
-}
 
-/// Tells the endpoint how it has answered what was handed over at `sent`.
-fn answered(counted: &Counted, status: StatusCode, headers: &HeaderMap, sent: Instant) {
-    counted.endpoint().report(Outcome::Answered { status, headers, after: sent.elapsed() });
-}
-
-/// `TE` is a matter of one HTTP/1.1 connection, which is said by naming it (RFC 9110 section 10.1.4). Some servers send
-/// trailers only to who says both. A switch of protocols has no trailers.
-fn name_te(headers: &mut HeaderMap) {
-    if !headers.contains_key(TE) {
-    } else if headers.contains_key(UPGRADE) {
-        headers.remove(TE);
-    } else {
-        headers.insert(CONNECTION, HeaderValue::from_static("te"));
+    /// How long to wait before the next attempt, which goes elsewhere where it can: then not at all. `None`: longer than
+    /// there is time.
+    fn pause(
+        &self,
+        made: u32,
+        after: Option<Duration>,
+        delivery: &Delivery<'_>,
+        tried: &mut Tried,
+    ) -> Option<Duration> {
+        if let Some(endpoint) = &delivery.endpoint {
+            tried.note(endpoint);
+        }
+        if self.endpoints.choose(&delivery.affinity, tried).is_some_and(|other| !other.is_avoided()) {
+            return Some(Duration::ZERO);
+        }
+        *tried = Tried::default();
+        let wait = backoff(made, random()).max(after.unwrap_or_default());
+        let left = delivery.deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        (wait < left.unwrap_or(delivery.limits.response_timeout)).then_some(wait)
     }
 }
 
-/// The head of a request, out of its place: for who keeps it longer than the request's own future lives.
-pub fn take_head(head: &mut request::Parts) -> request::Parts {
-    std::mem::replace(head, http::Request::new(()).into_parts().0)
-}
-
-/// Which connections will do.
-#[derive(Debug, Clone, Copy)]
-struct Pick {
-    /// Only one that is opened for this request.
-    fresh: bool,
-    /// The request can't be sent twice, so an idle one must live.
-    surely: bool,
+/// From 0 to 1. The keys of a hash map are random, and that is all that is needed here.
+fn random() -> f64 {
+    let high = RandomState::new().build_hasher().finish() >> 32;
+    f64::from(u32::try_from(high).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }

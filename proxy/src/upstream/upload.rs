@@ -103,6 +103,15 @@ impl Upload {
         self.done = self.framing == Framing::Empty;
     }
 
+    /// How long it is, where that was announced.
+    pub(super) const fn length(&self) -> Option<u64> {
+        match self.framing {
+            Framing::Empty => Some(0),
+            Framing::Length(length) => Some(length),
+            Framing::Chunked | Framing::UntilClose => None,
+        }
+    }
+
     /// Whether it can still be sent from its beginning.
     pub(super) const fn is_whole(&self) -> bool {
         !self.let_go

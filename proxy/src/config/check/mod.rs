@@ -17,6 +17,7 @@ mod route;
 mod rules;
 mod server;
 mod site;
+mod traffic;
 mod upstream;
 
 use super::Config;

@@ -1,6 +1,6 @@
 //! `[[route]]`: its match and its limits, and whether any request can reach it.
 
-use super::{Checked, Names, action, auth, coalesce, rules};
+use super::{Checked, Names, action, auth, coalesce, rules, traffic};
 use crate::config::file::maps::{Map, Wanted};
 use crate::config::file::route as file;
 use crate::config::read::{At, Context};
@@ -33,6 +33,8 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
         response_timeout,
         stream_idle_timeout,
         total_timeout,
+        deadline,
+        retry,
         request_headers,
         response_headers,
         files,
@@ -64,6 +66,8 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
                 "request_headers",
                 "buffer",
                 "coalesce",
+                "deadline",
+                "retry",
             ]),
             "without `forward`",
             context,
@@ -84,6 +88,8 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
     };
     let auth = auth::auth(written_auth, &keys, names, context);
     let coalesce = coalesce::coalesce(coalesce, &keys, methods.as_ref(), action.as_ref(), context);
+    let limit = [&deadline, &total_timeout].into_iter().flatten().map(|limit| limit.value.0).min();
+    let retry = traffic::retry(retry, limit, context);
     let request_headers = rules::of_requests(request_headers, context);
     let response_headers = rules::of_responses(response_headers, context);
     let path = path?;
@@ -109,6 +115,8 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
                 response_timeout: response_timeout?.value.0,
                 stream_idle_timeout: stream_idle_timeout?.value.0,
                 total_timeout: total_timeout.map(|timeout| timeout.value.0),
+                deadline: deadline.map(|deadline| deadline.value.0),
+                retry: retry?,
                 request_headers,
                 response_headers,
             },

@@ -1,6 +1,7 @@
 //! `[upstream.NAME]`.
 
 use super::pem::{self, Pair};
+use super::traffic;
 use crate::config::disk::read_text;
 use crate::config::file::upstream as file;
 use crate::config::file::values::Text;
@@ -20,6 +21,10 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         tls,
         assertion_key,
         link,
+        retry_budget,
+        limits,
+        breaker,
+        park,
         connect_timeout,
         idle_timeout,
         idle_max,
@@ -76,7 +81,11 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         protocol: protocol?.value,
         tls,
         assertion_key,
+        limits: traffic::limits(limits, link.as_ref().is_some_and(|link| link.value), context)?,
+        breaker: traffic::breaker(breaker)?,
+        park: traffic::park(park, link.as_ref().is_some_and(|link| link.value))?,
         link: link?.value,
+        retry_budget: traffic::retry_budget(retry_budget)?,
         connect_timeout: connect_timeout?.value.0,
         idle_timeout: idle_timeout?.value.0,
         idle_max: idle_max?.value.0 as usize,

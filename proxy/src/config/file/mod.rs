@@ -7,6 +7,7 @@ pub(super) mod maps;
 pub(super) mod route;
 pub(super) mod rules;
 pub(super) mod site;
+pub(super) mod traffic;
 pub(super) mod upstream;
 pub(super) mod values;
 
@@ -105,9 +106,9 @@ table! {
         /// With `format = "template"`: the line, with fields in braces; `{{` and `}}` are the braces themselves. What
         /// a request has not is `-`; quotes, backslashes and whatever is not printable ASCII become `\xHH`. Fields:
         /// `time`, `time_local`, `client`, `peer`, `method`, `host`, `path`, `query`, `target`, `protocol`,
-        /// `tls_version`, `status`, `bytes_sent`, `bytes_received`, `duration_ms`, `connect_ms`, `first_byte_ms`,
-        /// `upstream_ms`, `route`, `site`, `upstream`, `endpoint`, `attempts`, `coalesced`, `subject`, `agent`,
-        /// `referer`, `code`, `reason`, `broke_off`, `request_id`, `trace_id`.
+        /// `tls_version`, `status`, `bytes_sent`, `bytes_received`, `duration_ms`, `connect_ms`, `waited_ms`,
+        /// `first_byte_ms`, `upstream_ms`, `route`, `site`, `upstream`, `endpoint`, `attempts`, `tried`, `coalesced`, `subject`,
+        /// `agent`, `referer`, `code`, `reason`, `broke_off`, `request_id`, `trace_id`.
         optional template: LineTemplate,
         /// A level, or levels per module: `info`, `info,portcullis=debug`.
         default("info") level: LogLevel,

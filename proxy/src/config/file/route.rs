@@ -2,6 +2,7 @@
 
 use super::action::{Files, ForwardTo, Redirect, Respond};
 use super::maps::{Map, Wanted};
+use super::traffic::Retry;
 use super::values::{Pointer, Text};
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
@@ -82,6 +83,14 @@ table! {
         default("1h") stream_idle_timeout: Timeout,
         /// From the head of the request to the end of the response, a WebSocket's handshake only. Left out: unlimited, progress is what counts.
         optional total_timeout: Timeout,
+        /// From the head of the request to the head of the response, with everything in between: waiting for a place,
+        /// further attempts. Then 504. What is left of it goes to the upstream as `X-Request-Timeout`, in milliseconds,
+        /// and Portcullis's own application stops work whose time is spent. `total_timeout` counts as one too; the
+        /// shorter of the two is told, and what a trusted proxy has told, if it is shorter still. Left out: unlimited.
+        optional deadline: Timeout,
+        /// What is sent again when it failed. Left out: only what certainly had no effect, and what may be sent twice
+        /// and was lost by a connection that the upstream had closed.
+        optional retry: Retry,
         /// What happens to header fields of the request before it is forwarded; a rule of the site about the same field
         /// is replaced. Values may hold `{host}`, `{path}`, `{query}` (with its `?`), `{client_address}`, `{scheme}`,
         /// `{method}`, `{request_id}`, `{route}`, `{site}`, `{subject}` and `{tls_version}`; `{{` is a brace.

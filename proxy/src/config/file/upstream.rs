@@ -1,6 +1,7 @@
 //! `[upstream.NAME]`: a named set of endpoints.
 
 use super::site::KeyText;
+use super::traffic::{Breaker, Limits, ParkSwitch, RetryBudget};
 use super::values::{FilePath, Text};
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
@@ -26,6 +27,14 @@ table! {
         /// Whether the endpoints tell by a stream which tokens are revoked, with which keys they sign and when they
         /// stop (`docs/link.md`). Needs `assertion_key`. The endpoints tell the same: they share what they know.
         default(false) link: bool,
+        /// How much of the traffic may be attempts that follow a failure. Left out: as an empty table.
+        optional retry_budget: RetryBudget,
+        /// How much it is given at once. Left out: no limit, or with a `link` what each endpoint tells of itself.
+        optional limits: Limits,
+        /// When an endpoint that fails is left alone. Left out: never.
+        optional breaker: Breaker,
+        /// What waits while every endpoint is away. Left out: as `true` with a `link`, else as `false`.
+        optional park: ParkSwitch,
         /// To connect.
         default("2s") connect_timeout: Timeout,
         /// Idle connections are closed after this. Keep it below the application's own, so that the proxy closes first.

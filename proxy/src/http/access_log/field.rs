@@ -4,7 +4,9 @@ use super::Line;
 use super::escape::Escape;
 use super::number::{push_address, push_milliseconds, push_number};
 use super::time::{LocalText, TimeText};
+use super::tried;
 use crate::config::LineField;
+use crate::upstream::Attempt;
 use http::Version;
 use serve::BodyError;
 use std::io::Write as _;
@@ -25,6 +27,7 @@ pub(super) enum Value<'a> {
     Number(u64),
     Milliseconds(Duration),
     Broken(BodyError),
+    Tried(&'a Attempt),
     Time(TimeText),
     TimeLocal(LocalText),
 }
@@ -55,6 +58,7 @@ impl Line {
             LineField::BytesReceived => Value::Number(self.all_received()),
             LineField::DurationMs => Value::Milliseconds(self.duration),
             LineField::ConnectMs => Value::Milliseconds(attempt.connect?),
+            LineField::WaitedMs => Value::Milliseconds(attempt.waited?),
             LineField::FirstByteMs => Value::Milliseconds(attempt.first_byte?),
             LineField::UpstreamMs => Value::Milliseconds(attempt.total?),
             LineField::Route => text(context.route.as_deref()?),
@@ -62,6 +66,7 @@ impl Line {
             LineField::Upstream => text(context.upstream.as_deref()?),
             LineField::Endpoint => text(attempt.endpoint.as_deref()?),
             LineField::Attempts => Value::Number((attempt.attempts > 0).then_some(attempt.attempts)?.into()),
+            LineField::Tried => Value::Tried((attempt.attempts > 1).then_some(attempt)?),
             LineField::Coalesced => text(context.coalesced.as_deref()?),
             LineField::Subject => text(&context.subject.as_ref()?.subject),
             LineField::Agent => Value::Bytes(head.agent.as_ref()?.as_bytes()),
@@ -92,6 +97,7 @@ impl Line {
             Value::Milliseconds(duration) => push_milliseconds(out, *duration),
             // A fixed sentence; writing to memory can't fail.
             Value::Broken(error) => drop(write!(out, "{error}")),
+            Value::Tried(attempt) => tried::text(out, attempt, escape),
             Value::Time(text) => out.extend_from_slice(text),
             Value::TimeLocal(text) => out.extend_from_slice(text),
         }

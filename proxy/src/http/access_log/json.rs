@@ -3,11 +3,12 @@
 use super::Line;
 use super::escape::Escape;
 use super::field::Value;
+use super::tried;
 use crate::config::LineField;
 use std::time::SystemTime;
 
 /// What stands in each object, behind time and kind.
-const FIELDS: [LineField; 29] = [
+const FIELDS: [LineField; 31] = [
     LineField::RequestId,
     LineField::TraceId,
     LineField::Client,
@@ -23,6 +24,7 @@ const FIELDS: [LineField; 29] = [
     LineField::BytesReceived,
     LineField::DurationMs,
     LineField::ConnectMs,
+    LineField::WaitedMs,
     LineField::FirstByteMs,
     LineField::UpstreamMs,
     LineField::Site,
@@ -30,6 +32,7 @@ const FIELDS: [LineField; 29] = [
     LineField::Upstream,
     LineField::Endpoint,
     LineField::Attempts,
+    LineField::Tried,
     LineField::Coalesced,
     LineField::Subject,
     LineField::Agent,
@@ -53,7 +56,9 @@ impl Line {
                 out.extend_from_slice(b",\"");
                 out.extend_from_slice(field.name().as_bytes());
                 out.extend_from_slice(b"\":");
-                if matches!(value, Value::Number(_) | Value::Milliseconds(_)) {
+                if let Value::Tried(attempt) = value {
+                    tried::json(out, attempt);
+                } else if matches!(value, Value::Number(_) | Value::Milliseconds(_)) {
                     self.push(out, &value, Escape::Json);
                 } else {
                     out.push(b'"');

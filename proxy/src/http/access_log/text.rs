@@ -5,6 +5,7 @@ use super::Line;
 use super::escape::Escape;
 use super::field::{Value, protocol};
 use super::number::{push_address, push_number, push_tenths};
+use super::tried;
 use std::time::{Duration, SystemTime};
 
 impl Line {
@@ -44,7 +45,11 @@ impl Line {
         if attempt.attempts > 1 {
             out.extend_from_slice(b" attempts=");
             push_number(out, u64::from(attempt.attempts));
+            out.extend_from_slice(b" tried=\"");
+            tried::text(out, attempt, Escape::Hex);
+            out.push(b'"');
         }
+        time(out, b" waited=", attempt.waited);
         time(out, b" connect=", attempt.connect);
         time(out, b" first-byte=", attempt.first_byte);
         time(out, b" upstream-total=", attempt.total);

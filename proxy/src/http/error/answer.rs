@@ -72,11 +72,23 @@ impl Cause {
                 }
             }
             Self::Upstream {
-                error: UpstreamError::Resolve(_) | UpstreamError::Connect(_) | UpstreamError::Busy,
+                error:
+                    UpstreamError::Resolve(_)
+                    | UpstreamError::Connect(_)
+                    | UpstreamError::Busy
+                    | UpstreamError::NotBack
+                    | UpstreamError::ParkFull
+                    | UpstreamError::Full
+                    | UpstreamError::QueueFull
+                    | UpstreamError::QueueTimeout
+                    | UpstreamError::Shed,
                 ..
             }
             | Self::File(FileError::Unavailable(_)) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::Upstream { error: UpstreamError::CircuitOpen(left), .. } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(left.as_secs().max(1)));
             }
             _ => {}
         }

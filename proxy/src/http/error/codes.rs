@@ -101,6 +101,24 @@ serve::error_codes! {
         UPSTREAM_BUSY = "upstream_busy", SERVICE_UNAVAILABLE, Later,
             "Every place on the HTTP/2 connections to the endpoint is taken, or it refuses requests.",
             "Raise the endpoint's limit of concurrent streams, or add endpoints.";
+        UPSTREAM_NOT_BACK = "upstream_not_back", SERVICE_UNAVAILABLE, Later,
+            "Every endpoint of the upstream was away, the request waited (`park`), and none came back in `park.timeout`.",
+            "See why the application does not start. Raise `timeout` if its restarts take longer.";
+        PARKING_FULL = "parking_full", SERVICE_UNAVAILABLE, Later,
+            "Every endpoint of the upstream is away, and as many requests wait for it as `park` allows.",
+            "Restart faster, or raise `requests_max` or `bytes_max` of `park`.";
+        QUEUE_FULL = "queue_full", SERVICE_UNAVAILABLE, Later,
+            "The upstream has as many requests as its `limits` allow, and as many wait for a place.",
+            "Add endpoints, or raise `limits` if it can take more. A longer queue makes answers later, not more.";
+        QUEUE_TIMEOUT = "queue_timeout", SERVICE_UNAVAILABLE, Later,
+            "The upstream has as many requests as its `limits` allow, and no place became free in `queue_timeout`.",
+            "As for `queue_full`.";
+        REQUEST_SHED = "request_shed", SERVICE_UNAVAILABLE, Later,
+            "The request waited for a place, and what was left of its time (`deadline`) was shorter than answers take now.",
+            "As for `queue_full`; or raise `deadline`.";
+        CIRCUIT_OPEN = "circuit_open", SERVICE_UNAVAILABLE, Later,
+            "Every endpoint has failed as often as the upstream's `breaker` allows, and is left alone for `open_for`.",
+            "The log says since when, `portcullis_upstream_failures_total` why. Mend the application.";
         UPSTREAM_CONNECT_TIMEOUT = "upstream_connect_timeout", GATEWAY_TIMEOUT, Later,
             "No endpoint of the upstream answered a connect in `connect_timeout`.",
             "See whether the host is up and a firewall drops packets.";
@@ -119,6 +137,10 @@ serve::error_codes! {
         TOTAL_TIMEOUT = "total_timeout", GATEWAY_TIMEOUT, Idempotent,
             "The request took longer than the route's `total_timeout`.",
             "Find the slow part by the times in the log line, or raise the limit.";
+        DEADLINE = "deadline_exceeded", GATEWAY_TIMEOUT, Idempotent,
+            "There was no head of a response by the request's deadline: the route's `deadline`, or what a trusted proxy has \
+             told in `X-Request-Timeout`.",
+            "The log line's `tried` tells where the time went. Find the slow part, or raise the limit.";
     }
 }
 

@@ -51,8 +51,12 @@ pub(in crate::upstream) enum Http2Error {
 /// A request without a response.
 pub(in crate::upstream) struct Failed {
     pub(in crate::upstream) error: Http2Error,
-    /// The request, when sending it once more can't do anything twice.
+    /// The request from its beginning, where that can still be had.
     pub(in crate::upstream) again: Option<Box<(request::Parts, Body)>>,
+    /// The endpoint itself says that it has not processed it.
+    pub(in crate::upstream) unprocessed: bool,
+    /// It may be sent twice, and its connection had been closed without a word.
+    pub(in crate::upstream) stale: bool,
 }
 
 /// Sends a request and waits for the head of the response. Dropped, it resets the stream. `informational` is called
@@ -101,14 +105,15 @@ pub(in crate::upstream) async fn send(
                 // Not even for another request, nor a window update: most likely nobody is there.
                 connection.retire();
             }
-            Err(Http2Error::Timeout.into())
+            let again = pump.into_outgoing().again().map(|body| Box::new((head, body)));
+            Err(Failed { again, ..Http2Error::Timeout.into() })
         }
     }
 }
 
 impl From<Http2Error> for Failed {
     fn from(error: Http2Error) -> Self {
-        Self { error, again: None }
+        Self { error, again: None, unprocessed: false, stale: false }
     }
 }
 
@@ -128,13 +133,13 @@ fn failed(error: h2::Error, slot: &Slot, received_bytes: u64, head: request::Par
         && connection.received.bytes() == received_bytes
         && head.method.is_idempotent()
         && outgoing.bytes() == 0;
-    let again = (refused || left_out || stale).then(|| outgoing.again().map(|body| Box::new((head, body)))).flatten();
+    let again = outgoing.again().map(|body| Box::new((head, body)));
     let error = match error {
         error if refused => Http2Error::Refused(error),
         error if !error.is_remote() && error.reason().is_some() => Http2Error::Malformed(error),
         error => dial::tls_failure_in(&error).map_or_else(|| Http2Error::Reset(error), Http2Error::Tls),
     };
-    Failed { error, again }
+    Failed { error, again, unprocessed: refused || left_out, stale }
 }
 
 /// What the body's length will be, as far as it is known.

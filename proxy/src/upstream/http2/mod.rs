@@ -17,6 +17,6 @@ mod tests;
 
 pub(super) use connection::{Connection, Slot};
 pub(super) use connections::Connections;
-pub(super) use exchange::{Http2Error, Limits, send};
+pub(super) use exchange::{Failed, Http2Error, Limits, send};
 pub(super) use incoming::Http2Body;
 pub(super) use pump::Client;

@@ -1,8 +1,8 @@
 //! An upstream with one endpoint, and the endpoint's end of its connections.
 
-use crate::config::{self, Balance, EndpointAddress, UpstreamProtocol};
+use crate::config::{self, Balance, EndpointAddress, RetryBudget, UpstreamProtocol};
 use crate::upstream::{
-    Affinity, Attempt, Call, HostField, Pools, SendLimits, Transport, Upstream, UpstreamBody, UpstreamError,
+    Affinity, Attempt, Call, HostField, Pools, SendLimits, Shared, Transport, Upstream, UpstreamBody, UpstreamError,
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -34,6 +34,10 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
         let pools = Pools::new();
         let config = config::Upstream {
             link: false,
+            retry_budget: RetryBudget::DEFAULT,
+            limits: None,
+            breaker: None,
+            park: None,
             name: "app".to_owned(),
             endpoints: vec![EndpointAddress::Tcp { host: address.ip().to_string(), port: address.port() }],
             balance: Balance::LeastRequests,
@@ -46,8 +50,9 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
             resolve_every: Duration::from_secs(60),
             proxy_protocol: None,
         };
-        let upstream =
-            pools.upstream(&config, &Transport { protocol: UpstreamProtocol::Http1, tls: None }, Arc::default(), None);
+        let shared = Shared::new(&config, None);
+        let transport = Transport { protocol: UpstreamProtocol::Http1, tls: None };
+        let upstream = pools.upstream(&config, &transport, Arc::default(), None, &shared);
         tokio::time::timeout(Duration::from_secs(20), test(upstream, listener)).await.expect("in time");
     });
 }
@@ -121,10 +126,13 @@ pub(super) async fn send_noting(
     let call = Call {
         head,
         body,
+        again: None,
         tunnel,
         affinity: Affinity::default(),
         host: &HostField::Kept,
         limits: LIMITS,
+        deadline: None,
+        retry: None,
         identity_headers,
         prelude: &[],
         interim,
@@ -146,10 +154,13 @@ pub(super) async fn send_within(
     let call = Call {
         head,
         body,
+        again: None,
         tunnel,
         affinity: Affinity::default(),
         host: &HostField::Kept,
         limits,
+        deadline: None,
+        retry: None,
         identity_headers,
         prelude: &[],
         interim,

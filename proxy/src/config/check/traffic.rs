@@ -1,0 +1,96 @@
+//! What is sent again, how much an upstream is given, and what waits.
+
+use crate::config::file::traffic as file;
+use crate::config::read::{At, Context};
+use crate::config::units::Number;
+use crate::config::{Breaker, Limits, Park, Retry, RetryBudget};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+/// The outer `None`: something of it is wrong and has been reported.
+pub(super) fn retry(
+    written: Option<At<file::Retry>>,
+    limit: Option<Duration>,
+    context: &mut Context<'_>,
+) -> Option<Option<Retry>> {
+    let Some(written) = written else { return Some(None) };
+    let file::Retry { written: _, on, attempts, per_try_timeout } = written.value;
+    let on = on?.value;
+    super::twice(&on, |cause| cause.written(), context);
+    if let (Some(each), Some(limit)) = (&per_try_timeout, limit)
+        && each.value.0 >= limit
+    {
+        context
+            .problem(each.at, "`per_try_timeout` is not shorter than what all attempts have together")
+            .help("make it shorter than `deadline` and `total_timeout`");
+    }
+    Some(Some(Retry {
+        on: on.iter().map(|cause| cause.value).collect(),
+        attempts_max: attempts?.value.0,
+        per_try_timeout: per_try_timeout.map(|timeout| timeout.value.0),
+    }))
+}
+
+/// As [`retry`].
+pub(super) fn retry_budget(written: Option<At<file::RetryBudget>>) -> Option<RetryBudget> {
+    let Some(written) = written else { return Some(RetryBudget::DEFAULT) };
+    let file::RetryBudget { written: _, percent, per_second_min } = written.value;
+    Some(RetryBudget { percent: percent?.value.0, per_second_min: per_second_min?.value.0 })
+}
+
+/// As [`retry`]. An upstream that tells of itself is expected back without being asked.
+pub(super) fn park(written: Option<At<file::ParkSwitch>>, linked: bool) -> Option<Option<Park>> {
+    let written = match written.map(|written| written.value) {
+        None => return Some(linked.then_some(Park::DEFAULT)),
+        Some(file::ParkSwitch::Switched(on)) => return Some(on.then_some(Park::DEFAULT)),
+        Some(file::ParkSwitch::With(table)) => table,
+    };
+    let file::Park { written: _, requests_max, bytes_max, timeout, expected_for } = written;
+    Some(Some(Park {
+        requests_max: requests_max?.value.0 as usize,
+        bytes_max: bytes_max?.value.0,
+        timeout: timeout?.value.0,
+        expected_for: expected_for?.value.0,
+    }))
+}
+
+/// As [`retry`]. An endpoint that tells how much it takes is given no more.
+pub(super) fn limits(
+    written: Option<At<file::Limits>>,
+    linked: bool,
+    context: &mut Context<'_>,
+) -> Option<Option<Limits>> {
+    let Some(written) = written else { return Some(linked.then_some(Limits::DEFAULT)) };
+    let At {
+        value: file::Limits { written: keys, in_flight_max, in_flight_per_endpoint_max, queue_max, queue_timeout },
+        at,
+    } = written;
+    if keys.among(&["in_flight_max", "in_flight_per_endpoint_max"]).is_empty() && !linked {
+        context.problem(at, "`limits` without a limit").help(
+            "add `in_flight_max` or `in_flight_per_endpoint_max`; an upstream with a `link` tells the second itself",
+        );
+    }
+    if let (Some(each), Some(all)) = (&in_flight_per_endpoint_max, &in_flight_max)
+        && each.value.0 > all.value.0
+    {
+        context
+            .problem(each.at, "one endpoint may have more requests than all together")
+            .note_at(all.at, "`in_flight_max`")
+            .help("leave `in_flight_per_endpoint_max` out, or raise `in_flight_max`");
+    }
+    let number =
+        |limit: Option<At<Number<1, 1_000_000>>>| limit.and_then(|limit| NonZeroUsize::new(limit.value.0 as usize));
+    Some(Some(Limits {
+        in_flight_max: number(in_flight_max),
+        in_flight_per_endpoint_max: number(in_flight_per_endpoint_max),
+        queue_max: queue_max?.value.0 as usize,
+        queue_timeout: queue_timeout?.value.0,
+    }))
+}
+
+/// As [`retry`].
+pub(super) fn breaker(written: Option<At<file::Breaker>>) -> Option<Option<Breaker>> {
+    let Some(written) = written else { return Some(None) };
+    let file::Breaker { written: _, failures_max, open_for } = written.value;
+    Some(Some(Breaker { failures_max: failures_max?.value.0, open_for: open_for?.value.0 }))
+}

@@ -1,0 +1,98 @@
+//! What is sent again, how much an upstream is given, and what waits.
+
+use http::StatusCode;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+/// What of a route's requests is sent again when it failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// After which failures. Default connect and reset.
+    pub on: Vec<RetryCause>,
+    /// Attempts at most, the first one too. Default 2.
+    pub attempts_max: u32,
+    /// In the place of the route's `response_timeout`, for each attempt. `None`, the default: that one.
+    pub per_try_timeout: Option<Duration>,
+}
+
+/// A failure after which a request may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryCause {
+    /// No connection could be made, so nothing was sent.
+    Connect,
+    /// The connection ended before a byte of an answer.
+    Reset,
+    /// The head of the answer did not come in time.
+    Timeout,
+    /// The answer has this status.
+    Status(StatusCode),
+}
+
+/// How much of an upstream's traffic may be attempts that follow a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryBudget {
+    /// For each hundred requests. Default 20.
+    pub percent: u32,
+    /// In each second, however little else is sent. Default 10.
+    pub per_second_min: u32,
+}
+
+impl RetryBudget {
+    /// Where nothing is written.
+    pub const DEFAULT: Self = Self { percent: 20, per_second_min: 10 };
+}
+
+/// How much an upstream is given at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests in flight at all endpoints together. `None`, the default: no limit.
+    pub in_flight_max: Option<NonZeroUsize>,
+    /// Requests in flight at each endpoint. `None`, the default: what it tells over the link, if it does.
+    pub in_flight_per_endpoint_max: Option<NonZeroUsize>,
+    /// Requests that wait for a place. Default 100.
+    pub queue_max: usize,
+    /// How long they wait. Default 1 s.
+    pub queue_timeout: Duration,
+}
+
+/// When an endpoint that fails is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Breaker {
+    /// Failures in a row. Default 5.
+    pub failures_max: u32,
+    /// For how long nothing is sent to it then. Default 5 s.
+    pub open_for: Duration,
+}
+
+/// How many requests wait for an upstream none of whose endpoints takes any, but which is expected back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Park {
+    /// At once. Default 1000.
+    pub requests_max: usize,
+    /// Bytes of their bodies. Default 16 MiB.
+    pub bytes_max: u64,
+    /// Each of them. Default 10 s.
+    pub timeout: Duration,
+    /// An upstream is expected back for so long after its last answer. Default 30 s.
+    pub expected_for: Duration,
+}
+
+impl Park {
+    /// Where nothing is written but that requests wait.
+    pub const DEFAULT: Self = Self {
+        requests_max: 1000,
+        bytes_max: 16 << 20,
+        timeout: Duration::from_secs(10),
+        expected_for: Duration::from_secs(30),
+    };
+}
+
+impl Limits {
+    /// Where nothing is written: only what endpoints tell of themselves counts.
+    pub const DEFAULT: Self = Self {
+        in_flight_max: None,
+        in_flight_per_endpoint_max: None,
+        queue_max: 100,
+        queue_timeout: Duration::from_secs(1),
+    };
+}

@@ -1,0 +1,105 @@
+//! What happened on the way of one request, for the access log.
+
+use super::error::UpstreamError;
+use http::StatusCode;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// More failures of one request are not told one by one.
+const TOLD_MAX: usize = 32;
+
+/// What happened on the way, for the access log; filled in even when the request fails.
+#[derive(Debug, Clone, Default)]
+pub struct Attempt {
+    /// How many endpoints or connections were tried.
+    pub attempts: u32,
+    /// The endpoint of the last one.
+    pub endpoint: Option<Rc<str>>,
+    /// How long it waited for an endpoint to be back, or for its turn.
+    pub waited: Option<Duration>,
+    /// How long the last connect took, when there was one.
+    pub connect: Option<Duration>,
+    /// From the start to the head of the response.
+    pub first_byte: Option<Duration>,
+    /// From the start to the end of the response, or to the failure.
+    pub total: Option<Duration>,
+    /// The attempts that came to nothing, in order; without memory while there is none.
+    pub failures: Vec<Failed>,
+    pub(super) started: Option<Instant>,
+    /// When the last attempt began.
+    pub(super) begun: Option<Instant>,
+    /// Bytes of the request's body, or of the client's direction of a tunnel.
+    pub(super) upload: Option<Rc<Cell<u64>>>,
+}
+
+/// An attempt that came to nothing.
+#[derive(Debug, Clone)]
+pub struct Failed {
+    /// Where.
+    pub endpoint: Rc<str>,
+    /// Why.
+    pub why: Why,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Why an attempt came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// There was no answer.
+    Cause(&'static str),
+    /// There was one, with this status.
+    Status(StatusCode),
+}
+
+impl Attempt {
+    /// Notes the end of the response, or the failure; only the first one counts.
+    pub fn ended(&mut self, now: Instant) {
+        self.total = self.total.or_else(|| Some(now.saturating_duration_since(self.started?)));
+    }
+
+    /// Bytes of the request's body up to now.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.upload.as_ref().map_or(0, |bytes| bytes.get())
+    }
+
+    /// How long the last attempt took to the head of its answer.
+    #[must_use]
+    pub fn answered_in(&self) -> Option<Duration> {
+        let (started, begun, first_byte) = (self.started?, self.begun?, self.first_byte?);
+        Some(first_byte.saturating_sub(begun.saturating_duration_since(started)))
+    }
+
+    /// An attempt begins at this endpoint.
+    pub(super) fn begin(&mut self, endpoint: &Rc<str>) {
+        self.attempts += 1;
+        self.endpoint = Some(Rc::clone(endpoint));
+        self.begun = Some(Instant::now());
+    }
+
+    /// The request was answered in another way while an attempt was under way, if one was.
+    pub fn given_up(&mut self, why: &'static str) {
+        if self.begun.is_some() && self.first_byte.is_none() {
+            self.failed(Why::Cause(why));
+        }
+    }
+
+    /// The last attempt came to nothing.
+    pub(super) fn failed(&mut self, why: Why) {
+        if let (Some(endpoint), Some(begun)) = (&self.endpoint, self.begun)
+            && self.failures.len() < TOLD_MAX
+        {
+            self.failures.push(Failed { endpoint: Rc::clone(endpoint), why, took: begun.elapsed() });
+        }
+        self.begun = None;
+    }
+}
+
+impl From<&UpstreamError> for Why {
+    fn from(error: &UpstreamError) -> Self {
+        Self::Cause(error.label())
+    }
+}

@@ -1,0 +1,169 @@
+//! A connection to an endpoint that can be reached. Nothing of a request is sent before it is there, so going on to the
+//! next endpoint is always free.
+
+use super::attempt::{Attempt, Why};
+use super::choice::{Affinity, Outcome, Tried};
+use super::endpoint::{Counted, Endpoint, Link};
+use super::error::UpstreamError;
+use super::gate::{Place, Room};
+use super::worker::Upstream;
+use serve::timer;
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Which connections will do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pick {
+    /// Only one that is opened for this request.
+    pub(super) fresh: bool,
+    /// The request can't be sent twice, so an idle one must live.
+    pub(super) surely: bool,
+    /// It is only to be seen whether there is one: limits and breakers are not asked.
+    pub(super) knocks: bool,
+}
+
+impl Upstream {
+    /// A connection to the best endpoint that can be reached; each is tried at most once, and none that is in `tried`.
+    pub(super) async fn reach(
+        &self,
+        pick: Pick,
+        affinity: &Affinity,
+        prelude: &[u8],
+        tried: &mut Tried,
+        attempt: &mut Attempt,
+    ) -> Result<(Link, Counted), UpstreamError> {
+        // Connections from before a reload that asked for a prelude have had none.
+        let fresh = pick.fresh || self.proxy_protocol.is_some();
+        let mut last = None;
+        // Where it is full or open now, it may be otherwise at the next attempt.
+        let mut passed = Passed { over: tried.clone(), full: false, opens_in: None };
+        loop {
+            let Some(endpoint) = self.endpoints.choose(affinity, &passed.over) else {
+                return Err(passed.why().or(last).unwrap_or_else(|| self.endpoints.none()));
+            };
+            let place = if pick.knocks || !self.is_guarded() {
+                None
+            } else {
+                match self.admit(&endpoint) {
+                    Ok(place) => place,
+                    Err(why) => {
+                        passed.note(&endpoint, why);
+                        continue;
+                    }
+                }
+            };
+            attempt.begin(&endpoint.label);
+            let counted = endpoint.count(place);
+            if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout, pick.surely) {
+                self.counters.reuses.increment();
+                return Ok((Link::Http1(connection), counted));
+            }
+            if let Some(slot) = endpoint.http2().take() {
+                self.counters.reuses.increment();
+                return Ok((Link::Http2(slot), counted));
+            }
+            let connecting = Instant::now();
+            // Rare, and many times as large as the rest of a request's future.
+            let opening = Box::pin(endpoint.connect(self.resolve_every, self.connect_timeout, prelude));
+            let outcome = timer::timeout(self.connect_timeout, opening).await;
+            attempt.connect = Some(connecting.elapsed());
+            let error = match outcome {
+                Ok(Ok(link)) => {
+                    self.counters.connects.increment();
+                    return Ok((link, counted));
+                }
+                Ok(Err(error)) => UpstreamError::from(error),
+                Err(timer::Elapsed) if endpoint.http2().is_full() => UpstreamError::Busy,
+                Err(timer::Elapsed) => UpstreamError::ConnectTimeout,
+            };
+            if !matches!(error, UpstreamError::Busy) {
+                endpoint.report(Outcome::Unreachable);
+            }
+            self.failed(&error);
+            attempt.failed(Why::from(&error));
+            tracing::debug!(upstream = &*self.name, endpoint = &*endpoint.label, %error, "no connection");
+            self.learn(&endpoint, false);
+            tried.note(&endpoint);
+            passed.over.note(&endpoint);
+            last = Some(error);
+        }
+    }
+
+    /// Whether anything stands between a request and an endpoint.
+    fn is_guarded(&self) -> bool {
+        self.limits.is_some() || self.breaker.is_some()
+    }
+
+    /// A place at this endpoint, if it may be asked.
+    fn admit(&self, endpoint: &Endpoint) -> Result<Option<Place>, Barred> {
+        let gate = &self.shared.gate;
+        let door = endpoint.door(gate);
+        let place = match &self.limits {
+            None => None,
+            Some(limits) => {
+                let max = |limit: Option<NonZeroUsize>| limit.map_or(usize::MAX, NonZeroUsize::get);
+                let told = endpoint.told_in_flight_max().unwrap_or(usize::MAX);
+                let endpoint = max(limits.in_flight_per_endpoint_max).min(told);
+                let room = Room { upstream: max(limits.in_flight_max), endpoint };
+                Some(gate.take(door, room).ok_or(Barred::Full)?)
+            }
+        };
+        let now = Instant::now();
+        match self.breaker {
+            Some(settings) if !door.breaker.admits(settings, now) => {
+                Err(Barred::Open(door.breaker.opens_in(now).unwrap_or_default()))
+            }
+            _ => Ok(place),
+        }
+    }
+
+    /// Takes in whether an attempt at this endpoint was answered.
+    pub(super) fn learn(&self, endpoint: &Endpoint, good: bool) {
+        let Some(settings) = self.breaker else { return };
+        let breaker = &endpoint.door(&self.shared.gate).breaker;
+        if good {
+            breaker.succeeded();
+        } else if breaker.failed(settings, Instant::now()) {
+            self.counters.breaks.increment();
+            tracing::warn!(
+                upstream = &*self.name,
+                endpoint = &*endpoint.label,
+                "it fails: nothing is sent to it for now"
+            );
+        }
+    }
+}
+
+/// Why an endpoint may not be asked.
+#[derive(Debug, Clone, Copy)]
+enum Barred {
+    Full,
+    /// For so long.
+    Open(Duration),
+}
+
+/// The endpoints that were passed over.
+struct Passed {
+    over: Tried,
+    full: bool,
+    opens_in: Option<Duration>,
+}
+
+impl Passed {
+    fn note(&mut self, endpoint: &Rc<Endpoint>, why: Barred) {
+        self.over.note(endpoint);
+        match why {
+            Barred::Full => self.full = true,
+            Barred::Open(left) => self.opens_in = Some(self.opens_in.map_or(left, |known| known.min(left))),
+        }
+    }
+
+    fn why(&self) -> Option<UpstreamError> {
+        if self.full {
+            return Some(UpstreamError::Full);
+        }
+        self.opens_in.map(UpstreamError::CircuitOpen)
+    }
+}

@@ -1,0 +1,134 @@
+//! What the workers share of one upstream. It outlives a snapshot, by the upstream's name.
+
+use super::budget::RetryBudget;
+use super::gate::Gate;
+use crate::config;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How exactly it is known when an upstream has answered last: noting it more often would have workers write to memory
+/// that all of them read.
+const GOOD_TO: Duration = Duration::from_millis(500);
+
+/// One upstream as all workers see it.
+#[derive(Debug)]
+pub struct Shared {
+    pub(super) budget: Arc<RetryBudget>,
+    pub(super) gate: Arc<Gate>,
+    start: Instant,
+    /// Milliseconds after `start`, and one more because 0 is never.
+    good_ms: AtomicU64,
+    parked: AtomicUsize,
+    parked_bytes: AtomicU64,
+}
+
+impl Shared {
+    /// For an upstream as it is configured now; what it was before goes on where nothing about it has changed.
+    #[must_use]
+    pub fn new(upstream: &config::Upstream, previous: Option<&Arc<Self>>) -> Arc<Self> {
+        let (settings, now) = (upstream.retry_budget, Instant::now());
+        let kept = previous.filter(|previous| previous.budget.settings() == settings);
+        let budget = kept.map_or_else(|| Arc::new(RetryBudget::new(settings, now)), |kept| Arc::clone(&kept.budget));
+        match previous {
+            Some(previous) if kept.is_some() => Arc::clone(previous),
+            // What is in flight stays in flight, and an open breaker open.
+            Some(previous) => Arc::new(Self::with(budget, Arc::clone(&previous.gate), now)),
+            None => Arc::new(Self::with(budget, Gate::new(), now)),
+        }
+    }
+
+    fn with(budget: Arc<RetryBudget>, gate: Arc<Gate>, now: Instant) -> Self {
+        Self {
+            budget,
+            gate,
+            start: now,
+            good_ms: AtomicU64::new(0),
+            parked: AtomicUsize::new(0),
+            parked_bytes: AtomicU64::new(0),
+        }
+    }
+
+    fn milliseconds(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
+    /// It has answered.
+    pub(super) fn note_good(&self, now: Instant) {
+        let now_ms = self.milliseconds(now);
+        if now_ms.saturating_sub(self.good_ms.load(Relaxed)) >= GOOD_TO.as_millis() as u64
+            || self.good_ms.load(Relaxed) == 0
+        {
+            self.good_ms.store(now_ms, Relaxed);
+        }
+    }
+
+    /// Whether it has answered within this time.
+    pub(super) fn was_good_within(&self, time: Duration, now: Instant) -> bool {
+        let good_ms = self.good_ms.load(Relaxed);
+        let age = Duration::from_millis(self.milliseconds(now).saturating_sub(good_ms));
+        good_ms > 0 && age < time.saturating_add(GOOD_TO)
+    }
+
+    /// A place to wait in, for a request with so many bytes; `None`: all are taken.
+    pub(super) fn park(self: &Arc<Self>, settings: config::Park, bytes: u64) -> Option<Parked> {
+        let one = |parked: usize| (parked < settings.requests_max).then_some(parked + 1);
+        self.parked.fetch_update(Relaxed, Relaxed, one).ok()?;
+        // From here on its drop gives back what was taken.
+        let mut place = Parked { shared: Arc::clone(self), bytes: 0 };
+        let more = |taken: u64| taken.checked_add(bytes).filter(|sum| *sum <= settings.bytes_max);
+        self.parked_bytes.fetch_update(Relaxed, Relaxed, more).ok()?;
+        place.bytes = bytes;
+        Some(place)
+    }
+}
+
+/// The place of a request that waits. Dropped, it is free.
+pub(super) struct Parked {
+    shared: Arc<Shared>,
+    bytes: u64,
+}
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        self.shared.parked.fetch_sub(1, Relaxed);
+        self.shared.parked_bytes.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared() -> Arc<Shared> {
+        let now = Instant::now();
+        Arc::new(Shared::with(Arc::new(RetryBudget::new(config::RetryBudget::DEFAULT, now)), Gate::new(), now))
+    }
+
+    #[test]
+    fn places_are_bounded_in_number_and_in_bytes_and_are_given_back() {
+        let shared = shared();
+        let park = config::Park { requests_max: 2, bytes_max: 100, ..config::Park::DEFAULT };
+        let first = shared.park(park, 60).expect("room");
+        assert!(shared.park(park, 41).is_none(), "too many bytes");
+        let second = shared.park(park, 40).expect("what was refused took nothing");
+        assert!(shared.park(park, 0).is_none(), "too many");
+        drop(first);
+        drop((shared.park(park, 60).expect("its place is free"), second));
+        assert_eq!((shared.parked.load(Relaxed), shared.parked_bytes.load(Relaxed)), (0, 0));
+    }
+
+    #[test]
+    fn an_answer_counts_for_its_time() {
+        let (shared, ms) = (shared(), Duration::from_millis);
+        let (now, limit) = (shared.start + ms(5000), ms(1000));
+        assert!(!shared.was_good_within(limit, now), "never");
+        shared.note_good(now);
+        assert!(shared.was_good_within(limit, now + ms(1000)) && !shared.was_good_within(limit, now + ms(1500)));
+        shared.note_good(now + ms(499));
+        assert!(!shared.was_good_within(limit, now + ms(1500)), "it is not noted that often");
+        shared.note_good(now + ms(500));
+        assert!(shared.was_good_within(limit, now + ms(1500)));
+    }
+}

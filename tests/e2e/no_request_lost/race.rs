@@ -1,0 +1,82 @@
+//! The keep-alive race: an upstream that closes after every few answers, at the moment at which the next request comes.
+
+use super::load::{Load, Sent};
+use portcullis_tests::edge::{Edge, forwarding_to};
+use portcullis_tests::raw::Raw;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Answers on one connection, before it is closed.
+const ANSWERS: usize = 3;
+
+/// How often each path was answered.
+type Answered = Arc<Mutex<HashMap<String, usize>>>;
+
+/// Reads a request to its end; `None` at the end of the stream.
+async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
+    loop {
+        if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+            let whole = end + 4 + length.unwrap_or(0);
+            if buffer.len() >= whole {
+                buffer.drain(..whole);
+                return head.split(' ').nth(1).map(str::to_owned);
+            }
+        }
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+/// One connection. Odd ones close right behind their last answer, so that the next request crosses the end; even ones
+/// wait for the next request and reset the connection without having looked at it.
+async fn serve(mut stream: TcpStream, number: usize, answered: Answered) {
+    let mut buffer = Vec::new();
+    for _ in 0..ANSWERS {
+        let Some(path) = read_request(&mut stream, &mut buffer).await else { return };
+        *answered.lock().unwrap_or_else(PoisonError::into_inner).entry(path).or_default() += 1;
+        if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.is_err() {
+            return;
+        }
+    }
+    if number % 2 == 0 {
+        let _ = stream.readable().await;
+        Raw::over(Box::new(stream)).reset();
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_closes_at_the_worst_moment_costs_no_request() {
+    let requests = std::env::var("PORTCULLIS_TEST_RACES").ok().and_then(|number| number.parse().ok()).unwrap_or(10_000);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let answered = Answered::default();
+    let log = Arc::clone(&answered);
+    let accepting = tokio::spawn(async move {
+        for number in 0.. {
+            let Ok((stream, _)) = listener.accept().await else { return };
+            let _ = stream.set_nodelay(true);
+            tokio::spawn(serve(stream, number, Arc::clone(&log)));
+        }
+    });
+    // Without `retry`: this much is free.
+    let edge = Edge::start(&forwarding_to(&address.to_string())).await;
+    let load = Load { clients: 8, requests: requests / 8, methods: &["GET", "PUT", "GET", "POST"] };
+    let sent = load.start(&edge.http()).finish().await;
+    accepting.abort();
+    let failed: Vec<&Sent> = sent.iter().filter(|one| one.status != 200).collect();
+    let replayable: Vec<_> = failed.iter().filter(|one| one.method != "POST").collect();
+    assert!(replayable.is_empty(), "of {}: {:?}", sent.len(), &replayable[..replayable.len().min(5)]);
+    let answered = answered.lock().unwrap_or_else(PoisonError::into_inner);
+    for one in sent.iter().filter(|one| one.method == "POST") {
+        let times = answered.get(&one.path).copied().unwrap_or_default();
+        assert!(times <= 1, "{} was done {times} times", one.path);
+        assert!(one.status != 200 || times == 1, "{} was answered by nobody", one.path);
+    }
+    let lost = edge.metrics().await.get("portcullis_upstream_failures_total{upstream=\"app\",reason=\"reset\"}");
+    assert!(lost as usize > requests / 50, "the race was met {lost} times only");
+}
