@@ -41,7 +41,7 @@ impl IdentityFields {
             identity.session.as_deref().unwrap_or_default(),
             identity.token_id.as_deref().unwrap_or_default(),
         ];
-        let mut text = String::new();
+        let mut text = String::with_capacity(values.iter().map(|value| value.len()).sum());
         let mut ends = [0; FIELDS.len()];
         for ((value, (_, encoded)), end) in values.into_iter().zip(FIELDS).zip(&mut ends) {
             text.extend(utf8_percent_encode(value, encoded));

@@ -6,6 +6,9 @@
 
 use serde_json::Value;
 
+/// Room for the claims of a usual token, in bytes, so that their text is seldom moved while it grows.
+const USUAL_BYTES: usize = 512;
+
 /// Claims by name.
 #[derive(Debug, Default)]
 pub(super) struct KeptClaims {
@@ -25,19 +28,21 @@ impl KeptClaims {
     /// Keeps these claims. A value that can't be written, which no parsed one is, is left out.
     pub(super) fn new(mut claims: Vec<(String, Value)>) -> Self {
         claims.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        let mut text = String::new();
+        let mut text = Vec::with_capacity(USUAL_BYTES);
         let mut places = Vec::with_capacity(claims.len());
         for (name, value) in claims {
-            let Ok(value) = serde_json::to_string(&value) else { continue };
-            text.push_str(&name);
+            let start = text.len();
+            text.extend_from_slice(name.as_bytes());
             let name_end = text.len();
-            text.push_str(&value);
+            let written = serde_json::to_writer(&mut text, &value);
             // A token has at most some ten thousand bytes.
-            if let (Ok(name_end), Ok(value_end)) = (u32::try_from(name_end), u32::try_from(text.len())) {
-                places.push(Place { name_end, value_end });
+            match (written, u32::try_from(name_end), u32::try_from(text.len())) {
+                (Ok(()), Ok(name_end), Ok(value_end)) => places.push(Place { name_end, value_end }),
+                _ => text.truncate(start),
             }
         }
-        Self { text: text.into(), places: places.into() }
+        // JSON is UTF-8, and so are names.
+        Self { text: String::from_utf8(text).unwrap_or_default().into(), places: places.into() }
     }
 
     /// A claim as the issuer wrote it.
