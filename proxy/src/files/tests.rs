@@ -5,6 +5,7 @@ mod answers;
 mod changes;
 mod hostile;
 mod internal;
+mod ranges;
 
 use super::*;
 use crate::config;
