@@ -206,6 +206,9 @@ fn a_bad_configuration_does_not_become_a_server() {
         strip_prefix: None,
         cache_control: None,
         cached_bytes_max: 1000,
+        compressible_types: Vec::new(),
+        precompressed: false,
+        compress: None,
     };
     let open = |config| FileServer::open(&config).map(|_| ()).map_err(|error| error.to_string());
     let missing = open(config(PathBuf::from("/nonexistent-root"), "index.html", None));
