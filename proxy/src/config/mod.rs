@@ -6,6 +6,7 @@
 #[macro_use]
 mod table;
 mod check;
+mod coding;
 mod context;
 mod disk;
 mod file;
@@ -27,6 +28,7 @@ mod traffic;
 mod units;
 mod whole;
 
+pub use coding::{Coding, Compress, MediaPattern};
 pub use line::{BadTemplate, LineField, LinePiece, LineTemplate};
 pub use load::{load, load_str};
 pub use origin::WebOrigin;
@@ -666,6 +668,12 @@ pub struct Files {
     pub cache_control: Option<HeaderValue>,
     /// Files up to this size are kept in memory by each worker. Default 256 KiB.
     pub cached_bytes_max: u64,
+    /// The types whose files come compressed to clients that take it.
+    pub compressible_types: Vec<MediaPattern>,
+    /// Whether twins that were compressed beforehand are looked for.
+    pub precompressed: bool,
+    /// What is compressed when there is no twin; `None`: nothing.
+    pub compress: Option<Compress>,
 }
 
 /// `forward = "app"` or `forward = { upstream = "app", ... }`.

@@ -68,7 +68,7 @@ impl Line {
             LineField::Attempts => Value::Number((attempt.attempts > 0).then_some(attempt.attempts)?.into()),
             LineField::Tried => Value::Tried((attempt.attempts > 1).then_some(attempt)?),
             LineField::Coalesced => text(context.coalesced.as_deref()?),
-            LineField::Subject => text(&context.subject.as_ref()?.subject),
+            LineField::Subject => text(context.caller.as_ref()?.subject()),
             LineField::Agent => Value::Bytes(head.agent.as_ref()?.as_bytes()),
             LineField::Referer => Value::Referer(head.referer.as_ref()?.as_bytes()),
             LineField::Code => text(context.cause.as_ref()?.0),
