@@ -1,7 +1,7 @@
 //! Portcullis, the front server: TLS, static files, tokens checked at the edge, everything else forwarded.
 //!
 //! The floors, from the ground up: [`config`] says what is meant, [`metrics`] what is counted and [`link`] what
-//! applications tell; [`auth`], [`coalesce`], [`files`], [`route`], [`rules`], [`spool`], [`tls`] and [`upstream`] hold
+//! applications tell; [`auth`], [`coalesce`], [`files`], [`overload`], [`route`], [`rules`], [`spool`], [`tls`] and [`upstream`] hold
 //! one idea each and do not know each other; [`snapshot`] builds one revision of all of them;
 //! [`http`] is the path of a request through it; [`run`] and [`cli`] are the process.
 
@@ -16,6 +16,7 @@ pub mod http;
 pub mod link;
 mod links;
 pub mod metrics;
+pub mod overload;
 pub mod reload;
 pub mod route;
 pub mod rules;

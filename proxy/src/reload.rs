@@ -85,8 +85,9 @@ fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
             trusted_proxies: _,
             identity_headers: _,
             trace: _,
+            overload,
         } = &config.server;
-        (*threads, *connections_max, *connections_per_client_max, *drain_timeout, state.clone())
+        (*threads, *connections_max, *connections_per_client_max, *drain_timeout, state.clone(), *overload)
     };
     let server = of_server(old) != of_server(new);
     let changes = [

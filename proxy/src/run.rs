@@ -9,6 +9,7 @@ use crate::files::coding::{Results, ResultsState};
 use crate::http::{Front, WorkerState, WorkerTools};
 use crate::links::{self, LinkGuard};
 use crate::metrics::{CompressedSample, Metrics};
+use crate::overload::{self, Overload};
 use crate::reload::{ConfigError, Reloaded, Reloader};
 use crate::tls;
 use serve::admission::Admission;
@@ -25,9 +26,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
 
 /// The operator's listener takes this many connections at once.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
@@ -168,6 +171,8 @@ struct Parts {
     log: Option<RequestLog>,
     refresh: crate::auth::RefreshGuard,
     links: LinkGuard,
+    /// Looks at the memory until this is dropped.
+    watching: JoinSet<()>,
 }
 
 async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Result<(Parts, Addresses), StartError> {
@@ -175,7 +180,9 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
     let config = Arc::clone(&reloader.current.load().config);
     let output = || options.request_log.unwrap_or_else(|| Box::new(io::stdout()));
     let log = config.log.access.then(|| RequestLog::start(output())).transpose()?;
+    let overload = config.server.overload.map(|_| Arc::<Overload>::default());
     let tools = WorkerTools {
+        overload: overload.clone(),
         current: Arc::clone(&reloader.current),
         log: log.as_ref().and_then(RequestLog::sender).map(|sender| (sender, config.log.format.clone())),
     };
@@ -208,6 +215,7 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
                 tls: tls.clone().filter(|_| listener.tls),
                 slots: Arc::clone(&slots),
                 clients: clients.clone(),
+                closed: overload.as_ref().map(|overload| overload.closed()),
             });
         }
     }
@@ -229,10 +237,18 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
     let for_metrics = Arc::clone(&reloader.current);
     let metrics = metrics.with_links(move || links::samples(&for_metrics.load()));
     let for_metrics = Arc::clone(&reloader.current);
-    let metrics = Rc::new(metrics.with_compressed(move || compressed(&for_metrics.load().compressed)));
+    let metrics = metrics.with_compressed(move || compressed(&for_metrics.load().compressed));
+    let mut watching = JoinSet::new();
+    if let Some((overload, settings)) = overload.clone().zip(config.server.overload) {
+        watching.spawn_local(overload::watch(overload, settings));
+    }
+    let metrics = Rc::new(metrics.with_overload(move || {
+        let overload = overload.as_ref()?;
+        Some((overload.level() as u64, overload.bytes()))
+    }));
     let admin =
         config.admin.as_ref().map(|admin| serve_admin(&admin.address, &reloader, &metrics, drain)).transpose()?;
-    Ok((Parts { reloader, workers, log, refresh, links }, (listeners, admin)))
+    Ok((Parts { reloader, workers, log, refresh, links, watching }, (listeners, admin)))
 }
 
 /// What was compressed on the fly, for the metrics.
@@ -250,11 +266,12 @@ struct Door {
     tls: Option<Arc<rustls::ServerConfig>>,
     slots: Arc<Semaphore>,
     clients: Option<Arc<Clients>>,
+    closed: Option<Arc<AtomicBool>>,
 }
 
 impl Door {
     fn open(self, state: &Rc<WorkerState>, counters: &Arc<ConnectionCounters>, drain: &Rc<Drain>) {
-        let Self { socket, local, listener, tls, slots, clients } = self;
+        let Self { socket, local, listener, tls, slots, clients, closed } = self;
         let trusting = Rc::clone(state);
         let is_proxy: Rc<dyn Fn(IpAddr) -> bool> = Rc::new(move |peer| trusting.trusts(peer));
         let limits = &listener.limits;
@@ -278,6 +295,7 @@ impl Door {
             admission: Admission {
                 proxy_protocol: listener.proxy_protocol.map(Arc::new),
                 clients: clients.map(|clients| ClientLimit { clients, is_proxy }),
+                closed,
                 counters: Arc::clone(counters),
             },
             make_service: Front::maker(Rc::clone(state), limits, listener.redirect_to_https),
@@ -329,7 +347,7 @@ fn serve_admin(
 }
 
 async fn obey(parts: Parts, mut orders: mpsc::UnboundedReceiver<Order>, drain: &Rc<Drain>) {
-    let Parts { reloader, workers, log, mut refresh, mut links } = parts;
+    let Parts { reloader, workers, log, mut refresh, mut links, watching } = parts;
     loop {
         match orders.recv().await {
             Some(Order::Reload(config, answer)) => {
@@ -355,11 +373,11 @@ async fn obey(parts: Parts, mut orders: mpsc::UnboundedReceiver<Order>, drain: &
                 if drained.cut > 0 {
                     tracing::warn!(connections = drained.cut, "cut at the drain's deadline");
                 }
-                drop((refresh, links, log));
+                drop((refresh, links, watching, log));
                 let _ = answer.send(drained);
                 return;
             }
-            None => return drop((refresh, links, workers, log)),
+            None => return drop((refresh, links, watching, workers, log)),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::listener::{Address, Peer};
 use crate::proxy_protocol::{self, Mode, Senders};
 use crate::transport::Transport;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Who is let in on a listener, and who counts it. The default lets everybody in.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +21,8 @@ pub struct Admission {
     pub proxy_protocol: Option<Arc<Senders>>,
     /// The bound on connections of one client; `None`: there is none.
     pub clients: Option<ClientLimit>,
+    /// While it is set nobody is let in: the server has not the means. `None`: it never is.
+    pub closed: Option<Arc<AtomicBool>>,
     /// The worker's counters.
     pub counters: Arc<ConnectionCounters>,
 }
@@ -61,6 +64,9 @@ impl Admission {
     }
 
     fn count(&self, client: Peer) -> Result<Option<Place>, Refusal> {
+        if self.closed.as_ref().is_some_and(|closed| closed.load(Relaxed)) {
+            return Err(Refusal::Overload);
+        }
         self.clients.as_ref().map_or(Ok(None), |limit| limit.enter(client.ip()).map_err(|_| Refusal::PerClient))
     }
 }

@@ -82,6 +82,8 @@ reasons! {
     Refusal, Refusals => {
         /// The client has `server.connections_per_client_max` connections open.
         PerClient = "per_client",
+        /// The server's memory runs out.
+        Overload = "overload",
         /// The PROXY protocol is required, and the peer may not speak it.
         ProxyPeer = "proxy_protocol_peer",
         /// The PROXY protocol header was malformed, cut short or too large.

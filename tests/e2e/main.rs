@@ -37,6 +37,7 @@ mod link;
 mod link_streams;
 mod logout;
 mod malformed_upstream;
+mod memory_overload;
 mod metrics;
 mod no_request_lost;
 mod notes;

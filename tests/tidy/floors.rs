@@ -67,6 +67,7 @@ const PROXY: &[Room] = &[
     room(2, &["config"]),
     room(2, &["link"]),
     room(2, &["metrics"]),
+    room(3, &["overload"]),
 ];
 
 const APP: &[Room] = &[

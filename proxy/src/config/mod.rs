@@ -38,7 +38,7 @@ pub use problem::Problems;
 pub use reference::{reference, schema};
 pub use rules::{HeaderRule, HostPolicy, PathPrefix, PathRule};
 pub use template::{Piece, Template, Variable};
-pub use traffic::{Breaker, Limits, Park, Retry, RetryBudget, RetryCause};
+pub use traffic::{Breaker, Limits, Overload, Park, Retry, RetryBudget, RetryCause};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
@@ -96,6 +96,8 @@ pub struct Server {
     pub identity_headers: Vec<HeaderName>,
     /// Whether forwarded requests carry a W3C trace context. Default true.
     pub trace: bool,
+    /// What is given up when memory runs out. Default: nothing.
+    pub overload: Option<Overload>,
 }
 
 /// `[admin]`: `/livez`, `/readyz` and `/metrics`. Default `127.0.0.1:9901`.

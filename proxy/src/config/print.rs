@@ -9,8 +9,8 @@ use super::units::{Spelled, duration, size};
 use super::{
     Action, Admin, AuthMode, Authorities, Breaker, Buffer, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Compress,
     Config, DpopMode, EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Limits, Listener,
-    ListenerLimits, Log, LogFormat, Park, PathRule, ProxyMode, Redirect, Respond, Retry, RetryBudget, Route, RouteAuth,
-    RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
+    ListenerLimits, Log, LogFormat, Overload, Park, PathRule, ProxyMode, Redirect, Respond, Retry, RetryBudget, Route,
+    RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use serde_json::Value;
@@ -134,6 +134,7 @@ fn print_server(page: &mut Page, server: &Server) {
         trusted_proxies,
         identity_headers,
         trace,
+        overload,
     } = server;
     page.table("[server]");
     page.key("threads", threads);
@@ -147,6 +148,15 @@ fn print_server(page: &mut Page, server: &Server) {
     page.key("trusted_proxies", texts(trusted_proxies));
     page.key("identity_headers", texts(identity_headers));
     page.key("trace", trace);
+    if let Some(overload) = overload {
+        let Overload { memory_bytes_max, close_connections_at, refuse_requests_at, refuse_connections_at } = overload;
+        let mut keys = Vec::new();
+        keys.extend(memory_bytes_max.map(|max| ("memory_max", text(size(max)))));
+        keys.push(("close_connections_at", close_connections_at.to_string()));
+        keys.push(("refuse_requests_at", refuse_requests_at.to_string()));
+        keys.push(("refuse_connections_at", refuse_connections_at.to_string()));
+        page.key("overload", inline(keys));
+    }
 }
 
 fn print_listener(page: &mut Page, listener: &Listener) {

@@ -1,4 +1,4 @@
-//! What is sent again, how much an upstream is given, and what waits.
+//! What is sent again, how much an upstream is given, what waits, and what is given up.
 
 use http::StatusCode;
 use std::num::NonZeroUsize;
@@ -95,4 +95,17 @@ impl Limits {
         queue_max: 100,
         queue_timeout: Duration::from_secs(1),
     };
+}
+
+/// When the process gives up what, in hundredths of the memory that it may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overload {
+    /// How much it may use. `None`, the default: what its control group may.
+    pub memory_bytes_max: Option<u64>,
+    /// Connections over HTTP/1.1 end after their answer. Default 80.
+    pub close_connections_at: u32,
+    /// Requests are answered 503. Default 90.
+    pub refuse_requests_at: u32,
+    /// Connections are refused. Default 95.
+    pub refuse_connections_at: u32,
 }

@@ -64,6 +64,8 @@ pub(super) enum Cause {
     TotalTimeout,
     #[error("there was no response by the request's deadline")]
     Deadline,
+    #[error("the proxy's memory runs out")]
+    Overload,
     #[error("a defect in the proxy")]
     Panic,
 }
@@ -98,6 +100,7 @@ impl Cause {
             Self::InternalFile(_) => plain(&codes::INTERNAL_FILE),
             Self::TotalTimeout => told(&codes::TOTAL_TIMEOUT),
             Self::Deadline => told(&codes::DEADLINE),
+            Self::Overload => plain(&codes::OVERLOADED),
             Self::Panic => plain(&codes::INTERNAL),
         }
     }

@@ -9,6 +9,7 @@ use super::response_rules;
 use super::worker::WorkerState;
 use crate::auth::DPOP_NONCE;
 use crate::config::ListenerLimits;
+use crate::overload::Level;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, Response, Uri, Version, header};
 use http_body::Body as _;
@@ -99,7 +100,10 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     let noted = worker.access.as_ref().map(|_| Head::of(&head));
     let (version, is_head) = (head.version, head.method == Method::HEAD);
 
-    let handled = {
+    let level = worker.overload.as_ref().map_or(Level::Calm, |overload| overload.level());
+    let handled = if level >= Level::RefuseRequests {
+        Ok(Err(Cause::Overload))
+    } else {
         let handling = pin!(handler::handle(worker, &local, entrance, &mut context, &mut head, &mut body));
         AssertUnwindSafe(handling).catch_unwind().await
     };
@@ -112,6 +116,9 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
         }
     };
 
+    if level >= Level::CloseConnections && version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     worker.metrics.requests.answered(version, response.status());
     response_rules::apply(&local.snapshot, &context, response.headers_mut());
     response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());

@@ -85,6 +85,7 @@ fn with_front_of(http2: bool, format: LogFormat, test: impl AsyncFnOnce(Front)) 
     let written = Shared::default();
     let log = RequestLog::start(written.clone()).expect("a thread");
     let tools = WorkerTools {
+        overload: None,
         current: Arc::new(ArcSwap::from_pointee(snapshot)),
         log: log.sender().map(|sender| (sender, format)),
     };

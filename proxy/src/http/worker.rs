@@ -5,6 +5,7 @@ use crate::auth::{CACHE_BYTES_MAX, TokenCache};
 use crate::config::{LogFormat, Upstream as Upstreamed};
 use crate::files::{SMALL_FILES_BYTES_MAX, SmallFiles};
 use crate::metrics::WorkerMetrics;
+use crate::overload::Overload;
 use crate::snapshot::Snapshot;
 use crate::upstream::{Pools, Upstream};
 use arc_swap::ArcSwap;
@@ -21,6 +22,8 @@ use std::sync::Arc;
 pub struct WorkerTools {
     /// Swapped on reload.
     pub current: Arc<ArcSwap<Snapshot>>,
+    /// What is given up for want of memory; `None`: nothing ever is.
+    pub overload: Option<Arc<Overload>>,
     /// `None` when requests are not logged.
     pub log: Option<(LineSender, LogFormat)>,
 }
@@ -33,6 +36,7 @@ pub struct WorkerState {
     pub(super) files: SmallFiles,
     pub(super) tokens: TokenCache,
     pub(super) access: Option<Access>,
+    pub(super) overload: Option<Arc<Overload>>,
     pub(super) metrics: Arc<WorkerMetrics>,
 }
 
@@ -63,6 +67,7 @@ impl WorkerState {
             files: SmallFiles::new(SMALL_FILES_BYTES_MAX),
             tokens: TokenCache::new(CACHE_BYTES_MAX),
             access,
+            overload: tools.overload,
             metrics,
         })
     }

@@ -120,6 +120,25 @@ pub(super) static ALL: &[Family] = &[
         "Bytes written to clients, under TLS without its framing.",
         |metrics, samples| samples.add([], metrics.sum(|worker| worker.connections.sent_bytes.get())),
     ),
+    gauge(
+        "portcullis_overload_level",
+        &[],
+        "What is given up for want of memory (`server.overload`): 0 nothing, 1 connections end after their answer, \
+         2 requests are refused, 3 connections too.",
+        |metrics, samples| samples.add([], (metrics.overload)().map_or(0, |(level, _)| level)),
+    ),
+    gauge(
+        "portcullis_overload_memory_bytes",
+        &[],
+        "Memory that is used, as `server.overload` counts it; 0 without it.",
+        |metrics, samples| samples.add([], (metrics.overload)().map_or(0, |(_, (used, _))| used)),
+    ),
+    gauge(
+        "portcullis_overload_memory_max_bytes",
+        &[],
+        "Memory that may be used; 0 without `server.overload`.",
+        |metrics, samples| samples.add([], (metrics.overload)().map_or(0, |(_, (_, max))| max)),
+    ),
     counter(
         "portcullis_http_requests_total",
         &[label("protocol"), label("status")],
@@ -410,7 +429,7 @@ fn waiting(metrics: &Metrics, samples: &mut Samples, of: impl Fn(&UpstreamCounte
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{KeyFreshness, LinkSample, LinkSamples, PostedSample};
+    use crate::metrics::{CompressedSample, KeyFreshness, LinkSample, LinkSamples, PostedSample};
     use std::num::NonZeroUsize;
     use std::time::Duration;
 
@@ -429,6 +448,7 @@ mod tests {
             ..LinkSample::default()
         };
         let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0, keys)
+            .with_compressed(|| CompressedSample { made: vec![("br", 1)], ..CompressedSample::default() })
             .with_links(move || LinkSamples { upstreams: vec![link()], posted: vec![PostedSample::default()] });
         let worker = &metrics.workers()[0];
         worker.errors.made("no_route");

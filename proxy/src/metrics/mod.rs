@@ -35,7 +35,11 @@ pub struct Metrics {
     keys: Box<dyn Fn() -> Vec<KeyFreshness> + Send + Sync>,
     links: Box<dyn Fn() -> LinkSamples + Send + Sync>,
     compressed: Box<dyn Fn() -> CompressedSample + Send + Sync>,
+    overload: Box<dyn Fn() -> Option<OverloadSample> + Send + Sync>,
 }
+
+/// The step that is taken for want of memory, from 0; bytes that are used, and that may be.
+pub type OverloadSample = (u64, (u64, u64));
 
 /// How fresh the keys of one issuer are that come from elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +88,7 @@ impl Metrics {
             dropped_log_blocks: Box::new(dropped_log_blocks),
             keys: Box::new(keys),
             links: Box::new(LinkSamples::default),
+            overload: Box::new(|| None),
             compressed: Box::new(CompressedSample::default),
         }
     }
@@ -98,6 +103,12 @@ impl Metrics {
     #[must_use]
     pub fn with_compressed(self, compressed: impl Fn() -> CompressedSample + Send + Sync + 'static) -> Self {
         Self { compressed: Box::new(compressed), ..self }
+    }
+
+    /// With what is given up for want of memory, asked anew each time; `None`: nothing ever is.
+    #[must_use]
+    pub fn with_overload(self, overload: impl Fn() -> Option<OverloadSample> + Send + Sync + 'static) -> Self {
+        Self { overload: Box::new(overload), ..self }
     }
 
     /// The counters of each worker.

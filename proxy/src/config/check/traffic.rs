@@ -1,9 +1,9 @@
-//! What is sent again, how much an upstream is given, and what waits.
+//! What is sent again, how much an upstream is given, what waits, and what is given up.
 
 use crate::config::file::traffic as file;
 use crate::config::read::{At, Context};
 use crate::config::units::Number;
-use crate::config::{Breaker, Limits, Park, Retry, RetryBudget};
+use crate::config::{Breaker, Limits, Overload, Park, Retry, RetryBudget};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -93,4 +93,28 @@ pub(super) fn breaker(written: Option<At<file::Breaker>>) -> Option<Option<Break
     let Some(written) = written else { return Some(None) };
     let file::Breaker { written: _, failures_max, open_for } = written.value;
     Some(Some(Breaker { failures_max: failures_max?.value.0, open_for: open_for?.value.0 }))
+}
+
+/// As [`retry`].
+pub(super) fn overload(written: Option<At<file::Overload>>, context: &mut Context<'_>) -> Option<Option<Overload>> {
+    let Some(written) = written else { return Some(None) };
+    let file::Overload { written: _, memory_max, close_connections_at, refuse_requests_at, refuse_connections_at } =
+        written.value;
+    let (first, second, third) = (close_connections_at?, refuse_requests_at?, refuse_connections_at?);
+    for (name, lower, higher) in [("close_connections_at", &first, &second), ("refuse_requests_at", &second, &third)] {
+        if lower.value.0 > higher.value.0 {
+            context
+                .problem(
+                    lower.at,
+                    format!("`{name}` is {}, and the next step comes at {}", lower.value.0, higher.value.0),
+                )
+                .help("each step comes where the one before was not enough");
+        }
+    }
+    Some(Some(Overload {
+        memory_bytes_max: memory_max.map(|max| max.value.0),
+        close_connections_at: first.value.0,
+        refuse_requests_at: second.value.0,
+        refuse_connections_at: third.value.0,
+    }))
 }

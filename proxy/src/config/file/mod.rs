@@ -20,6 +20,7 @@ use ipnet::IpNet;
 use issuer::Issuer;
 use route::Route;
 use site::Site;
+use traffic::Overload;
 use upstream::Upstream;
 use values::{FilePath, LogLevel, Text};
 
@@ -83,6 +84,8 @@ table! {
         /// Whether forwarded requests carry a W3C trace context: the client's `traceparent` where it is sound, else a
         /// new one. Its trace id stands in the log. `false`: what the client sends goes on unread.
         default(true) trace: bool,
+        /// What is given up, step by step, when memory runs out. Left out: nothing.
+        optional overload: Overload,
     }
 }
 

@@ -1,4 +1,5 @@
-//! `retry` of a route, `retry_budget`, `limits`, `breaker` and `park` of an upstream.
+//! `retry` of a route, `retry_budget`, `limits`, `breaker` and `park` of an upstream; `overload` of
+//! the server.
 
 use crate::config::RetryCause;
 use crate::config::node::{Kind, Node};
@@ -81,6 +82,23 @@ table! {
         /// How long after its last answer, or the last word over its link, the upstream is expected back. Then requests
         /// fail at once.
         default("30s") expected_for: Timeout,
+    }
+}
+
+table! {
+    /// What the process gives up before the kernel ends it, step by step, in hundredths of the memory that it may use. A
+    /// step is taken back 5 hundredths below. Of a control group (version 1 or 2) all counts but files that the kernel
+    /// would let go of; `portcullis_overload_level` shows the step.
+    Overload as "server.overload" => {
+        /// How much the process itself may use. Left out: what its control group may, container or systemd unit; without
+        /// a bound there the whole has no effect, and the log says so.
+        optional memory_max: Size<{ 1 << 20 }, { 1 << 50 }>,
+        /// Connections over HTTP/1.1 end after their next answer.
+        default(80) close_connections_at: Number<1, 100>,
+        /// Requests are answered 503 with `Retry-After`, each stream of HTTP/2 too.
+        default(90) refuse_requests_at: Number<1, 100>,
+        /// Connections are closed when they are accepted.
+        default(95) refuse_connections_at: Number<1, 100>,
     }
 }
 

@@ -84,6 +84,7 @@ impl Cause {
                     | UpstreamError::Shed,
                 ..
             }
+            | Self::Overload
             | Self::File(FileError::Unavailable(_)) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }

@@ -147,6 +147,9 @@ serve::error_codes! {
 serve::error_codes! {
     /// About the edge.
     pub(super) EDGE = {
+        OVERLOADED = "overloaded", SERVICE_UNAVAILABLE, Later,
+            "The edge uses as much of its memory as `server.overload` allows, and refuses requests until it is less.",
+            "Give it more memory, or find out what holds it: `portcullis_overload_memory_bytes`, open connections, held bodies.";
         INTERNAL = "internal", INTERNAL_SERVER_ERROR, Idempotent,
             "A defect in the proxy. Other requests go on.",
             "Report it with the request id and the panic in the proxy's own log.";
