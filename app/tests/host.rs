@@ -137,7 +137,7 @@ async fn any_callable_is_hosted_over_tcp_and_unix() {
 async fn a_request_keeps_its_id_or_gets_one() {
     let hosted = hosted(|_| {}).await;
     let Address::Tcp(address) = hosted.address else { panic!("not TCP") };
-    let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
     let head = "GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: from-the-edge\r\nConnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).await.expect("written");
     let mut answer = String::new();

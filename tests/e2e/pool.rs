@@ -128,14 +128,17 @@ async fn two_endpoints_share_the_work() {
     let one = Origin::start().await.always(ok("one"));
     let two = Origin::start().await.always(ok("two"));
     let endpoints = format!("{}\", \"{}", one.endpoint(), two.endpoint());
-    for balance in ["round-robin", "least-requests"] {
-        let config = forwarding_to(&endpoints).replace("[[route]]", &format!("balance = \"{balance}\"\n[[route]]"));
+    for (balance, more) in
+        [("round-robin", ""), ("least-requests", ""), ("round-robin", "park = true"), ("least-requests", "park = true")]
+    {
+        let config =
+            forwarding_to(&endpoints).replace("[[route]]", &format!("balance = \"{balance}\"\n{more}\n[[route]]"));
         let edge = Edge::start(&config).await;
         let (before_one, before_two) = (one.received().len(), two.received().len());
         for _ in 0..8 {
             let _ = edge.http().get("/").send().await.expect_status(200);
         }
         let counts = (one.received().len() - before_one, two.received().len() - before_two);
-        assert_eq!(counts, (4, 4), "{balance}: ties rotate");
+        assert_eq!(counts, (4, 4), "{balance} {more}: ties rotate");
     }
 }

@@ -269,7 +269,7 @@ pub(super) static ALL: &[Family] = &[
         },
     ),
     gauge("portcullis_upstream_queued", &[label("upstream")], "Requests that wait for a place.", |metrics, samples| {
-        waiting(metrics, samples, |counters| (&counters.queued, &counters.unqueued))
+        waiting(metrics, samples, |counters| (&counters.queued, &counters.unqueued));
     }),
     counter(
         "portcullis_upstream_parked_total",

@@ -189,8 +189,7 @@ impl Upstream {
         let holds = reused || keeps;
         upload.begin(holds);
         let offers_tunnel = delivery.tunnel.is_some();
-        let mut exchange =
-            Exchange::begin(&mut connection, &**head, &mut upload, offers_tunnel, limits, &mut **interim);
+        let mut exchange = Exchange::begin(&mut connection, head, &mut upload, offers_tunnel, limits, &mut **interim);
         let outcome = poll_fn(|cx| exchange.poll(cx)).await;
         let declined = exchange.has_declined();
         let ResponseHead { parts, framing, keep_alive } = match outcome {

@@ -35,6 +35,18 @@ impl Endpoints {
         Some(Rc::clone(&self.all[chosen]))
     }
 
+    /// Whether this holds for any of them. It is no choice: what is chosen next stays as it is.
+    pub(super) fn any(&self, holds: impl FnMut(&Rc<Endpoint>) -> bool) -> bool {
+        self.all.iter().any(holds)
+    }
+
+    /// Those for which it holds.
+    pub(super) fn those(&self, holds: impl Fn(&Endpoint) -> bool) -> Tried {
+        let mut those = Tried::default();
+        self.all.iter().filter(|endpoint| holds(endpoint)).for_each(|endpoint| those.note(endpoint));
+        those
+    }
+
     /// Why there is nothing to choose from, for a request that has been nowhere.
     pub(super) fn none(&self) -> UpstreamError {
         UpstreamError::Connect(io::Error::other("the upstream has no endpoint"))

@@ -7,6 +7,7 @@ use super::endpoint::{Counted, Endpoint, Link};
 use super::error::UpstreamError;
 use super::gate::{Place, Room};
 use super::worker::Upstream;
+use crate::config::Limits;
 use serve::timer;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
@@ -100,15 +101,9 @@ impl Upstream {
     fn admit(&self, endpoint: &Endpoint) -> Result<Option<Place>, Barred> {
         let gate = &self.shared.gate;
         let door = endpoint.door(gate);
-        let place = match &self.limits {
+        let place = match self.limits.and_then(|limits| room(limits, endpoint.told_in_flight_max())) {
             None => None,
-            Some(limits) => {
-                let max = |limit: Option<NonZeroUsize>| limit.map_or(usize::MAX, NonZeroUsize::get);
-                let told = endpoint.told_in_flight_max().unwrap_or(usize::MAX);
-                let endpoint = max(limits.in_flight_per_endpoint_max).min(told);
-                let room = Room { upstream: max(limits.in_flight_max), endpoint };
-                Some(gate.take(door, room).ok_or(Barred::Full)?)
-            }
+            Some(room) => Some(gate.take(door, room).ok_or(Barred::Full)?),
         };
         let now = Instant::now();
         match self.breaker {
@@ -134,6 +129,16 @@ impl Upstream {
             );
         }
     }
+}
+
+/// How much room there is; `None`: as much as anybody wants.
+fn room(limits: Limits, told: Option<usize>) -> Option<Room> {
+    let of_endpoint = [limits.in_flight_per_endpoint_max.map(NonZeroUsize::get), told].into_iter().flatten().min();
+    if limits.in_flight_max.is_none() && of_endpoint.is_none() {
+        return None;
+    }
+    let upstream = limits.in_flight_max.map_or(usize::MAX, NonZeroUsize::get);
+    Some(Room { upstream, endpoint: of_endpoint.unwrap_or(usize::MAX) })
 }
 
 /// Why an endpoint may not be asked.

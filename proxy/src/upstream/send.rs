@@ -140,7 +140,7 @@ impl Upstream {
         if let Some(endpoint) = &delivery.endpoint {
             tried.note(endpoint);
         }
-        if self.endpoints.choose(&delivery.affinity, tried).is_some_and(|other| !other.is_avoided()) {
+        if self.endpoints.any(|other| !other.is_avoided() && !tried.contains(other)) {
             return Some(Duration::ZERO);
         }
         *tried = Tried::default();

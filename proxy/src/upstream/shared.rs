@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 /// How exactly it is known when an upstream has answered last: noting it more often would have workers write to memory
 /// that all of them read.
-const GOOD_TO: Duration = Duration::from_millis(500);
+const GOOD_TO_MS: u64 = 500;
 
 /// One upstream as all workers see it.
 #[derive(Debug)]
@@ -57,9 +57,7 @@ impl Shared {
     /// It has answered.
     pub(super) fn note_good(&self, now: Instant) {
         let now_ms = self.milliseconds(now);
-        if now_ms.saturating_sub(self.good_ms.load(Relaxed)) >= GOOD_TO.as_millis() as u64
-            || self.good_ms.load(Relaxed) == 0
-        {
+        if now_ms.saturating_sub(self.good_ms.load(Relaxed)) >= GOOD_TO_MS || self.good_ms.load(Relaxed) == 0 {
             self.good_ms.store(now_ms, Relaxed);
         }
     }
@@ -68,7 +66,7 @@ impl Shared {
     pub(super) fn was_good_within(&self, time: Duration, now: Instant) -> bool {
         let good_ms = self.good_ms.load(Relaxed);
         let age = Duration::from_millis(self.milliseconds(now).saturating_sub(good_ms));
-        good_ms > 0 && age < time.saturating_add(GOOD_TO)
+        good_ms > 0 && age < time.saturating_add(Duration::from_millis(GOOD_TO_MS))
     }
 
     /// A place to wait in, for a request with so many bytes; `None`: all are taken.

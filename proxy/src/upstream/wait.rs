@@ -3,7 +3,7 @@
 use super::attempt::Attempt;
 use super::choice::Tried;
 use super::deliver::{Delivery, Undelivered};
-use super::endpoint::Link;
+use super::endpoint::{Endpoint, Link};
 use super::error::UpstreamError;
 use super::gate::Sent;
 use super::park::{KNOCK_EVERY, Parking, Ticket, Turn};
@@ -31,7 +31,7 @@ impl Upstream {
         let mut lost = None;
         // A request that has been elsewhere before may still go back there.
         let is_new = tried.is_empty();
-        if !is_new || (self.is_any_ready(delivery) && !parking.has_waiting()) {
+        if !is_new || (self.endpoints.any(|endpoint| !endpoint.is_avoided()) && !parking.has_waiting()) {
             match self.deliver_admitted(delivery, tried, attempt).await {
                 Err(one) if is_new && one.failure.unsent && is_away(&one.error) => lost = Some(one),
                 outcome => {
@@ -177,13 +177,7 @@ impl Upstream {
         let pick = Pick { fresh: true, surely: true, knocks: true };
         let mut unheard = Attempt::default();
         // One that has said that it stops, and has not gone yet, would take the connection with it.
-        let (mut tried, mut seen) = (Tried::default(), Tried::default());
-        while let Some(endpoint) = self.endpoints.choose(&delivery.affinity, &seen) {
-            seen.note(&endpoint);
-            if endpoint.is_stopping() {
-                tried.note(&endpoint);
-            }
-        }
+        let mut tried = self.endpoints.those(Endpoint::is_stopping);
         match self.reach(pick, &delivery.affinity, delivery.prelude, &mut tried, &mut unheard).await {
             Ok((Link::Http1(connection), counted)) => {
                 self.learn(counted.endpoint(), true);
@@ -196,11 +190,6 @@ impl Upstream {
             }
             Err(_) => false,
         }
-    }
-
-    fn is_any_ready(&self, delivery: &Delivery<'_>) -> bool {
-        let best = self.endpoints.choose(&delivery.affinity, &Tried::default());
-        best.is_some_and(|endpoint| !endpoint.is_avoided())
     }
 
     /// Whether the upstream has answered, or told something over its link, not long ago.

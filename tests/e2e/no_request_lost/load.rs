@@ -9,31 +9,31 @@ use tokio::task::JoinSet;
 
 /// What is sent.
 #[derive(Debug, Clone, Copy)]
-pub struct Load {
-    pub clients: usize,
+pub(super) struct Load {
+    pub(super) clients: usize,
     /// Of each client.
-    pub requests: usize,
+    pub(super) requests: usize,
     /// In turn; those that take one have a short body.
-    pub methods: &'static [&'static str],
+    pub(super) methods: &'static [&'static str],
 }
 
 /// A request and what became of it. Each path is another one.
 #[derive(Debug, Clone)]
-pub struct Sent {
-    pub method: &'static str,
-    pub path: String,
-    pub status: u16,
-    pub took: Duration,
+pub(super) struct Sent {
+    pub(super) method: &'static str,
+    pub(super) path: String,
+    pub(super) status: u16,
+    pub(super) took: Duration,
 }
 
 /// Load under way.
-pub struct Running {
+pub(super) struct Running {
     tasks: JoinSet<Vec<Sent>>,
     answered: Arc<AtomicUsize>,
 }
 
 impl Load {
-    pub fn start(self, client: &Client) -> Running {
+    pub(super) fn start(self, client: &Client) -> Running {
         let answered = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
         for number in 0..self.clients {
@@ -67,7 +67,7 @@ impl Load {
 
 impl Running {
     /// Waits until so many have been answered.
-    pub async fn at_least(&self, count: usize) {
+    pub(super) async fn at_least(&self, count: usize) {
         let reached = async {
             while self.answered.load(SeqCst) < count {
                 tokio::task::yield_now().await;
@@ -77,7 +77,7 @@ impl Running {
     }
 
     /// What became of all of them.
-    pub async fn finish(self) -> Vec<Sent> {
+    pub(super) async fn finish(self) -> Vec<Sent> {
         self.tasks.join_all().await.into_iter().flatten().collect()
     }
 }

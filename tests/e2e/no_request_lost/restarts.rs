@@ -17,6 +17,8 @@ async fn twenty_restarts_of_the_only_instance_fail_nothing() {
         .replace("[[route]]", "park = { timeout = \"30s\" }\nretry_budget = { percent = 100 }\n[[route]]")
         .replace("forward = \"app\"", "forward = \"app\"\nretry = { on = [\"connect\", \"reset\"] }");
     let edge = Edge::start(&config).await;
+    // An upstream that has never answered is not expected back.
+    let _ = edge.http().get("/first").send().await.expect_status(200);
     let stop = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..4)
         .map(|_| {

@@ -43,7 +43,7 @@ pub(super) fn park(written: Option<At<file::ParkSwitch>>, linked: bool) -> Optio
     let written = match written.map(|written| written.value) {
         None => return Some(linked.then_some(Park::DEFAULT)),
         Some(file::ParkSwitch::Switched(on)) => return Some(on.then_some(Park::DEFAULT)),
-        Some(file::ParkSwitch::With(table)) => table,
+        Some(file::ParkSwitch::With(table)) => *table,
     };
     let file::Park { written: _, requests_max, bytes_max, timeout, expected_for } = written;
     Some(Some(Park {

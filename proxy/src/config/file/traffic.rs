@@ -108,14 +108,14 @@ pub(in crate::config) enum ParkSwitch {
     /// `true` or `false`.
     Switched(bool),
     /// A table.
-    With(Park),
+    With(Box<Park>),
 }
 
 impl Written for ParkSwitch {
     fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
         match &node.kind {
             Kind::Bool(on) => Some(Self::Switched(*on)),
-            Kind::Table(_) => Park::read(node, context).map(Self::With),
+            Kind::Table(_) => Park::read(node, context).map(|table| Self::With(Box::new(table))),
             Kind::Broken => None,
             _ => {
                 context.expected::<Self>(node);
