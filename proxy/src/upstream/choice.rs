@@ -1,10 +1,9 @@
 //! Between the retry loop and the choice of an endpoint: what it asks with, and what it tells afterwards.
 
 use super::endpoint::Endpoint;
-use http::{HeaderMap, StatusCode};
+pub(super) use super::outcome::Outcome;
 use smallvec::SmallVec;
 use std::rc::Rc;
-use std::time::Duration;
 
 /// What of a request decides about its endpoint. Worth nothing where the upstream's balance does not ask for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,15 +28,4 @@ impl Tried {
     pub(super) fn contains(&self, endpoint: &Rc<Endpoint>) -> bool {
         self.0.iter().any(|tried| Rc::ptr_eq(tried, endpoint))
     }
-}
-
-/// What became of one attempt at an endpoint. An attempt that its client has ended says nothing and is not told.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Outcome<'a> {
-    /// No connection could be made.
-    Unreachable,
-    /// There was a connection, and no response in time or none at all.
-    Failed,
-    /// The head of a response came, so long after the request was handed over.
-    Answered { status: StatusCode, headers: &'a HeaderMap, after: Duration },
 }

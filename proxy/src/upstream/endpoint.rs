@@ -1,11 +1,11 @@
 //! One endpoint as a worker knows it: its address, requests in flight, connections.
 
-use super::choice::Outcome;
 use super::connection::Connection;
 use super::dial::{self, DialError, Dialer, Spoken, Transport};
 use super::gate::{Door, Gate, Place};
 use super::host;
 use super::http2;
+use super::outcome::Outcome;
 use super::resolve::{self, Resolved};
 use super::stream::Stream;
 use crate::config::EndpointAddress;

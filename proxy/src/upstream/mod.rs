@@ -26,6 +26,7 @@ mod exchange;
 mod gate;
 mod host;
 mod http2;
+mod outcome;
 mod park;
 mod pool;
 mod queue;
