@@ -652,6 +652,8 @@ pub struct Files {
     pub strip_prefix: Option<String>,
     /// `Cache-Control` by default: `no-cache` for pages, a day for the rest, a year and immutable for fingerprinted names.
     pub cache_control: Option<HeaderValue>,
+    /// Which links are followed. Default none.
+    pub symlinks: Symlinks,
     /// Files up to this size are kept in memory by each worker. Default 256 KiB.
     pub cached_bytes_max: u64,
     /// The types whose files come compressed to clients that take it.
@@ -660,6 +662,17 @@ pub struct Files {
     pub precompressed: bool,
     /// What is compressed when there is no twin; `None`: nothing.
     pub compress: Option<Compress>,
+}
+
+/// Which symbolic links are followed beneath a root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Symlinks {
+    /// None.
+    No,
+    /// Those that stay beneath the root all the way.
+    SameRoot,
+    /// All.
+    Any,
 }
 
 /// `forward = "app"` or `forward = { upstream = "app", ... }`.

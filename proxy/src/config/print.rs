@@ -451,6 +451,7 @@ fn print_action(page: &mut Page, action: &Action) {
                 fallback,
                 strip_prefix,
                 cache_control,
+                symlinks,
                 cached_bytes_max,
                 compressible_types,
                 precompressed,
@@ -460,6 +461,7 @@ fn print_action(page: &mut Page, action: &Action) {
             keys.extend(fallback.as_ref().map(|fallback| ("fallback", text(fallback))));
             keys.push(("strip_prefix", strip_prefix.is_some().to_string()));
             keys.extend(cache_control.as_ref().map(|value| ("cache_control", header_value(value))));
+            keys.push(("symlinks", text(symlinks.spelled())));
             keys.push(("cached_bytes_max", text(size(*cached_bytes_max))));
             keys.push(("compressible_types", list(compressible_types, |pattern| text(pattern.as_str()))));
             keys.push(("precompressed", precompressed.to_string()));

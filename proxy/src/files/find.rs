@@ -10,6 +10,7 @@ use super::representation::{Content, Representation};
 use super::small::{ServerId, SmallFiles};
 use super::stamp::Stamp;
 use super::validators::Validators;
+use crate::config::Symlinks;
 use bytes::Bytes;
 use rustix::io::Errno;
 use std::fs::File;
@@ -65,8 +66,8 @@ impl Tree {
     ///
     /// # Errors
     /// When it is no directory that can be entered.
-    pub(super) fn open(root: &Path) -> Result<Self, FilesError> {
-        let opened = Root::open(root).map_err(|source| FilesError::Root { root: root.to_owned(), source })?;
+    pub(super) fn open(root: &Path, symlinks: Symlinks) -> Result<Self, FilesError> {
+        let opened = Root::open(root, symlinks).map_err(|source| FilesError::Root { root: root.to_owned(), source })?;
         Ok(Self {
             id: ServerId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
             root: opened,

@@ -30,6 +30,7 @@ mod server;
 mod small;
 mod stamp;
 mod validators;
+mod walk;
 
 #[cfg(test)]
 mod tests;

@@ -55,6 +55,7 @@ impl Site {
             fallback: None,
             strip_prefix: None,
             cache_control: None,
+            symlinks: config::Symlinks::No,
             cached_bytes_max: 1000,
             compressible_types: config::MediaPattern::compressible(),
             precompressed: true,

@@ -205,6 +205,7 @@ fn a_bad_configuration_does_not_become_a_server() {
         fallback: fallback.map(str::to_owned),
         strip_prefix: None,
         cache_control: None,
+        symlinks: config::Symlinks::No,
         cached_bytes_max: 1000,
         compressible_types: Vec::new(),
         precompressed: false,
