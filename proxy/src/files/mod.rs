@@ -35,6 +35,7 @@ mod validators;
 mod tests;
 
 pub use body::FileBody;
+pub(crate) use content_type::of as content_type;
 pub use error::{FileError, FilesError};
 pub use internal::FIELDS_BYTES_MAX;
 pub use path::PathRefusal;
