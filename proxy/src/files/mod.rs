@@ -36,6 +36,7 @@ mod walk;
 mod tests;
 
 pub use body::FileBody;
+pub(crate) use content_type::of as content_type;
 pub use error::{FileError, FilesError};
 pub use internal::FIELDS_BYTES_MAX;
 pub use path::PathRefusal;
