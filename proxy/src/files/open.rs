@@ -7,7 +7,7 @@
 use super::error::FileError;
 use super::path::RelativePath;
 use super::stamp::Stamp;
-use super::walk;
+use super::walk::{self, READ, READ_LINKED, STEP};
 use crate::config::Symlinks;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
@@ -15,15 +15,6 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-
-/// `NONBLOCK`: a FIFO must not hang the worker before it is recognised. `NOCTTY`: nor may a terminal become ours.
-pub(super) const READ: OFlags = READ_LINKED.union(OFlags::NOFOLLOW);
-
-/// The same, where the last step of a name may be a link.
-const READ_LINKED: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
-
-/// A directory on the way, held without being readable.
-pub(super) const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// What a kernel must know for the whole name to be resolved in one call.
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);

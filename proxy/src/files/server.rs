@@ -55,6 +55,7 @@ impl FileServer {
             tree: Tree {
                 cache_policy: CachePolicy { configured: config.cache_control.clone(), audience: Audience::Everyone },
                 cached_bytes_max: config.cached_bytes_max,
+                fresh_for: config.fresh_for,
                 codings: Codings::new(config),
                 ..Tree::open(&config.root, config.symlinks)?
             },

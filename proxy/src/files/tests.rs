@@ -57,6 +57,7 @@ impl Site {
             cache_control: None,
             symlinks: config::Symlinks::No,
             cached_bytes_max: 1000,
+            fresh_for: std::time::Duration::from_secs(1),
             compressible_types: config::MediaPattern::compressible(),
             precompressed: true,
             compress: None,

@@ -3,10 +3,19 @@
 //! Each step is opened from the directory that the step before it has opened, without following links, so that nothing
 //! can be exchanged between a look and the next step.
 
-use super::open::{READ, STEP};
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat, readlinkat};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, OwnedFd};
+
+/// `NONBLOCK`: a FIFO must not hang the worker before it is recognised. `NOCTTY`: nor may a terminal become ours.
+pub(super) const READ: OFlags = READ_LINKED.union(OFlags::NOFOLLOW);
+
+/// The same, where the last step of a name may be a link.
+pub(super) const READ_LINKED: OFlags =
+    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// A directory on the way, held without being readable.
+pub(super) const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// As many links as the kernel itself follows in one name (path_resolution(7)).
 const LINKS_MAX: usize = 40;

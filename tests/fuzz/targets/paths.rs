@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use portcullis::config::{Files, Symlinks};
 use portcullis::files::{FileRequest, FileServer, SmallFiles};
 use portcullis::route::NormalPath;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// What the file beside the root holds.
@@ -36,6 +36,7 @@ fn site() -> (TempDir, FileServer) {
         cache_control: None,
         symlinks: Symlinks::No,
         cached_bytes_max: 1024,
+        fresh_for: Duration::from_secs(1),
     };
     let server = FileServer::open(&files).expect("a root");
     (folder, server)

@@ -4,7 +4,7 @@ use super::compress::CompressSwitch;
 use super::values::{Below, FilePath, Text};
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, At, Context, Keys, List, Written};
-use crate::config::units::{Number, Size};
+use crate::config::units::{Number, Size, Time};
 use crate::config::{HostPolicy, MediaPattern, PathPrefix, Symlinks};
 use http::HeaderValue;
 use serde_json::{Value, json};
@@ -30,6 +30,9 @@ table! {
         default("no") symlinks: Symlinks,
         /// Files up to this size are kept in memory by each worker.
         default("256KiB") cached_bytes_max: Size<0, { 1 << 30 }>,
+        /// How long a file in memory, or an open one, is served without looking at the disk for a change: `"0s"` looks each
+        /// time.
+        default("1s") fresh_for: Time<0, 86_400_000>,
         /// The content types whose files come compressed to clients that take it: a type, all of a kind (`text/*`), or
         /// all with a suffix (`*+json`).
         default(MediaPattern::COMPRESSIBLE) compressible_types: List<MediaPattern, 1>,

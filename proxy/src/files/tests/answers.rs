@@ -207,6 +207,7 @@ fn a_bad_configuration_does_not_become_a_server() {
         cache_control: None,
         symlinks: config::Symlinks::No,
         cached_bytes_max: 1000,
+        fresh_for: std::time::Duration::from_secs(1),
         compressible_types: Vec::new(),
         precompressed: false,
         compress: None,
