@@ -72,6 +72,11 @@ impl WorkerState {
         forwarded::is_trusted(peer, &self.local().snapshot.config.server.trusted_proxies)
     }
 
+    /// Lets go of a snapshot that is not in force any more. The next request would do so too.
+    pub(crate) fn refresh(&self) {
+        drop(self.local());
+    }
+
     /// The current snapshot; a request takes it once and keeps it. Costs one relaxed load unless it has changed, and
     /// no count that another worker's core would have to fetch.
     pub(super) fn local(&self) -> Rc<Local> {
