@@ -1,7 +1,10 @@
 //! The operator's listener: is the process alive, is it ready, what has it counted; which tokens are revoked, from
 //! applications without a link; and the orders to reload and to hand over.
 
+mod journal;
 mod revocations;
+
+pub(crate) use journal::Journal;
 
 use crate::metrics::{self, Metrics};
 use crate::snapshot::Snapshot;
@@ -38,6 +41,7 @@ pub(crate) struct Admin {
     metrics: Rc<Metrics>,
     current: Arc<ArcSwap<Snapshot>>,
     operations: Operations,
+    journal: Option<Rc<Journal>>,
 }
 
 const JSON: &str = "application/json";
@@ -50,15 +54,16 @@ impl Admin {
         metrics: Rc<Metrics>,
         current: Arc<ArcSwap<Snapshot>>,
         operations: Operations,
+        journal: Option<Rc<Journal>>,
     ) -> Self {
-        Self { readiness: Rc::new(readiness), metrics, current, operations }
+        Self { readiness: Rc::new(readiness), metrics, current, operations, journal }
     }
 
     async fn revoke(&self, body: Body) -> (StatusCode, &'static str, String) {
         let (status, answer) = match revocations::read(body).await {
             Ok(body) => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-                revocations::apply(&body, &self.current.load().issuers, now)
+                revocations::apply(&body, &self.current.load().issuers, self.journal.as_deref(), now)
             }
             Err(refusal) => refusal,
         };
@@ -159,7 +164,7 @@ mod tests {
         let snapshot = Snapshot::build(Arc::new(config), None).expect("a snapshot");
         let current = Arc::new(ArcSwap::from_pointee(snapshot));
         let admin =
-            Admin::new(|| Err("keys of issuer \"app\" are not loaded".into()), Rc::new(metrics), current, none());
+            Admin::new(|| Err("keys of issuer \"app\" are not loaded".into()), Rc::new(metrics), current, none(), None);
         let ask = |path: &str| admin.answer(&Request::get(path).body(Body::empty()).expect("a request"));
         assert_eq!(ask("/livez").0, StatusCode::OK);
         let (status, _, text) = ask("/readyz");

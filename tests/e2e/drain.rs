@@ -46,3 +46,23 @@ async fn a_drain_has_a_deadline() {
     assert_eq!(within("the end", edge.drain()).await, 1, "one connection was cut, and counted");
     assert!(answer.collect().await.is_err(), "the client sees that it was cut");
 }
+
+/// An event stream would outlast any deadline. It ends after a whole event, and its client comes back elsewhere.
+#[tokio::test]
+async fn a_drain_ends_event_streams_between_two_events() {
+    let mut origin = Origin::start().await;
+    let edge = Edge::start(&forwarding_to(&origin.endpoint())).await;
+    let (mut answer, mut exchange) = tokio::join!(edge.http().get("/events").open(), async {
+        let mut exchange = origin.exchange().await;
+        exchange.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        exchange.send("9\r\ndata: 1\n\n\r\n7\r\ndata: 2\r\n").await;
+        exchange
+    });
+    let _ = answer.read_until("data: 2").await;
+    let stopping = tokio::spawn(edge.drain());
+    exchange.send("5\r\nnd\n\n.\r\n").await;
+    exchange.send("3\r\n!\n\n\r\n").await;
+    let rest = answer.collect().await.expect("an orderly end");
+    assert!(rest.text().ends_with("\n\n"), "{:?}", rest.text());
+    assert_eq!(within("the end", stopping).await.expect("a drain"), 0, "nothing was cut");
+}

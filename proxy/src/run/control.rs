@@ -4,11 +4,14 @@ use super::doors::{self, Command};
 use super::listeners::{Listeners, offer};
 use super::operator::{NAME, OperatorListener};
 use super::{NoUpgrade, Order, StartError, StartOptions, Started};
+use crate::admin::Journal;
 use crate::config::Config;
 use crate::http::{WorkerState, WorkerTools};
 use crate::links::{self, LinkGuard};
 use crate::metrics::Metrics;
 use crate::reload::{ConfigError, Look, Reloaded, Reloader};
+use crate::snapshot::Snapshot;
+use arc_swap::ArcSwap;
 use serve::clients::Clients;
 use serve::drain::Drain;
 use serve::handover::{Predecessor, Program, Successor, UpgradeError};
@@ -126,7 +129,7 @@ impl Control {
             let metrics = metrics.workers().get(index).map(Arc::clone).unwrap_or_default();
             async move |worker: Worker| {
                 let counters = Arc::clone(&metrics.connections);
-                let state = WorkerState::new(tools, metrics);
+                let state = WorkerState::new(tools, metrics, Rc::clone(&worker.drain));
                 if let Some(commands) = commands {
                     tokio::task::spawn_local(doors::obey(commands, state, counters, worker.drain));
                 }
@@ -144,11 +147,16 @@ impl Control {
             let asking = Arc::clone(predecessor);
             tokio::task::spawn_blocking(move || asking.await_leave()).await.map_err(io::Error::other)??;
         }
+        // After the leave: what was posted until then is in it. What is still posted to the process before comes by the
+        // task, and the other way round.
+        let journal = Rc::new(Journal::of(&config.server.state));
+        journal.catch_up(&reloader.current.load().issuers, SystemTime::now());
+        tokio::task::spawn_local(follow(Rc::clone(&journal), Arc::clone(&reloader.current)));
         let drain = Drain::new();
         let mut reloaded = Reloaded::default();
         listeners.carry_out(plan, &mut reloaded);
         if let Some(operator) = &operator {
-            operator.open(&reloader, &Rc::new(metrics), &drain, orders)?;
+            operator.open(&reloader, &Rc::new(metrics), &drain, orders, &journal)?;
         }
         if let Some(predecessor) = predecessor {
             predecessor.serving()?;
@@ -333,6 +341,15 @@ async fn is_ready(reloader: &Reloader) -> Result<(), StartError> {
             }
             Err(_) => tokio::time::sleep(READY_EVERY).await,
         }
+    }
+}
+
+/// Takes in what another process at this state was told, for as long as this one lives, in its drain too.
+async fn follow(journal: Rc<Journal>, current: Arc<ArcSwap<Snapshot>>) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        looks.tick().await;
+        journal.catch_up(&current.load().issuers, SystemTime::now());
     }
 }
 

@@ -1,7 +1,7 @@
 //! The operator's listener on the control thread.
 
 use super::{NoUpgrade, Order};
-use crate::admin::{Admin, Answer, Operations};
+use crate::admin::{Admin, Answer, Journal, Operations};
 use crate::metrics::Metrics;
 use crate::reload::{ConfigError, Reloader};
 use http::StatusCode;
@@ -48,6 +48,7 @@ impl OperatorListener {
         metrics: &Rc<Metrics>,
         draining: &Rc<Drain>,
         orders: mpsc::WeakUnboundedSender<Order>,
+        journal: &Rc<Journal>,
     ) -> io::Result<()> {
         let (current, stopping) = (Arc::clone(&reloader.current), Rc::clone(draining));
         let ready = move || {
@@ -57,7 +58,8 @@ impl OperatorListener {
             let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
             current.load().ready(Instant::now(), unix)
         };
-        let admin = Admin::new(ready, Rc::clone(metrics), Arc::clone(&reloader.current), operations(orders));
+        let journal = Some(Rc::clone(journal));
+        let admin = Admin::new(ready, Rc::clone(metrics), Arc::clone(&reloader.current), operations(orders), journal);
         for socket in self.bound.shares(NonZeroUsize::MIN)?.into_iter().flatten() {
             let acceptor = Acceptor {
                 socket,
