@@ -6,6 +6,7 @@
 #[macro_use]
 mod table;
 mod check;
+mod coding;
 mod context;
 mod disk;
 mod file;
@@ -26,6 +27,7 @@ mod template;
 mod units;
 mod whole;
 
+pub use coding::{Coding, Compress, MediaPattern};
 pub use line::{BadTemplate, LineField, LinePiece, LineTemplate};
 pub use load::{load, load_seen, load_str};
 pub use origin::WebOrigin;
@@ -654,6 +656,12 @@ pub struct Files {
     pub cache_control: Option<HeaderValue>,
     /// Files up to this size are kept in memory by each worker. Default 256 KiB.
     pub cached_bytes_max: u64,
+    /// The types whose files come compressed to clients that take it.
+    pub compressible_types: Vec<MediaPattern>,
+    /// Whether twins that were compressed beforehand are looked for.
+    pub precompressed: bool,
+    /// What is compressed when there is no twin; `None`: nothing.
+    pub compress: Option<Compress>,
 }
 
 /// `forward = "app"` or `forward = { upstream = "app", ... }`.

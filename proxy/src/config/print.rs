@@ -7,9 +7,9 @@ use super::file::{FormatName, ProxyProtocol};
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, AuthMode, Authorities, Buffer, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Config, DpopMode,
-    EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits, Log,
-    LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server,
+    Action, Admin, AuthMode, Authorities, Buffer, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Compress, Config,
+    DpopMode, EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits,
+    Log, LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server,
     Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue, Uri};
@@ -439,14 +439,33 @@ pub(super) fn token_source(source: &TokenSource) -> String {
     }
 }
 
+fn print_compress(Compress { codings, bytes_min, bytes_max }: &Compress) -> String {
+    let codings = list(codings, |coding| text(coding.spelled()));
+    inline([("codings", codings), ("bytes_min", text(size(*bytes_min))), ("bytes_max", text(size(*bytes_max)))])
+}
+
 fn print_action(page: &mut Page, action: &Action) {
     match action {
-        Action::Files(Files { root, index, fallback, strip_prefix, cache_control, cached_bytes_max }) => {
+        Action::Files(files) => {
+            let Files {
+                root,
+                index,
+                fallback,
+                strip_prefix,
+                cache_control,
+                cached_bytes_max,
+                compressible_types,
+                precompressed,
+                compress,
+            } = files;
             let mut keys = vec![("root", path(root)), ("index", text(index))];
             keys.extend(fallback.as_ref().map(|fallback| ("fallback", text(fallback))));
             keys.push(("strip_prefix", strip_prefix.is_some().to_string()));
             keys.extend(cache_control.as_ref().map(|value| ("cache_control", header_value(value))));
             keys.push(("cached_bytes_max", text(size(*cached_bytes_max))));
+            keys.push(("compressible_types", list(compressible_types, |pattern| text(pattern.as_str()))));
+            keys.push(("precompressed", precompressed.to_string()));
+            keys.push(("compress", compress.as_ref().map_or_else(|| false.to_string(), print_compress)));
             page.key("files", inline(keys));
         }
         Action::Forward(Forward { upstream, internal_root, path: path_rule, host }) => {

@@ -1,6 +1,7 @@
 //! From a checked name to a representation: from memory, or from the disk and then into memory.
 
 use super::cache_control::{Audience, CachePolicy};
+use super::coding::{Codings, Twins};
 use super::error::{FileError, FilesError};
 use super::open::{Opened, Root};
 use super::path::RelativePath;
@@ -55,6 +56,8 @@ pub(super) struct Tree {
     pub cache_policy: CachePolicy,
     /// Files up to this size are kept in memory.
     pub cached_bytes_max: u64,
+    /// In which codings files are sent.
+    pub codings: Codings,
 }
 
 impl Tree {
@@ -69,6 +72,8 @@ impl Tree {
             root: opened,
             cache_policy: CachePolicy { configured: None, audience: Audience::Client },
             cached_bytes_max: INTERNAL_CACHED_BYTES_MAX,
+            // What a file that an application hands over is, the application says.
+            codings: Codings::default(),
         })
     }
 
@@ -94,23 +99,26 @@ impl Tree {
             self.forget(memory);
             return Ok(Found::Directory);
         };
+        let twins = self.open_twins(path, &stamp).await;
         if let Some((known_stamp, representation)) = known
             && known_stamp == stamp
+            && representation.variants.twins() == twins.each_ref().map(|twin| twin.as_ref().map(|(_, stamp)| *stamp))
         {
             return Ok(Found::File(representation));
         }
-        self.load(path, file, stamp, memory).await.map(Found::File)
+        self.load(path, file, stamp, twins, memory).await.map(Found::File)
     }
 
     async fn load(
         &self,
         path: &RelativePath,
         file: File,
-        stamp: Stamp,
+        opened: Stamp,
+        twins: Twins,
         memory: Memory<'_>,
     ) -> Result<Rc<Representation>, FileError> {
         let file = Arc::new(file);
-        let settled = self.read_settled(&file, stamp).await?;
+        let settled = self.read_settled(&file, opened).await?;
         let now = SystemTime::now();
         let (validators, content) = match &settled {
             Read::Small(content, stamp) => {
@@ -118,7 +126,12 @@ impl Tree {
             }
             Read::Large(stamp) => (Validators::of_stamp(stamp, now), Content::File(file, stamp.size)),
         };
-        let representation = Rc::new(Representation::new(path.file_name(), validators, content, &self.cache_policy));
+        let mut representation = Representation::new(path.file_name(), validators, content, &self.cache_policy);
+        let (Read::Small(_, stamp) | Read::Large(stamp)) = settled;
+        // A file that was written to meanwhile may be newer than what lies beside it.
+        let twins = if stamp == opened { twins } else { Twins::default() };
+        self.add_variants(&mut representation, stamp, twins).await?;
+        let representation = Rc::new(representation);
         match (settled, memory.key) {
             (Read::Small(_, stamp), Some(key)) => {
                 memory.files.insert(self.id, key, stamp, &representation, memory.now);

@@ -3,8 +3,10 @@
 
 mod answers;
 mod changes;
+mod codings;
 mod hostile;
 mod internal;
+mod ranges;
 
 use super::*;
 use crate::config;
@@ -54,6 +56,9 @@ impl Site {
             strip_prefix: None,
             cache_control: None,
             cached_bytes_max: 1000,
+            compressible_types: config::MediaPattern::compressible(),
+            precompressed: true,
+            compress: None,
         };
         adjust(&mut config);
         let server = FileServer::open(&config).expect("server");

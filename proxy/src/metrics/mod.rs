@@ -6,6 +6,7 @@
 //!
 //! `families` is the one list of all metrics: the exposition and `docs/metrics.md` are made from it.
 
+mod compressed;
 mod exposition;
 mod families;
 mod family;
@@ -15,6 +16,7 @@ mod reloads;
 mod requests;
 mod upstreams;
 
+pub use compressed::CompressedSample;
 pub use exposition::CONTENT_TYPE;
 pub use links::{EndpointSample, LinkSample, LinkSamples, PostedSample};
 pub use reference::reference;
@@ -36,6 +38,7 @@ pub struct Metrics {
     links: Box<dyn Fn() -> LinkSamples + Send + Sync>,
     reloads: Arc<Reloads>,
     live_snapshots: Box<dyn Fn() -> usize + Send + Sync>,
+    compressed: Box<dyn Fn() -> CompressedSample + Send + Sync>,
 }
 
 /// How fresh the keys of one issuer are that come from elsewhere.
@@ -87,6 +90,7 @@ impl Metrics {
             links: Box::new(LinkSamples::default),
             reloads: Arc::default(),
             live_snapshots: Box::new(|| 1),
+            compressed: Box::new(CompressedSample::default),
         }
     }
 
@@ -104,6 +108,12 @@ impl Metrics {
     #[must_use]
     pub fn with_links(self, links: impl Fn() -> LinkSamples + Send + Sync + 'static) -> Self {
         Self { links: Box::new(links), ..self }
+    }
+
+    /// With what is known of files that were compressed on the fly, asked anew each time.
+    #[must_use]
+    pub fn with_compressed(self, compressed: impl Fn() -> CompressedSample + Send + Sync + 'static) -> Self {
+        Self { compressed: Box::new(compressed), ..self }
     }
 
     /// The counters of each worker.

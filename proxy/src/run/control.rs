@@ -5,10 +5,11 @@ use super::listeners::{Listeners, offer};
 use super::operator::{NAME, OperatorListener};
 use super::{NoUpgrade, Order, StartError, StartOptions, Started};
 use crate::admin::Journal;
-use crate::config::Config;
+use crate::config::{Coding, Config};
+use crate::files::coding::{Results, ResultsState};
 use crate::http::{WorkerState, WorkerTools};
 use crate::links::{self, LinkGuard};
-use crate::metrics::Metrics;
+use crate::metrics::{CompressedSample, Metrics};
 use crate::reload::{ConfigError, Look, Reloaded, Reloader};
 use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
@@ -320,12 +321,20 @@ impl Control {
 fn metrics(config: &Config, reloader: &Reloader, log: Option<&RequestLog>) -> Metrics {
     let dropped = log.map(RequestLog::drops);
     let dropped = move || dropped.as_ref().map_or(0, Drops::blocks);
-    let snapshots = [(); 3].map(|()| Arc::clone(&reloader.current));
-    let [for_keys, for_links, for_count] = snapshots;
+    let snapshots = [(); 4].map(|()| Arc::clone(&reloader.current));
+    let [for_keys, for_links, for_compressed, for_count] = snapshots;
     let keys = move || for_keys.load().issuers.freshness().collect();
     Metrics::new(config.server.threads, SystemTime::now(), dropped, keys)
         .with_links(move || links::samples(&for_links.load()))
+        .with_compressed(move || compressed(&for_compressed.load().compressed))
         .with_reloads(Arc::clone(&reloader.counts), move || for_count.load().live_count())
+}
+
+/// What was compressed on the fly, for the metrics.
+fn compressed(results: &Results) -> CompressedSample {
+    let ResultsState { bytes, made, useless, busy } = results.state();
+    let made = Coding::ALL.into_iter().map(Coding::token).zip(made).collect();
+    CompressedSample { bytes, made, useless, busy }
 }
 
 /// Waits for keys and revocations: without them requests would be refused that the process before served, and tokens

@@ -1,10 +1,11 @@
 //! What a route does: `files`, `forward`, `redirect` or `respond`.
 
+use super::compress::CompressSwitch;
 use super::values::{Below, FilePath, Text};
 use crate::config::node::{Kind, Node};
-use crate::config::read::{About, At, Context, Keys, Written};
+use crate::config::read::{About, At, Context, Keys, List, Written};
 use crate::config::units::{Number, Size};
-use crate::config::{HostPolicy, PathPrefix};
+use crate::config::{HostPolicy, MediaPattern, PathPrefix};
 use http::HeaderValue;
 use serde_json::{Value, json};
 
@@ -25,6 +26,14 @@ table! {
         optional cache_control: HeaderValue,
         /// Files up to this size are kept in memory by each worker.
         default("256KiB") cached_bytes_max: Size<0, { 1 << 30 }>,
+        /// The content types whose files come compressed to clients that take it: a type, all of a kind (`text/*`), or
+        /// all with a suffix (`*+json`).
+        default(MediaPattern::COMPRESSIBLE) compressible_types: List<MediaPattern, 1>,
+        /// Whether a twin that was compressed beforehand (`NAME.br`, `NAME.zst`, `NAME.gz` beside `NAME`; `portcullis
+        /// precompress` makes them) is sent in place of its file. One that is older than its file is not.
+        default(true) precompressed: bool,
+        /// Whether files without a twin are compressed when they are first asked for, and the result kept in memory.
+        default(true) compress: CompressSwitch,
     }
 }
 
