@@ -2,6 +2,7 @@
 //! applications without a link; and the orders to reload and to hand over.
 
 mod journal;
+mod posted;
 mod revocations;
 
 pub(crate) use journal::Journal;

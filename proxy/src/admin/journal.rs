@@ -4,7 +4,7 @@
 //! others have added; applying a line twice changes nothing. A start leaves out what has expired once it is most of the
 //! file.
 
-use super::revocations::Posted;
+use super::posted::Posted;
 use crate::auth::Issuers;
 use rustix::fs::{FlockOperation, flock};
 use std::cell::Cell;

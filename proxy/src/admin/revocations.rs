@@ -4,27 +4,19 @@
 //! members of the link's `revoke`. All of it is applied or, when something in it is wrong, nothing.
 
 use super::journal::Journal;
+use super::posted::Posted;
 use crate::auth::Issuers;
 use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::{BodyExt as _, Limited};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use serve::Body;
-use serve::contract::link::Revocation;
 use std::time::Duration;
 
 /// The largest body, in bytes.
 const BODY_BYTES_MAX: usize = 1 << 20;
 /// From the request's head to the end of its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Posted {
-    pub(super) issuer: String,
-    pub(super) revocations: Vec<Revocation>,
-}
 
 /// Reads a body whole.
 pub(super) async fn read(body: Body) -> Result<Bytes, (StatusCode, Value)> {
