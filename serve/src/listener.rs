@@ -307,7 +307,7 @@ mod tests {
         let bound = Bound::bind(&"127.0.0.1:0".parse().expect("an address"), TWO).expect("a port");
         let Address::Tcp(address) = *bound.local_address() else { panic!("no TCP address") };
         assert_ne!(address.port(), 0);
-        let error = Bound::bind(&Address::Tcp(address), TWO).err().expect("in use");
+        let error = Bound::bind(&Address::Tcp(address), TWO).expect_err("in use");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         assert!(error.to_string().contains(&address.to_string()), "{error}");
         assert_eq!(bound.sockets().len(), 2);
