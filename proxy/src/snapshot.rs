@@ -44,6 +44,8 @@ pub struct Snapshot {
     pub(crate) compressed: Arc<Results>,
     /// The calls that equal requests share.
     pub(crate) coalescer: Arc<Coalescer<Arc<UpstreamError>>>,
+    /// One count for each snapshot that lives.
+    live: Arc<()>,
 }
 
 /// Why a checked configuration can't be served: something outside of it is missing.
@@ -207,8 +209,15 @@ impl Snapshot {
             proofs,
             spool,
             coalescer,
+            live: previous.map(|previous| Arc::clone(&previous.live)).unwrap_or_default(),
             compressed,
         })
+    }
+
+    /// How many snapshots live: this one, and those that requests and streams still use.
+    #[must_use]
+    pub fn live_count(&self) -> usize {
+        Arc::strong_count(&self.live)
     }
 
     /// Whether keys and revocations are known, as far as routes need them.

@@ -2,6 +2,7 @@
 
 mod access_log;
 mod accounts;
+mod activation;
 mod admin;
 mod attachments;
 #[path = "../browser/mod.rs"]
@@ -47,7 +48,9 @@ mod proxy_protocol;
 mod redirect;
 mod regressions;
 mod reload;
+mod reload_under_load;
 mod rfc8725;
+mod rolling;
 mod rules;
 mod signing_keys;
 mod site;
@@ -59,6 +62,7 @@ mod tls;
 mod token_attacks;
 mod token_vectors;
 mod tokens;
+mod upgrade;
 mod upstream_http2;
 mod upstream_tls;
 mod volume;

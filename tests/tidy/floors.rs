@@ -19,6 +19,7 @@ const SERVE: &[Room] = &[
     room(
         1,
         &[
+            "activation",
             "admission",
             "body",
             "body_error",
@@ -29,11 +30,13 @@ const SERVE: &[Room] = &[
             "drain",
             "exchange",
             "handler",
+            "handover",
             "http1",
             "http2",
             "limits",
             "held",
             "listener",
+            "notify",
             "probe",
             "proxy_protocol",
             "shared_key",

@@ -29,7 +29,7 @@ mod whole;
 
 pub use coding::{Coding, Compress, MediaPattern};
 pub use line::{BadTemplate, LineField, LinePiece, LineTemplate};
-pub use load::{load, load_str};
+pub use load::{load, load_seen, load_str};
 pub use origin::WebOrigin;
 pub use pattern::BadPattern;
 pub use print::print;
@@ -82,6 +82,8 @@ pub struct Server {
     pub bad_tokens_per_minute_max: Option<NonZeroU32>,
     /// How long a stop waits for work in flight. Default 30 s.
     pub drain_timeout: Duration,
+    /// Whether changed files are taken without being told.
+    pub reload_on_change: bool,
     /// Where the proxy keeps what it makes itself (development certificates). Default `./var/portcullis`.
     pub state: PathBuf,
     /// Bytes of memory that held request bodies may take together. Default 256 MiB.

@@ -128,6 +128,7 @@ fn print_server(page: &mut Page, server: &Server) {
         connections_per_client_max,
         bad_tokens_per_minute_max,
         drain_timeout,
+        reload_on_change,
         state,
         buffer_memory_bytes_max,
         buffer_disk_bytes_max,
@@ -143,6 +144,7 @@ fn print_server(page: &mut Page, server: &Server) {
     page.key("connections_per_client_max", connections_per_client_max.map_or(0, NonZeroU32::get));
     page.key("bad_tokens_per_minute_max", bad_tokens_per_minute_max.map_or(0, NonZeroU32::get));
     page.key("drain_timeout", time(drain_timeout));
+    page.key("reload_on_change", reload_on_change);
     page.key("state", path(state));
     page.key("buffer_memory_max", text(size(*buffer_memory_bytes_max)));
     page.key("buffer_disk_max", text(size(*buffer_disk_bytes_max)));

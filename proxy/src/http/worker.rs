@@ -10,6 +10,7 @@ use crate::upstream::{Pools, Upstream};
 use arc_swap::ArcSwap;
 use http::HeaderName;
 use serve::contract::forwarded;
+use serve::drain::Drain;
 use serve::telemetry::{LineSender, RequestLines};
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -34,6 +35,7 @@ pub struct WorkerState {
     pub(super) tokens: TokenCache,
     pub(super) access: Option<Access>,
     pub(super) metrics: Arc<WorkerMetrics>,
+    pub(super) drain: Rc<Drain>,
 }
 
 /// A snapshot with the worker's own connections to its upstreams.
@@ -51,7 +53,7 @@ pub(super) struct Local {
 impl WorkerState {
     /// Must be called on the worker's local runtime.
     #[must_use]
-    pub fn new(tools: WorkerTools, metrics: Arc<WorkerMetrics>) -> Rc<Self> {
+    pub fn new(tools: WorkerTools, metrics: Arc<WorkerMetrics>, drain: Rc<Drain>) -> Rc<Self> {
         let pools = Pools::new();
         let access = tools.log.map(|(sender, format)| Access::new(RequestLines::new(sender), format));
         let mut current = arc_swap::Cache::new(tools.current);
@@ -68,12 +70,18 @@ impl WorkerState {
             tokens: TokenCache::new(CACHE_BYTES_MAX),
             access,
             metrics,
+            drain,
         })
     }
 
     /// Whether the current snapshot trusts what this peer says of its clients.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         forwarded::is_trusted(peer, &self.local().snapshot.config.server.trusted_proxies)
+    }
+
+    /// Lets go of a snapshot that is not in force any more. The next request would do so too.
+    pub(crate) fn refresh(&self) {
+        drop(self.local());
     }
 
     /// The current snapshot; a request takes it once and keeps it. Costs one relaxed load unless it has changed, and

@@ -30,6 +30,16 @@ const FETCH_OUTCOMES: [(&str, &str); 2] = [
     ("failed", "No answer, or none that can be used; the log says why. The keys from before stay in use."),
 ];
 
+const RELOAD_OUTCOMES: [(&str, &str); 2] = [
+    ("good", "The new configuration is in force."),
+    (
+        "failed",
+        "It has a mistake, or something that it needs is missing; the log says what. The old one stays in force.",
+    ),
+];
+
+const RELOAD: Label = Label { name: "outcome", values: Some(|| RELOAD_OUTCOMES.to_vec()) };
+
 const FETCH: Label = Label { name: "outcome", values: Some(|| FETCH_OUTCOMES.to_vec()) };
 
 const CODING: Label = Label { name: "coding", values: Some(|| CODINGS.to_vec()) };
@@ -70,6 +80,24 @@ pub(super) static ALL: &[Family] = &[
     gauge("portcullis_worker_threads", &[], "Workers, one thread each.", |metrics, samples| {
         samples.add([], metrics.workers.len() as u64);
     }),
+    gauge(
+        "portcullis_snapshots_live",
+        &[],
+        "Revisions of the configuration that are in memory: the one in force, and those that requests and streams from \
+         before a reload still use.",
+        |metrics, samples| samples.add([], (metrics.live_snapshots)() as u64),
+    ),
+    counter("portcullis_reloads_total", &[RELOAD], "Reloads of the configuration.", |metrics, samples| {
+        metrics.reloads.read().into_iter().for_each(|(outcome, count, _)| samples.add([outcome], count));
+    }),
+    gauge(
+        "portcullis_reload_last_timestamp_seconds",
+        &[RELOAD],
+        "When the last reload was, in seconds since 1970-01-01 UTC; 0: there was none.",
+        |metrics, samples| {
+            metrics.reloads.read().into_iter().for_each(|(outcome, _, last)| samples.add([outcome], last));
+        },
+    ),
     counter(
         "portcullis_connections_accepted_total",
         &[],

@@ -13,6 +13,7 @@ mod family;
 mod files;
 mod links;
 mod reference;
+mod reloads;
 mod requests;
 mod upstreams;
 
@@ -21,6 +22,7 @@ pub use exposition::CONTENT_TYPE;
 pub use files::FileCounters;
 pub use links::{EndpointSample, LinkSample, LinkSamples, PostedSample};
 pub use reference::reference;
+pub use reloads::Reloads;
 pub use requests::{Errors, Requests};
 pub use upstreams::{Failure, UpstreamCounters, Upstreams};
 
@@ -36,6 +38,8 @@ pub struct Metrics {
     dropped_log_blocks: Box<dyn Fn() -> u64 + Send + Sync>,
     keys: Box<dyn Fn() -> Vec<KeyFreshness> + Send + Sync>,
     links: Box<dyn Fn() -> LinkSamples + Send + Sync>,
+    reloads: Arc<Reloads>,
+    live_snapshots: Box<dyn Fn() -> usize + Send + Sync>,
     compressed: Box<dyn Fn() -> CompressedSample + Send + Sync>,
 }
 
@@ -88,8 +92,20 @@ impl Metrics {
             dropped_log_blocks: Box::new(dropped_log_blocks),
             keys: Box::new(keys),
             links: Box::new(LinkSamples::default),
+            reloads: Arc::default(),
+            live_snapshots: Box::new(|| 1),
             compressed: Box::new(CompressedSample::default),
         }
+    }
+
+    /// With what is counted of reloads, and the number of snapshots that live.
+    #[must_use]
+    pub fn with_reloads(
+        self,
+        reloads: Arc<Reloads>,
+        live_snapshots: impl Fn() -> usize + Send + Sync + 'static,
+    ) -> Self {
+        Self { reloads, live_snapshots: Box::new(live_snapshots), ..self }
     }
 
     /// With what upstreams tell over their links, asked anew each time.

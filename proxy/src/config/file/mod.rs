@@ -49,8 +49,8 @@ table! {
 }
 
 table! {
-    /// The process. Changes need a restart, except of `bad_tokens_per_minute_max`, `buffer_memory_max`,
-    /// `buffer_disk_max`, `trusted_proxies`, `identity_headers` and `trace`.
+    /// The process. Changes of `threads`, `connections_max`, `connections_per_client_max` and `state` need a restart or
+    /// an upgrade; the others are taken by a reload.
     Server as "server" => {
         /// Worker threads, one runtime each. Left out: the number of cores.
         optional threads: Number<1, 1024>,
@@ -67,6 +67,9 @@ table! {
         default(300) bad_tokens_per_minute_max: Number<0, 1_000_000>,
         /// How long a stop waits for work in flight before it is cut.
         default("30s") drain_timeout: Time<0, 86_400_000>,
+        /// Whether a change of this file, or of any file that it includes or names (certificates, keys, secrets), is
+        /// taken as SIGHUP is. They are looked at once a second; two looks must find the same.
+        default(false) reload_on_change: bool,
         /// Where the proxy keeps what it makes itself: development certificates, and request bodies that are held on
         /// disk (see `route.buffer`). Left out: `./var/portcullis` below the working directory.
         optional state: FilePath,
@@ -91,7 +94,8 @@ table! {
 }
 
 table! {
-    /// The operator's listener: `/livez`, `/readyz` and `/metrics`. Changes need a restart.
+    /// The operator's listener: `/livez`, `/readyz`, `/metrics`, `/revocations`, `/reload` and `/upgrade`. Changes need a
+    /// restart or an upgrade.
     Admin as "admin" => {
         /// Whether there is one.
         default(true) enabled: bool,
@@ -164,7 +168,8 @@ words!(ProxyProtocol, "use of the PROXY protocol", {
 });
 
 table! {
-    /// A bound address with its protocol settings. Changes need a restart.
+    /// A bound address with its protocol settings. A reload opens new ones and closes those that are gone; connections
+    /// that are open go on under what they began with.
     Listener as "listener" => {
         /// `"[::]:8443"`, `"127.0.0.1:8080"` or `"unix:/run/portcullis.sock"`.
         required address: Address,
