@@ -35,6 +35,9 @@ fn site() -> (TempDir, FileServer) {
         strip_prefix: Some("/p/".to_owned()),
         cache_control: None,
         cached_bytes_max: 1024,
+        compressible_types: Vec::new(),
+        precompressed: false,
+        compress: None,
     };
     let server = FileServer::open(&files).expect("a root");
     (folder, server)
