@@ -131,6 +131,8 @@ fn print_server(page: &mut Page, server: &Server) {
         state,
         buffer_memory_bytes_max,
         buffer_disk_bytes_max,
+        file_memory_bytes_max,
+        open_files_max,
         trusted_proxies,
         identity_headers,
         trace,
@@ -144,6 +146,8 @@ fn print_server(page: &mut Page, server: &Server) {
     page.key("state", path(state));
     page.key("buffer_memory_max", text(size(*buffer_memory_bytes_max)));
     page.key("buffer_disk_max", text(size(*buffer_disk_bytes_max)));
+    page.key("file_memory_max", text(size(*file_memory_bytes_max as u64)));
+    page.key("open_files_max", open_files_max.to_string());
     page.key("trusted_proxies", texts(trusted_proxies));
     page.key("identity_headers", texts(identity_headers));
     page.key("trace", trace);
@@ -451,7 +455,9 @@ fn print_action(page: &mut Page, action: &Action) {
                 fallback,
                 strip_prefix,
                 cache_control,
+                symlinks,
                 cached_bytes_max,
+                fresh_for,
                 compressible_types,
                 precompressed,
                 compress,
@@ -460,7 +466,9 @@ fn print_action(page: &mut Page, action: &Action) {
             keys.extend(fallback.as_ref().map(|fallback| ("fallback", text(fallback))));
             keys.push(("strip_prefix", strip_prefix.is_some().to_string()));
             keys.extend(cache_control.as_ref().map(|value| ("cache_control", header_value(value))));
+            keys.push(("symlinks", text(symlinks.spelled())));
             keys.push(("cached_bytes_max", text(size(*cached_bytes_max))));
+            keys.push(("fresh_for", text(duration(*fresh_for))));
             keys.push(("compressible_types", list(compressible_types, |pattern| text(pattern.as_str()))));
             keys.push(("precompressed", precompressed.to_string()));
             keys.push(("compress", compress.as_ref().map_or_else(|| false.to_string(), print_compress)));

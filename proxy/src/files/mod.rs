@@ -21,6 +21,7 @@ mod internal;
 mod multipart;
 mod negotiate;
 mod open;
+mod open_files;
 mod path;
 mod piece;
 mod range;
@@ -30,6 +31,7 @@ mod server;
 mod small;
 mod stamp;
 mod validators;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -40,4 +42,4 @@ pub use error::{FileError, FilesError};
 pub use internal::FIELDS_BYTES_MAX;
 pub use path::PathRefusal;
 pub use server::{ALLOW, FileRequest, FileServer};
-pub use small::{SMALL_FILES_BYTES_MAX, SmallFiles};
+pub use small::SmallFiles;

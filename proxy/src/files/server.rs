@@ -55,8 +55,9 @@ impl FileServer {
             tree: Tree {
                 cache_policy: CachePolicy { configured: config.cache_control.clone(), audience: Audience::Everyone },
                 cached_bytes_max: config.cached_bytes_max,
+                fresh_for: config.fresh_for,
                 codings: Codings::new(config),
-                ..Tree::open(&config.root)?
+                ..Tree::open(&config.root, config.symlinks)?
             },
             prefix: prefix.split('/').filter(|segment| !segment.is_empty()).map(Box::from).collect(),
             index: plain(&config.index)?,
@@ -69,7 +70,12 @@ impl FileServer {
     /// # Errors
     /// When it is no directory that can be entered.
     pub fn internal(root: &Path) -> Result<Self, FilesError> {
-        Ok(Self { tree: Tree::open(root)?, prefix: Vec::new(), index: plain("index.html")?, fallback: None })
+        Ok(Self {
+            tree: Tree::open(root, config::Symlinks::No)?,
+            prefix: Vec::new(),
+            index: plain("index.html")?,
+            fallback: None,
+        })
     }
 
     /// For a route that asks who the client is: by default only the client itself may keep the answers.

@@ -10,6 +10,7 @@ mod compressed;
 mod exposition;
 mod families;
 mod family;
+mod files;
 mod links;
 mod reference;
 mod requests;
@@ -17,6 +18,7 @@ mod upstreams;
 
 pub use compressed::CompressedSample;
 pub use exposition::CONTENT_TYPE;
+pub use files::FileCounters;
 pub use links::{EndpointSample, LinkSample, LinkSamples, PostedSample};
 pub use reference::reference;
 pub use requests::{Errors, Requests};
@@ -65,6 +67,8 @@ pub struct WorkerMetrics {
     pub refused_tokens: Errors,
     /// What it did with upstreams.
     pub upstreams: Upstreams,
+    /// The files that it keeps.
+    pub files: Arc<FileCounters>,
 }
 
 impl Metrics {
