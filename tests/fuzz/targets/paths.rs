@@ -36,6 +36,9 @@ fn site() -> (TempDir, FileServer) {
         cache_control: None,
         symlinks: Symlinks::No,
         cached_bytes_max: 1024,
+        compressible_types: Vec::new(),
+        precompressed: false,
+        compress: None,
         fresh_for: Duration::from_secs(1),
     };
     let server = FileServer::open(&files).expect("a root");
