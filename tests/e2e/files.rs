@@ -81,11 +81,13 @@ async fn head_tells_what_get_would_send() {
 }
 
 #[tokio::test]
-async fn only_get_and_head() {
+async fn only_reading() {
     let edge = site().await;
+    let options = edge.http().call("OPTIONS", "/digits.txt").send().await.expect_status(204);
+    assert_eq!(options.header("allow"), Some("GET, HEAD, OPTIONS"));
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
         let answer = edge.http().call(method, "/digits.txt").send().await.expect_status(405);
-        assert_eq!(answer.header("allow"), Some("GET, HEAD"), "{method}");
+        assert_eq!(answer.header("allow"), Some("GET, HEAD, OPTIONS"), "{method}");
     }
 }
 

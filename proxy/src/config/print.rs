@@ -7,9 +7,9 @@ use super::file::{FormatName, ProxyProtocol};
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, AuthMode, Authorities, Buffer, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Config, DpopMode,
-    EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits, Log,
-    LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server,
+    Action, Admin, AuthMode, Authorities, Buffer, CacheRule, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Config,
+    DpopMode, EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits,
+    Log, LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server,
     Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue, Uri};
@@ -191,7 +191,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
 }
 
 fn print_site(page: &mut Page, site: &Site) {
-    let Site { name, hosts, tls, request_headers, response_headers } = site;
+    let Site { name, hosts, tls, request_headers, response_headers, security_headers } = site;
     page.table(format_args!("[site.{}]", toml_key(name)));
     page.key("hosts", texts(hosts));
     match tls {
@@ -202,6 +202,9 @@ fn print_site(page: &mut Page, site: &Site) {
         }
     }
     print_header_rules(page, request_headers, response_headers);
+    if let Some(preset) = security_headers {
+        page.key("security_headers", text(preset.spelled()));
+    }
 }
 
 fn client_tls(tls: &UpstreamTls) -> String {
@@ -341,6 +344,7 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         total_timeout,
         request_headers,
         response_headers,
+        security_headers,
     } = policy;
     let RouteAuth {
         mode,
@@ -395,6 +399,9 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         page.key("total_timeout", time(total_timeout));
     }
     print_header_rules(page, request_headers, response_headers);
+    if let Some(preset) = security_headers {
+        page.key("security_headers", text(preset.spelled()));
+    }
 }
 
 fn print_header_rules(page: &mut Page, requests: &[(HeaderName, HeaderRule)], responses: &[(HeaderName, HeaderRule)]) {
@@ -439,14 +446,7 @@ pub(super) fn token_source(source: &TokenSource) -> String {
 
 fn print_action(page: &mut Page, action: &Action) {
     match action {
-        Action::Files(Files { root, index, fallback, strip_prefix, cache_control, cached_bytes_max }) => {
-            let mut keys = vec![("root", path(root)), ("index", text(index))];
-            keys.extend(fallback.as_ref().map(|fallback| ("fallback", text(fallback))));
-            keys.push(("strip_prefix", strip_prefix.is_some().to_string()));
-            keys.extend(cache_control.as_ref().map(|value| ("cache_control", header_value(value))));
-            keys.push(("cached_bytes_max", text(size(*cached_bytes_max))));
-            page.key("files", inline(keys));
-        }
+        Action::Files(files) => page.key("files", inline(files_keys(files))),
         Action::Forward(Forward { upstream, internal_root, path: path_rule, host }) => {
             let PathRule { strip_prefix, add_prefix } = path_rule;
             let mut keys = vec![("upstream", text(upstream))];
@@ -473,4 +473,41 @@ fn print_action(page: &mut Page, action: &Action) {
             page.key("respond", inline(keys));
         }
     }
+}
+
+fn files_keys(files: &Files) -> Vec<(&'static str, String)> {
+    let Files {
+        root,
+        index,
+        fallback,
+        assets,
+        strip_prefix,
+        cache_control,
+        cache,
+        types,
+        hidden,
+        cached_bytes_max,
+        fresh_for,
+    } = files;
+    let mut keys = vec![("root", path(root)), ("index", text(index))];
+    keys.extend(fallback.as_ref().map(|fallback| ("fallback", text(fallback))));
+    if !assets.is_empty() {
+        keys.push(("assets", list(assets, |glob| text(glob.as_str()))));
+    }
+    keys.push(("strip_prefix", strip_prefix.is_some().to_string()));
+    keys.extend(cache_control.as_ref().map(|value| ("cache_control", header_value(value))));
+    if !cache.is_empty() {
+        let rule = |CacheRule { glob, control }: &CacheRule| {
+            inline([("match", text(glob.as_str())), ("control", header_value(control))])
+        };
+        keys.push(("cache", list(cache, rule)));
+    }
+    if !types.is_empty() {
+        let types = types.iter().map(|(extension, media)| (toml_key(extension), header_value(media)));
+        keys.push(("types", inline(types)));
+    }
+    keys.push(("hidden", hidden.to_string()));
+    keys.push(("cached_bytes_max", text(size(*cached_bytes_max))));
+    keys.push(("fresh_for", time(fresh_for)));
+    keys
 }

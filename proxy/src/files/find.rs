@@ -16,13 +16,16 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How often a file that is being written to is read again before it is streamed instead.
 const ATTEMPTS_MAX: usize = 3;
 
 /// Files that an application hands over are kept in memory up to this size: 256 KiB.
 const INTERNAL_CACHED_BYTES_MAX: u64 = 256 * 1024;
+
+/// How long these are served without looking at the disk.
+const FRESH_FOR: Duration = Duration::from_secs(1);
 
 /// Where each server's [`ServerId`] comes from.
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
@@ -55,6 +58,8 @@ pub(super) struct Tree {
     pub cache_policy: CachePolicy,
     /// Files up to this size are kept in memory.
     pub cached_bytes_max: u64,
+    /// How long a file is served without looking at the disk.
+    pub fresh_for: Duration,
 }
 
 impl Tree {
@@ -67,7 +72,8 @@ impl Tree {
         Ok(Self {
             id: ServerId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
             root: opened,
-            cache_policy: CachePolicy { configured: None, audience: Audience::Client },
+            cache_policy: CachePolicy::of_audience(Audience::Client),
+            fresh_for: FRESH_FOR,
             cached_bytes_max: INTERNAL_CACHED_BYTES_MAX,
         })
     }
@@ -78,7 +84,7 @@ impl Tree {
     /// When there is no such file, or it can't be read.
     pub(super) async fn find(&self, path: &RelativePath, memory: Memory<'_>) -> Result<Found, FileError> {
         let Memory { files, key, now } = memory;
-        let known = key.and_then(|key| files.claim(self.id, key, now));
+        let known = key.and_then(|key| files.claim(self.id, key, now + self.fresh_for));
         let opened = match (self.root.open_beneath(path).await, &known) {
             (Ok(opened), _) => opened,
             // Out of descriptors, or the disk is away: what was right a second ago is better than nothing.
@@ -118,10 +124,10 @@ impl Tree {
             }
             Read::Large(stamp) => (Validators::of_stamp(stamp, now), Content::File(file, stamp.size)),
         };
-        let representation = Rc::new(Representation::new(path.file_name(), validators, content, &self.cache_policy));
+        let representation = Rc::new(Representation::new(path.as_str(), validators, content, &self.cache_policy));
         match (settled, memory.key) {
             (Read::Small(_, stamp), Some(key)) => {
-                memory.files.insert(self.id, key, stamp, &representation, memory.now);
+                memory.files.insert(self.id, key, stamp, &representation, memory.now + self.fresh_for);
             }
             _ => self.forget(memory),
         }

@@ -75,7 +75,7 @@ mod tests {
     use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
 
     fn file() -> Representation {
-        let policy = CachePolicy { configured: None, audience: Audience::Everyone };
+        let policy = CachePolicy::of_audience(Audience::Everyone);
         let validators =
             Validators { etag: EntityTag::parse(HeaderValue::from_static("\"file\"")), last_modified: None };
         Representation::new("digest", validators, Content::Memory(Bytes::from_static(b"hello")), &policy)

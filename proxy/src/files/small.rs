@@ -9,13 +9,10 @@ use lru::LruCache;
 use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Bytes that one worker keeps unless told otherwise: 32 MiB.
 pub const SMALL_FILES_BYTES_MAX: usize = 32 * 1024 * 1024;
-
-/// How long a file is served without looking at the disk.
-const FRESH_FOR: Duration = Duration::from_secs(1);
 
 /// What an entry costs beside its bytes and its path: fields, validators, the list's links. Rounded up.
 const ENTRY_BYTES: usize = 2048;
@@ -45,7 +42,7 @@ struct Entry {
     path: Box<str>,
     stamp: Stamp,
     representation: Rc<Representation>,
-    checked_at: Instant,
+    fresh_until: Instant,
 }
 
 impl Entry {
@@ -82,20 +79,24 @@ impl SmallFiles {
         self.kept.borrow().bytes
     }
 
-    /// The file, if it was looked at within the last second.
+    /// The file, if it was looked at a short while ago.
     pub(super) fn fresh(&self, server: ServerId, path: &str, now: Instant) -> Option<Rc<Representation>> {
         let mut kept = self.kept.borrow_mut();
         let entry = kept.entries.get(&self.key(server, path)).filter(|entry| entry.is_for(server, path))?;
-        let is_fresh = now.saturating_duration_since(entry.checked_at) < FRESH_FOR;
-        is_fresh.then(|| Rc::clone(&entry.representation))
+        (now < entry.fresh_until).then(|| Rc::clone(&entry.representation))
     }
 
     /// The file as it was known, for whoever is about to look at the disk. It counts as looked at from now on: one
     /// request does the work, those that come meanwhile are still served.
-    pub(super) fn claim(&self, server: ServerId, path: &str, now: Instant) -> Option<(Stamp, Rc<Representation>)> {
+    pub(super) fn claim(
+        &self,
+        server: ServerId,
+        path: &str,
+        fresh_until: Instant,
+    ) -> Option<(Stamp, Rc<Representation>)> {
         let mut kept = self.kept.borrow_mut();
         let entry = kept.entries.get_mut(&self.key(server, path)).filter(|entry| entry.is_for(server, path))?;
-        entry.checked_at = now;
+        entry.fresh_until = fresh_until;
         Some((entry.stamp, Rc::clone(&entry.representation)))
     }
 
@@ -106,10 +107,10 @@ impl SmallFiles {
         path: &str,
         stamp: Stamp,
         representation: &Rc<Representation>,
-        now: Instant,
+        fresh_until: Instant,
     ) {
         let representation = Rc::clone(representation);
-        let entry = Entry { server, path: path.into(), stamp, representation, checked_at: now };
+        let entry = Entry { server, path: path.into(), stamp, representation, fresh_until };
         let cost = entry.cost();
         if cost > self.bytes_max {
             return;
@@ -145,12 +146,15 @@ mod tests {
     use super::super::validators::Validators;
     use super::*;
     use bytes::Bytes;
+    use std::time::Duration;
+
+    const FRESH_FOR: Duration = Duration::from_secs(1);
 
     const SITE: ServerId = ServerId(1);
 
     fn file(length: usize) -> (Stamp, Rc<Representation>) {
         let stamp = Stamp::of(&std::fs::metadata("/").expect("metadata"));
-        let policy = CachePolicy { configured: None, audience: Audience::Everyone };
+        let policy = CachePolicy::of_audience(Audience::Everyone);
         let validators = Validators { etag: None, last_modified: None };
         let content = Content::Memory(Bytes::from(vec![0; length]));
         (stamp, Rc::new(Representation::new("a.txt", validators, content, &policy)))
@@ -162,11 +166,11 @@ mod tests {
         let (stamp, representation) = file(10);
         let start = Instant::now();
         assert!(files.fresh(SITE, "/a", start).is_none());
-        files.insert(SITE, "/a", stamp, &representation, start);
+        files.insert(SITE, "/a", stamp, &representation, start + FRESH_FOR);
         assert!(files.fresh(SITE, "/a", start + Duration::from_millis(999)).is_some());
         let later = start + FRESH_FOR;
         assert!(files.fresh(SITE, "/a", later).is_none());
-        assert_eq!(files.claim(SITE, "/a", later).map(|(stamp, _)| stamp), Some(stamp));
+        assert_eq!(files.claim(SITE, "/a", later + FRESH_FOR).map(|(stamp, _)| stamp), Some(stamp));
         assert!(files.fresh(SITE, "/a", later).is_some(), "others are served while one looks");
     }
 
@@ -175,7 +179,7 @@ mod tests {
         let files = SmallFiles::default();
         let (stamp, representation) = file(10);
         let now = Instant::now();
-        files.insert(SITE, "/a", stamp, &representation, now);
+        files.insert(SITE, "/a", stamp, &representation, now + FRESH_FOR);
         assert!(files.fresh(ServerId(2), "/a", now).is_none());
     }
 
@@ -185,10 +189,10 @@ mod tests {
         let (stamp, representation) = file(1000);
         let now = Instant::now();
         for path in ["/a", "/b", "/c"] {
-            files.insert(SITE, path, stamp, &representation, now);
+            files.insert(SITE, path, stamp, &representation, now + FRESH_FOR);
         }
         assert!(files.fresh(SITE, "/a", now).is_some());
-        files.insert(SITE, "/d", stamp, &representation, now);
+        files.insert(SITE, "/d", stamp, &representation, now + FRESH_FOR);
         assert!(files.fresh(SITE, "/b", now).is_none(), "the oldest left");
         for path in ["/a", "/c", "/d"] {
             assert!(files.fresh(SITE, path, now).is_some(), "{path}");
@@ -202,7 +206,7 @@ mod tests {
         let now = Instant::now();
         for length in [10, 5000, 1] {
             let (stamp, representation) = file(length);
-            files.insert(SITE, "/a", stamp, &representation, now);
+            files.insert(SITE, "/a", stamp, &representation, now + FRESH_FOR);
             assert_eq!(files.bytes(), ENTRY_BYTES + 2 + length);
         }
         files.forget(SITE, "/a");
@@ -214,7 +218,7 @@ mod tests {
     fn a_file_larger_than_everything_is_not_kept() {
         let files = SmallFiles::new(1000);
         let (stamp, representation) = file(1000);
-        files.insert(SITE, "/a", stamp, &representation, Instant::now());
+        files.insert(SITE, "/a", stamp, &representation, Instant::now() + FRESH_FOR);
         assert_eq!(files.bytes(), 0);
     }
 }
