@@ -4,10 +4,11 @@
 //! the workers only serve. Everything starts through [`start`], in the binary and in tests alike.
 
 use crate::admin::Admin;
-use crate::config::{Config, Listener, LogFormat};
+use crate::config::{Coding, Config, Listener, LogFormat};
+use crate::files::coding::{Results, ResultsState};
 use crate::http::{Front, WorkerState, WorkerTools};
 use crate::links::{self, LinkGuard};
-use crate::metrics::Metrics;
+use crate::metrics::{CompressedSample, Metrics};
 use crate::reload::{ConfigError, Reloaded, Reloader};
 use crate::tls;
 use serve::admission::Admission;
@@ -226,10 +227,19 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
     let refresh = reloader.current.load().issuers.spawn_refresh();
     let links = LinkGuard::spawn(&reloader.current.load());
     let for_metrics = Arc::clone(&reloader.current);
-    let metrics = Rc::new(metrics.with_links(move || links::samples(&for_metrics.load())));
+    let metrics = metrics.with_links(move || links::samples(&for_metrics.load()));
+    let for_metrics = Arc::clone(&reloader.current);
+    let metrics = Rc::new(metrics.with_compressed(move || compressed(&for_metrics.load().compressed)));
     let admin =
         config.admin.as_ref().map(|admin| serve_admin(&admin.address, &reloader, &metrics, drain)).transpose()?;
     Ok((Parts { reloader, workers, log, refresh, links }, (listeners, admin)))
+}
+
+/// What was compressed on the fly, for the metrics.
+fn compressed(results: &Results) -> CompressedSample {
+    let ResultsState { bytes, made, useless, busy } = results.state();
+    let made = Coding::ALL.into_iter().map(Coding::token).zip(made).collect();
+    CompressedSample { bytes, made, useless, busy }
 }
 
 /// One listener's socket on its way to a worker.

@@ -6,6 +6,7 @@
 #[macro_use]
 mod table;
 mod check;
+mod coding;
 mod context;
 mod disk;
 mod file;
@@ -28,6 +29,7 @@ mod template;
 mod units;
 mod whole;
 
+pub use coding::{Coding, Compress, MediaPattern};
 pub use files::{CacheRule, SecurityHeaders};
 pub use glob::{BadGlob, FileGlob};
 pub use line::{BadTemplate, LineField, LinePiece, LineTemplate};
@@ -666,14 +668,22 @@ pub struct Files {
     pub types: Vec<(String, HeaderValue)>,
     /// Whether names that begin with a dot are served. Default no, `.well-known` apart.
     pub hidden: bool,
+    /// Which links are followed. Default none.
+    pub symlinks: Symlinks,
     /// Files up to this size are kept in memory by each worker. Default 256 KiB.
     pub cached_bytes_max: u64,
+    /// The types whose files come compressed to clients that take it.
+    pub compressible_types: Vec<MediaPattern>,
+    /// Whether twins that were compressed beforehand are looked for.
+    pub precompressed: bool,
+    /// What is compressed when there is no twin; `None`: nothing.
+    pub compress: Option<Compress>,
     /// How long a file is served without looking at the disk. Default 1 s.
     pub fresh_for: Duration,
 }
 
 impl Files {
-    /// The files of one directory, every other key at its default.
+    /// The files of one directory, every other key at its default; nothing is compressed on the fly.
     #[must_use]
     pub fn of(directory: PathBuf) -> Self {
         Self {
@@ -686,10 +696,25 @@ impl Files {
             cache: Vec::new(),
             types: Vec::new(),
             hidden: false,
+            symlinks: Symlinks::No,
             cached_bytes_max: 256 * 1024,
+            compressible_types: MediaPattern::compressible(),
+            precompressed: true,
+            compress: None,
             fresh_for: Duration::from_secs(1),
         }
     }
+}
+
+/// Which symbolic links are followed beneath a root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Symlinks {
+    /// None.
+    No,
+    /// Those that stay beneath the root all the way.
+    SameRoot,
+    /// All.
+    Any,
 }
 
 /// `forward = "app"` or `forward = { upstream = "app", ... }`.

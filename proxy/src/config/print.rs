@@ -7,10 +7,10 @@ use super::file::{FormatName, ProxyProtocol};
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, AuthMode, Authorities, Buffer, CacheRule, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Config,
-    DpopMode, EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits,
-    Log, LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server,
-    Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
+    Action, Admin, AuthMode, Authorities, Buffer, CacheRule, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Compress,
+    Config, DpopMode, EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener,
+    ListenerLimits, Log, LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy,
+    Senders, Server, Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use serde_json::Value;
@@ -444,6 +444,11 @@ pub(super) fn token_source(source: &TokenSource) -> String {
     }
 }
 
+fn print_compress(Compress { codings, bytes_min, bytes_max }: &Compress) -> String {
+    let codings = list(codings, |coding| text(coding.spelled()));
+    inline([("codings", codings), ("bytes_min", text(size(*bytes_min))), ("bytes_max", text(size(*bytes_max)))])
+}
+
 fn print_action(page: &mut Page, action: &Action) {
     match action {
         Action::Files(files) => page.key("files", inline(files_keys(files))),
@@ -485,8 +490,12 @@ fn files_keys(files: &Files) -> Vec<(&'static str, String)> {
         cache_control,
         cache,
         types,
+        symlinks,
         hidden,
         cached_bytes_max,
+        compressible_types,
+        precompressed,
+        compress,
         fresh_for,
     } = files;
     let mut keys = vec![("root", path(root)), ("index", text(index))];
@@ -506,8 +515,12 @@ fn files_keys(files: &Files) -> Vec<(&'static str, String)> {
         let types = types.iter().map(|(extension, media)| (toml_key(extension), header_value(media)));
         keys.push(("types", inline(types)));
     }
+    keys.push(("symlinks", text(symlinks.spelled())));
     keys.push(("hidden", hidden.to_string()));
     keys.push(("cached_bytes_max", text(size(*cached_bytes_max))));
+    keys.push(("compressible_types", list(compressible_types, |pattern| text(pattern.as_str()))));
+    keys.push(("precompressed", precompressed.to_string()));
+    keys.push(("compress", compress.as_ref().map_or_else(|| false.to_string(), print_compress)));
     keys.push(("fresh_for", time(fresh_for)));
     keys
 }

@@ -107,6 +107,9 @@ mod tests {
     fn the_names_of_bundlers_are_recognised() {
         for name in [
             "app.3f2a91c8.js",
+            "base.55e7cbb9ba48.css",
+            "webpack-8fa1640cc84ba8fe.js",
+            "chunk-5INU7TSO.js",
             "main.3f2a91c8.chunk.js",
             "app.3f2a91c8.js.map",
             "app.3f2a91c8b2e1d4f5a6b7.css",

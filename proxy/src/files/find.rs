@@ -1,6 +1,7 @@
 //! From a checked name to a representation: from memory, or from the disk and then into memory.
 
 use super::cache_control::{Audience, CachePolicy};
+use super::coding::{Codings, Twins};
 use super::error::{FileError, FilesError};
 use super::open::{Opened, Root};
 use super::path::RelativePath;
@@ -9,6 +10,7 @@ use super::representation::{Content, Representation};
 use super::small::{ServerId, SmallFiles};
 use super::stamp::Stamp;
 use super::validators::Validators;
+use crate::config::Symlinks;
 use bytes::Bytes;
 use rustix::io::Errno;
 use std::fs::File;
@@ -60,6 +62,8 @@ pub(super) struct Tree {
     pub cached_bytes_max: u64,
     /// How long a file is served without looking at the disk.
     pub fresh_for: Duration,
+    /// In which codings files are sent.
+    pub codings: Codings,
 }
 
 impl Tree {
@@ -67,14 +71,16 @@ impl Tree {
     ///
     /// # Errors
     /// When it is no directory that can be entered.
-    pub(super) fn open(root: &Path) -> Result<Self, FilesError> {
-        let opened = Root::open(root).map_err(|source| FilesError::Root { root: root.to_owned(), source })?;
+    pub(super) fn open(root: &Path, symlinks: Symlinks) -> Result<Self, FilesError> {
+        let opened = Root::open(root, symlinks).map_err(|source| FilesError::Root { root: root.to_owned(), source })?;
         Ok(Self {
             id: ServerId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
             root: opened,
             cache_policy: CachePolicy::of_audience(Audience::Client),
             fresh_for: FRESH_FOR,
             cached_bytes_max: INTERNAL_CACHED_BYTES_MAX,
+            // What a file that an application hands over is, the application says.
+            codings: Codings::default(),
         })
     }
 
@@ -100,23 +106,26 @@ impl Tree {
             self.forget(memory);
             return Ok(Found::Directory);
         };
+        let twins = self.open_twins(path, &stamp).await;
         if let Some((known_stamp, representation)) = known
             && known_stamp == stamp
+            && representation.variants.twins() == twins.each_ref().map(|twin| twin.as_ref().map(|(_, stamp)| *stamp))
         {
             return Ok(Found::File(representation));
         }
-        self.load(path, file, stamp, memory).await.map(Found::File)
+        self.load(path, file, stamp, twins, memory).await.map(Found::File)
     }
 
     async fn load(
         &self,
         path: &RelativePath,
         file: File,
-        stamp: Stamp,
+        opened: Stamp,
+        twins: Twins,
         memory: Memory<'_>,
     ) -> Result<Rc<Representation>, FileError> {
         let file = Arc::new(file);
-        let settled = self.read_settled(&file, stamp).await?;
+        let settled = self.read_settled(&file, opened).await?;
         let now = SystemTime::now();
         let (validators, content) = match &settled {
             Read::Small(content, stamp) => {
@@ -124,7 +133,12 @@ impl Tree {
             }
             Read::Large(stamp) => (Validators::of_stamp(stamp, now), Content::File(file, stamp.size)),
         };
-        let representation = Rc::new(Representation::new(path.as_str(), validators, content, &self.cache_policy));
+        let mut representation = Representation::new(path.as_str(), validators, content, &self.cache_policy);
+        let (Read::Small(_, stamp) | Read::Large(stamp)) = settled;
+        // A file that was written to meanwhile may be newer than what lies beside it.
+        let twins = if stamp == opened { twins } else { Twins::default() };
+        self.add_variants(&mut representation, stamp, twins).await?;
+        let representation = Rc::new(representation);
         match (settled, memory.key) {
             (Read::Small(_, stamp), Some(key)) => {
                 memory.files.insert(self.id, key, stamp, &representation, memory.now + self.fresh_for);

@@ -51,7 +51,7 @@ impl Entry {
             Content::Memory(bytes) => bytes.len(),
             Content::File(..) => 0,
         };
-        ENTRY_BYTES + self.path.len() + content
+        ENTRY_BYTES + self.path.len() + content + self.representation.variants.bytes()
     }
 
     fn is_for(&self, server: ServerId, path: &str) -> bool {
@@ -125,6 +125,22 @@ impl SmallFiles {
         {
             kept.bytes -= oldest.cost();
         }
+    }
+
+    /// Exchanges what is known of a file for the same with one more coding, if it is still what is known.
+    pub(super) fn exchange(&self, server: ServerId, path: &str, known: &Rc<Representation>, more: &Rc<Representation>) {
+        let entry = {
+            let mut kept = self.kept.borrow_mut();
+            let is_known = |entry: &Entry| entry.is_for(server, path) && Rc::ptr_eq(&entry.representation, known);
+            let key = self.key(server, path);
+            if !kept.entries.peek(&key).is_some_and(is_known) {
+                return;
+            }
+            let Some(entry) = kept.entries.pop(&key) else { return };
+            kept.bytes -= entry.cost();
+            entry
+        };
+        self.insert(server, path, entry.stamp, more, entry.fresh_until);
     }
 
     /// Drops a file that is gone.

@@ -3,8 +3,10 @@
 
 mod answers;
 mod changes;
+mod codings;
 mod hostile;
 mod internal;
+mod ranges;
 
 use super::*;
 use crate::config;

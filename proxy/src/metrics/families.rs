@@ -32,6 +32,10 @@ const FETCH_OUTCOMES: [(&str, &str); 2] = [
 
 const FETCH: Label = Label { name: "outcome", values: Some(|| FETCH_OUTCOMES.to_vec()) };
 
+const CODING: Label = Label { name: "coding", values: Some(|| CODINGS.to_vec()) };
+
+const CODINGS: [(&str, &str); 3] = [("br", "Brotli."), ("zstd", "Zstandard."), ("gzip", "Gzip.")];
+
 const fn counter(
     name: &'static str,
     labels: &'static [Label],
@@ -208,6 +212,34 @@ pub(super) static ALL: &[Family] = &[
                 }
             }
         },
+    ),
+    gauge(
+        "portcullis_compressed_bytes",
+        &[],
+        "Bytes of files that were compressed on the fly and are kept, for all workers together.",
+        |metrics, samples| samples.add([], (metrics.compressed)().bytes),
+    ),
+    counter(
+        "portcullis_compressed_files_total",
+        &[CODING],
+        "Versions of files that were compressed on the fly.",
+        |metrics, samples| {
+            for (coding, count) in (metrics.compressed)().made {
+                samples.add([coding], count);
+            }
+        },
+    ),
+    counter(
+        "portcullis_compressed_useless_total",
+        &[],
+        "Versions of files that were compressed on the fly with nothing gained, or that changed meanwhile.",
+        |metrics, samples| samples.add([], (metrics.compressed)().useless),
+    ),
+    counter(
+        "portcullis_compressed_busy_total",
+        &[],
+        "Requests that got a file uncompressed because too many others waited to be compressed.",
+        |metrics, samples| samples.add([], (metrics.compressed)().busy),
     ),
     gauge(
         "portcullis_link_up",

@@ -6,6 +6,7 @@
 //!
 //! `families` is the one list of all metrics: the exposition and `docs/metrics.md` are made from it.
 
+mod compressed;
 mod exposition;
 mod families;
 mod family;
@@ -14,6 +15,7 @@ mod reference;
 mod requests;
 mod upstreams;
 
+pub use compressed::CompressedSample;
 pub use exposition::CONTENT_TYPE;
 pub use links::{EndpointSample, LinkSample, LinkSamples, PostedSample};
 pub use reference::reference;
@@ -32,6 +34,7 @@ pub struct Metrics {
     dropped_log_blocks: Box<dyn Fn() -> u64 + Send + Sync>,
     keys: Box<dyn Fn() -> Vec<KeyFreshness> + Send + Sync>,
     links: Box<dyn Fn() -> LinkSamples + Send + Sync>,
+    compressed: Box<dyn Fn() -> CompressedSample + Send + Sync>,
 }
 
 /// How fresh the keys of one issuer are that come from elsewhere.
@@ -81,6 +84,7 @@ impl Metrics {
             dropped_log_blocks: Box::new(dropped_log_blocks),
             keys: Box::new(keys),
             links: Box::new(LinkSamples::default),
+            compressed: Box::new(CompressedSample::default),
         }
     }
 
@@ -88,6 +92,12 @@ impl Metrics {
     #[must_use]
     pub fn with_links(self, links: impl Fn() -> LinkSamples + Send + Sync + 'static) -> Self {
         Self { links: Box::new(links), ..self }
+    }
+
+    /// With what is known of files that were compressed on the fly, asked anew each time.
+    #[must_use]
+    pub fn with_compressed(self, compressed: impl Fn() -> CompressedSample + Send + Sync + 'static) -> Self {
+        Self { compressed: Box::new(compressed), ..self }
     }
 
     /// The counters of each worker.

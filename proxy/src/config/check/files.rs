@@ -18,8 +18,12 @@ pub(super) fn files(written: file::Files, path: Option<&At<PathPattern>>, contex
         cache_control,
         cache,
         types,
+        symlinks,
         hidden,
         cached_bytes_max,
+        compressible_types,
+        precompressed,
+        compress,
         fresh_for,
     } = written;
     if let Some(root) = &root {
@@ -35,6 +39,9 @@ pub(super) fn files(written: file::Files, path: Option<&At<PathPattern>>, contex
     if let Some(index) = index.as_ref().filter(|index| index.value.0.contains('/')) {
         context.problem(index.at, "`index` is the name of a file, without `/`");
     }
+    let compress = super::compress::compress(compress, context);
+    let is_used = compress.as_ref().is_none_or(Option::is_some) || precompressed.as_ref().is_none_or(|on| on.value);
+    let compressible_types = super::compress::types(compressible_types, &keys, is_used, context);
     let strip = strip_prefix?.value;
     let strip_prefix = path.filter(|_| strip).map(|path| path.value.literal_prefix());
     if let (Some(path), Some(at)) = (path.filter(|_| strip), keys.at("strip_prefix")) {
@@ -57,8 +64,12 @@ pub(super) fn files(written: file::Files, path: Option<&At<PathPattern>>, contex
         cache_control: cache_control.map(|value| value.value),
         cache: self::cache(cache?.value, context)?,
         types: types.into_iter().map(|(extension, media)| (extension.0, media.0)).collect(),
+        symlinks: symlinks?.value,
         hidden: hidden?.value,
         cached_bytes_max: cached_bytes_max?.value.0,
+        compressible_types: compressible_types?,
+        precompressed: precompressed?.value,
+        compress: compress?,
         fresh_for: fresh_for?.value.0,
     })
 }
