@@ -2,7 +2,7 @@
 
 use crate::auth::{AssertionSigner, BadTokens, IssuerError, Issuers, NoRandom, Proofs, RouteRule, RuleError};
 use crate::coalesce::{CoalesceLimits, Coalescer};
-use crate::config::{self, Action, Config, Template};
+use crate::config::{self, Action, Config, SecurityHeaders, Template};
 use crate::files::coding::Results;
 use crate::files::{FileServer, FilesError};
 use crate::link::Links;
@@ -100,11 +100,11 @@ pub enum SnapshotError {
 }
 
 /// What a site has to say about the fields of messages.
-#[derive(Default)]
 pub(crate) struct SiteRules {
     pub(crate) name: String,
     pub(crate) request_headers: HeaderRules,
     pub(crate) response_headers: HeaderRules,
+    pub(crate) security_headers: SecurityHeaders,
 }
 
 pub(crate) struct PreparedRoute {
@@ -121,6 +121,8 @@ pub(crate) struct PreparedPolicy {
     pub(crate) total_timeout: Option<Duration>,
     pub(crate) request_headers: HeaderRules,
     pub(crate) response_headers: HeaderRules,
+    /// `None`: as the site says.
+    pub(crate) security_headers: Option<SecurityHeaders>,
 }
 
 pub(crate) enum PreparedAction {
@@ -191,7 +193,7 @@ impl Snapshot {
         let mut site_rules: Vec<_> = config.sites.iter().map(SiteRules::new).collect();
         if site_rules.is_empty() {
             // Without any site every host is the first one's.
-            site_rules.push(SiteRules::default());
+            site_rules.push(SiteRules::new(&config::Site::default()));
         }
         let table = RouteTable::new(&config.sites, &config.routes);
         let spool = spool(&config.server, previous);
@@ -241,6 +243,7 @@ impl SiteRules {
             name: site.name.clone(),
             request_headers: HeaderRules::new(&site.request_headers),
             response_headers: HeaderRules::new(&site.response_headers),
+            security_headers: site.security_headers.unwrap_or(SecurityHeaders::Off),
         }
     }
 }
@@ -319,6 +322,7 @@ impl PreparedRoute {
             total_timeout,
             request_headers,
             response_headers,
+            security_headers,
         } = &route.policy;
         let upstream = match &route.action {
             Action::Forward(forward) => config.upstreams.iter().position(|upstream| upstream.name == forward.upstream),
@@ -339,6 +343,7 @@ impl PreparedRoute {
             total_timeout: *total_timeout,
             request_headers: HeaderRules::new(request_headers),
             response_headers: HeaderRules::new(response_headers),
+            security_headers: *security_headers,
         };
         let action = match &route.action {
             Action::Files(files) => {

@@ -52,6 +52,7 @@ mod reload_under_load;
 mod rfc8725;
 mod rolling;
 mod rules;
+mod security_headers;
 mod signing_keys;
 mod site;
 mod site_in_browser;

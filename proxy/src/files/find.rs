@@ -77,7 +77,7 @@ impl Tree {
         Ok(Self {
             id: ServerId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
             root: opened,
-            cache_policy: CachePolicy { configured: None, audience: Audience::Client },
+            cache_policy: CachePolicy::of_audience(Audience::Client),
             cached_bytes_max: INTERNAL_CACHED_BYTES_MAX,
             fresh_for: INTERNAL_FRESH_FOR,
             // What a file that an application hands over is, the application says.
@@ -138,7 +138,7 @@ impl Tree {
             }
             Read::Large(stamp) => (Validators::of_stamp(stamp, now), Content::File(file, stamp.size)),
         };
-        let mut representation = Representation::new(path.file_name(), validators, content, &self.cache_policy);
+        let mut representation = Representation::new(path.as_str(), validators, content, &self.cache_policy);
         let (Read::Small(_, stamp) | Read::Large(stamp)) = settled;
         // A file that was written to meanwhile may be newer than what lies beside it.
         let twins = if stamp == opened { twins } else { Twins::default() };

@@ -15,6 +15,7 @@ mod cache_control;
 pub mod coding;
 mod conditional;
 mod content_type;
+mod disposition;
 mod error;
 mod find;
 mod internal;

@@ -238,12 +238,13 @@ mod tests {
     use super::super::validators::Validators;
     use super::*;
     use bytes::Bytes;
+    use std::time::Duration;
 
     const SITE: ServerId = ServerId(1);
 
     fn file(length: usize) -> (Stamp, Rc<Representation>) {
         let stamp = Stamp::of(&std::fs::metadata("/").expect("metadata"));
-        let policy = CachePolicy { configured: None, audience: Audience::Everyone };
+        let policy = CachePolicy::of_audience(Audience::Everyone);
         let validators = Validators { etag: None, last_modified: None };
         let content = Content::Memory(Bytes::from(vec![0; length]));
         (stamp, Rc::new(Representation::new("a.txt", validators, content, &policy)))

@@ -15,6 +15,7 @@ mod location;
 mod max_forwards;
 mod random;
 mod response_rules;
+mod security_headers;
 mod stack;
 mod target;
 #[cfg(test)]

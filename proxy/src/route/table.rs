@@ -208,6 +208,7 @@ mod tests {
                 total_timeout: None,
                 request_headers: vec![],
                 response_headers: vec![],
+                security_headers: None,
             },
             action: config::Action::Respond(config::Respond {
                 status: http::StatusCode::OK,

@@ -5,10 +5,10 @@
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use libfuzzer_sys::fuzz_target;
-use portcullis::config::{Files, Symlinks};
+use portcullis::config::Files;
 use portcullis::files::{FileRequest, FileServer, SmallFiles};
 use portcullis::route::NormalPath;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tempfile::TempDir;
 
 /// What the file beside the root holds.
@@ -28,19 +28,7 @@ fn site() -> (TempDir, FileServer) {
     std::fs::write(folder.path().join("x"), OUTSIDE).expect("a file");
     std::os::unix::fs::symlink("../x", root.join("l")).expect("a link");
     std::os::unix::fs::symlink("..", root.join("u")).expect("a link");
-    let files = Files {
-        root,
-        index: "index.html".to_owned(),
-        fallback: None,
-        strip_prefix: Some("/p/".to_owned()),
-        cache_control: None,
-        symlinks: Symlinks::No,
-        cached_bytes_max: 1024,
-        compressible_types: Vec::new(),
-        precompressed: false,
-        compress: None,
-        fresh_for: Duration::from_secs(1),
-    };
+    let files = Files { strip_prefix: Some("/p/".to_owned()), cached_bytes_max: 1024, ..Files::of(root) };
     let server = FileServer::open(&files).expect("a root");
     (folder, server)
 }

@@ -35,6 +35,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
         total_timeout,
         request_headers,
         response_headers,
+        security_headers,
         files,
         forward,
         redirect,
@@ -52,7 +53,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
     if let (Some(Action::Files(_)), Some(methods)) = (&action, &methods)
         && !methods.iter().any(|method| method.value == Method::GET || method.value == Method::HEAD)
     {
-        context.problem(methods.at, "files are only served for GET and HEAD, so this route would refuse every request");
+        context.problem(methods.at, "files are only served for GET and HEAD, so this route would serve none");
     }
     let forwards = keys.at("forward").is_some();
     if !forwards {
@@ -111,6 +112,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
                 total_timeout: total_timeout.map(|timeout| timeout.value.0),
                 request_headers,
                 response_headers,
+                security_headers: security_headers.map(|preset| preset.value),
             },
             action: action?,
         },

@@ -3,6 +3,7 @@
 
 pub(super) mod action;
 pub(super) mod compress;
+pub(super) mod files;
 pub(super) mod issuer;
 pub(super) mod maps;
 pub(super) mod route;

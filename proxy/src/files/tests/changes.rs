@@ -24,6 +24,18 @@ async fn a_change_is_noticed_after_a_second() {
 }
 
 #[tokio::test]
+async fn how_long_a_change_may_go_unnoticed_is_configured() {
+    for (fresh_for, body) in [(Duration::ZERO, "new"), (Duration::from_secs(5), "old")] {
+        let mut site = Site::with(&[("a.txt", b"old")], |config| config.fresh_for = fresh_for);
+        site.get("/a.txt").await.expect("old");
+        replace(&site.path("a.txt"), b"new");
+        assert_eq!(site.get("/a.txt").await.expect("file").body, body);
+        site.start += Duration::from_secs(5);
+        assert_eq!(site.get("/a.txt").await.expect("file").body, "new");
+    }
+}
+
+#[tokio::test]
 async fn an_unchanged_file_stays_in_memory_with_the_same_bytes() {
     let mut site = Site::new(&[("a.txt", b"same")]);
     let first = site.get("/a.txt").await.expect("first");
