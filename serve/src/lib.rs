@@ -20,6 +20,7 @@ pub mod http1;
 mod http2;
 mod limits;
 pub mod listener;
+mod part;
 pub mod probe;
 pub mod proxy_protocol;
 pub mod shared_key;
@@ -29,4 +30,5 @@ pub mod transport;
 pub mod worker;
 
 pub use body::{Body, BodyError, InterimSender};
-pub use handler::Handler;
+pub use handler::{BodyErrorOf, Handler};
+pub use part::{FilePart, Part};

@@ -1,10 +1,14 @@
 //! The byte stream under one connection.
 
+use crate::http1::FileSink;
+use rustix::fs::sendfile;
+use rustix::net::{SendFlags, send};
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 /// A socket, or a TLS session on one.
@@ -28,6 +32,11 @@ impl Transport {
 
     pub(crate) const fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
+    }
+
+    /// Whether the kernel can send a file on it: [`FileSink::poll_send_file`].
+    pub(crate) const fn sends_files(&self) -> bool {
+        matches!(self, Self::Tcp(_))
     }
 }
 
@@ -71,5 +80,168 @@ impl AsyncWrite for Transport {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+impl FileSink for Transport {
+    fn poll_write_more(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let Self::Tcp(stream) = self else { return Pin::new(self).poll_write(cx, buf) };
+        let flags = SendFlags::MORE.union(SendFlags::NOSIGNAL);
+        poll_tcp(stream, cx, |stream| Ok(send(stream, buf, flags)?))
+    }
+
+    fn poll_send_file(&mut self, cx: &mut Context<'_>, file: &File, at: u64, count: usize) -> Poll<io::Result<usize>> {
+        let Self::Tcp(stream) = self else { return Poll::Ready(Err(io::ErrorKind::Unsupported.into())) };
+        poll_tcp(stream, cx, |stream| Ok(sendfile(stream, file, Some(&mut { at }), count)?))
+    }
+}
+
+/// Repeats a call of the system until the socket takes something.
+fn poll_tcp(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    mut call: impl FnMut(&TcpStream) -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_write_ready(cx))?;
+        match stream.try_io(Interest::WRITABLE, || call(stream)) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            outcome => return Poll::Ready(outcome),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::{Framing, Outgoing};
+    use crate::part::FilePart;
+    use bytes::Bytes;
+    use std::future::poll_fn;
+    use std::sync::Arc;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpSocket;
+
+    /// Buffers as small as the kernel lets them be, so that nothing leaves in one go.
+    async fn narrow() -> (Transport, TcpStream) {
+        let listening = TcpSocket::new_v4().expect("a socket");
+        listening.set_send_buffer_size(1).expect("a size");
+        listening.bind("127.0.0.1:0".parse().expect("an address")).expect("bound");
+        let listener = listening.listen(1).expect("listening");
+        let connecting = TcpSocket::new_v4().expect("a socket");
+        connecting.set_recv_buffer_size(1).expect("a size");
+        let client = connecting.connect(listener.local_addr().expect("an address")).await.expect("connected");
+        let (server, _) = listener.accept().await.expect("accepted");
+        (Transport::Tcp(server), client)
+    }
+
+    fn file(length: usize) -> (Arc<File>, Vec<u8>) {
+        let content: Vec<u8> =
+            (0..length).map(|index| u8::try_from((index * 7 + index / 251) % 251).expect("small")).collect();
+        let named = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(named.path(), &content).expect("written");
+        (Arc::new(File::options().read(true).write(true).open(named.path()).expect("open")), content)
+    }
+
+    fn part(file: &Arc<File>, offset: u64, length: usize) -> FilePart {
+        FilePart { file: Arc::clone(file), offset, length }
+    }
+
+    #[tokio::test]
+    async fn a_file_leaves_whole_between_what_is_before_and_behind_it_however_little_fits() {
+        for framing in [Framing::Length(0), Framing::Chunked] {
+            let (mut server, mut client) = narrow().await;
+            let (file, content) = file(300_000);
+            let mut out = Outgoing::default();
+            let (mut wanted, large) = (b"head".to_vec(), vec![b'x'; 70_000]);
+            out.text(|out| out.extend_from_slice(b"head"));
+            for (offset, length) in [(0, 65_536), (65_536, 234_464), (299_999, 1), (5, 0)] {
+                out.file(framing, part(&file, offset, length));
+                if framing == Framing::Chunked && length > 0 {
+                    wanted.extend_from_slice(format!("{length:x}\r\n").as_bytes());
+                }
+                wanted.extend_from_slice(&content[offset as usize..offset as usize + length]);
+                if framing == Framing::Chunked && length > 0 {
+                    wanted.extend_from_slice(b"\r\n");
+                }
+            }
+            // Bytes in two pieces before a file, and bytes behind all.
+            for _ in 0..2 {
+                out.text(|out| out.extend_from_slice(b"tail"));
+                out.data(Bytes::from(large.clone()));
+                out.file(Framing::Length(0), part(&file, 7, 100));
+                wanted.extend_from_slice(b"tail");
+                wanted.extend_from_slice(&large);
+                wanted.extend_from_slice(&content[7..107]);
+            }
+            out.text(|out| out.extend_from_slice(b"end"));
+            wanted.extend_from_slice(b"end");
+            assert_eq!(out.bytes(), wanted.len());
+            let mut waits = 0;
+            let (sent, got) = tokio::join!(
+                async {
+                    let sent = poll_fn(|cx| {
+                        let polled = out.poll_send(cx, &mut server);
+                        waits += usize::from(polled.is_pending());
+                        polled
+                    });
+                    let sent = sent.await;
+                    drop(server);
+                    sent
+                },
+                async {
+                    let mut got = Vec::new();
+                    client.read_to_end(&mut got).await.map(|_| got)
+                }
+            );
+            sent.expect("sent");
+            assert!(got.expect("read") == wanted, "{framing:?}");
+            assert!(waits > 3, "it never had to wait: {waits}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_shrinks_while_its_reader_sleeps_is_an_error_and_no_hang() {
+        let (mut server, mut client) = narrow().await;
+        let (file, _) = file(1_000_000);
+        let mut out = Outgoing::default();
+        out.file(Framing::Length(1_000_000), part(&file, 0, 1_000_000));
+        let blocked = poll_fn(|cx| Poll::Ready(out.poll_send(cx, &mut server).is_pending()));
+        assert!(blocked.await, "more than fits");
+        file.set_len(10).expect("truncated");
+        let (sent, _) = tokio::join!(
+            async {
+                let sent = poll_fn(|cx| out.poll_send(cx, &mut server)).await;
+                drop(server);
+                sent
+            },
+            async {
+                let mut got = Vec::new();
+                let _ = client.read_to_end(&mut got).await;
+                assert!(got.len() < 1_000_000);
+            }
+        );
+        assert_eq!(sent.expect_err("it ended early").kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_has_left_is_an_error() {
+        let (mut server, client) = narrow().await;
+        let (file, _) = file(1_000_000);
+        drop(client);
+        let mut out = Outgoing::default();
+        out.text(|out| out.extend_from_slice(b"head"));
+        out.file(Framing::Length(1_000_000), part(&file, 0, 1_000_000));
+        assert!(poll_fn(|cx| out.poll_send(cx, &mut server)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn only_tcp_in_the_clear_sends_files() {
+        let (ours, _peer) = UnixStream::pair().expect("a pair");
+        let mut unix = Transport::Unix(ours);
+        assert!(!unix.sends_files());
+        let (file, _) = file(10);
+        let refused = poll_fn(|cx| unix.poll_send_file(cx, &file, 0, 10)).await;
+        assert_eq!(refused.expect_err("no").kind(), io::ErrorKind::Unsupported);
     }
 }

@@ -7,7 +7,7 @@ use super::read;
 use bytes::Bytes;
 use chain::Chain;
 use http_body::{Body, Frame, SizeHint};
-use serve::BodyError;
+use serve::{BodyError, FilePart, Part};
 use std::fs::File;
 use std::io;
 use std::pin::Pin;
@@ -48,6 +48,18 @@ impl FileBody {
     /// One after the other.
     pub(super) fn chain(bodies: Vec<Self>) -> Self {
         Self(Kind::Chain(Box::new(Chain::new(bodies))))
+    }
+}
+
+impl FileBody {
+    /// The next part: of a large file as one for the kernel to send, if the page cache holds it.
+    pub(crate) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, BodyError>>> {
+        match &mut self.0 {
+            Kind::Stream(stream) => stream.poll_part(cx),
+            Kind::Memory(_) | Kind::Chain(_) => {
+                Pin::new(self).poll_frame(cx).map(|frame| frame.map(|frame| frame.map(Part::Frame)))
+            }
+        }
     }
 }
 
@@ -123,6 +135,24 @@ impl FileStream {
             Ok((buffer, count))
         }));
         self.poll_piece(cx)
+    }
+
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, BodyError>>> {
+        let length = usize::try_from(self.remaining).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
+        let is_at_hand = self.fetch.is_none()
+            && self.pieces < PIECES_PER_TURN
+            && length > 0
+            && read::is_in_page_cache(&self.file, self.offset, length);
+        if !is_at_hand {
+            return self
+                .poll_piece(cx)
+                .map(|piece| piece.map(|piece| piece.map(|data| Part::Frame(Frame::data(data)))));
+        }
+        let part = FilePart { file: Arc::clone(&self.file), offset: self.offset, length };
+        self.pieces += 1;
+        self.offset += length as u64;
+        self.remaining -= length as u64;
+        Poll::Ready(Some(Ok(Part::File(part))))
     }
 
     fn deliver(&mut self, buffer: Box<[u8]>, count: usize) -> Poll<Option<Result<Bytes, BodyError>>> {

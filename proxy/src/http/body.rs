@@ -6,8 +6,8 @@ use crate::files::FileBody;
 use crate::upstream::UpstreamBody;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use serve::BodyError;
 use serve::timer::Deadline;
+use serve::{BodyError, Part};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -44,6 +44,47 @@ impl ProxyBody {
     /// Has this line written at the end.
     pub(super) fn set_line(&mut self, line: Box<Line>) {
         self.line = Some(line);
+    }
+
+    /// The next part, for a connection on which the kernel can send files.
+    pub(super) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, BodyError>>> {
+        if !matches!(self.kind, Kind::File(_)) {
+            return Pin::new(self).poll_frame(cx).map(|frame| frame.map(|frame| frame.map(Part::Frame)));
+        }
+        let late = self.is_late(cx);
+        let polled = match &mut self.kind {
+            Kind::File(body) if !late => body.poll_part(cx),
+            _ => Poll::Ready(Some(Err(BodyError::TooSlow))),
+        };
+        self.account(&polled, Part::bytes, |_| false);
+        polled
+    }
+
+    fn is_late(&self, cx: &mut Context<'_>) -> bool {
+        self.deadline.as_ref().is_some_and(|deadline| deadline.poll(cx).is_ready())
+    }
+
+    /// Counts what goes out, and has the line written at the end.
+    fn account<T>(
+        &mut self,
+        polled: &Poll<Option<Result<T, BodyError>>>,
+        bytes: impl FnOnce(&T) -> usize,
+        is_last: impl FnOnce(&T) -> bool,
+    ) {
+        match polled {
+            Poll::Ready(Some(Ok(given))) => {
+                if let Some(line) = &mut self.line {
+                    line.sent(bytes(given));
+                }
+                // A server need not ask again once the announced length is reached, or behind trailers.
+                if is_last(given) || self.is_end_stream() {
+                    self.ended(None);
+                }
+            }
+            Poll::Ready(Some(Err(error))) => self.ended(Some(*error)),
+            Poll::Ready(None) => self.ended(None),
+            Poll::Pending => {}
+        }
     }
 
     fn ended(&mut self, error: Option<BodyError>) {
@@ -84,7 +125,7 @@ impl HttpBody for ProxyBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         // First: a body that is faster than its reader never has to wait itself.
-        let late = this.deadline.as_ref().is_some_and(|deadline| deadline.poll(cx).is_ready());
+        let late = this.is_late(cx);
         let polled = match &mut this.kind {
             _ if late => Poll::Ready(Some(Err(BodyError::TooSlow))),
             Kind::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
@@ -92,20 +133,7 @@ impl HttpBody for ProxyBody {
             Kind::Upstream(body) => Pin::new(body).poll_frame(cx),
             Kind::Begun(body) => Pin::new(&mut **body).poll_frame(cx),
         };
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => {
-                if let (Some(line), Some(data)) = (&mut this.line, frame.data_ref()) {
-                    line.sent(data.len());
-                }
-                // A server need not ask again once the announced length is reached, or behind trailers.
-                if frame.is_trailers() || this.is_end_stream() {
-                    this.ended(None);
-                }
-            }
-            Poll::Ready(Some(Err(error))) => this.ended(Some(*error)),
-            Poll::Ready(None) => this.ended(None),
-            Poll::Pending => {}
-        }
+        this.account(&polled, |frame| frame.data_ref().map_or(0, Bytes::len), Frame::is_trailers);
         polled
     }
 

@@ -1,11 +1,14 @@
 //! What waits to be written: heads and chunk lines in one buffer, bodies as they are, and all of it in one system call.
+//! Parts of files have a call each, which copies nothing.
 
 use super::encode;
 use super::head::Framing;
+use crate::part::FilePart;
 use bytes::Bytes;
 use http::HeaderMap;
 use smallvec::SmallVec;
 use std::cell::Cell;
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::pin::Pin;
@@ -48,7 +51,34 @@ pub struct Outgoing {
 enum Piece {
     Text(Range<usize>),
     Data(Bytes),
+    File(FilePart),
 }
+
+impl Piece {
+    const fn len(&self) -> usize {
+        match self {
+            Self::Text(range) => range.end - range.start,
+            Self::Data(data) => data.len(),
+            Self::File(part) => part.length,
+        }
+    }
+}
+
+/// What a file can be sent to.
+pub trait FileSink: AsyncWrite + Unpin {
+    /// Writes what more follows at once, so that the kernel need not send it on its own.
+    ///
+    /// Ready with the stream's error.
+    fn poll_write_more(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>>;
+
+    /// Sends up to `count` bytes of a file, from `at` on; 0 is the end of the file.
+    ///
+    /// Ready with the error of stream or file.
+    fn poll_send_file(&mut self, cx: &mut Context<'_>, file: &File, at: u64, count: usize) -> Poll<io::Result<usize>>;
+}
+
+/// A stream that no file is gathered for.
+struct Plain<W>(W);
 
 impl Outgoing {
     /// Whether nothing waits.
@@ -106,6 +136,21 @@ impl Outgoing {
         }
     }
 
+    /// Appends a part of a file, framed. What is gathered must then be written by [`Self::poll_send`].
+    pub fn file(&mut self, framing: Framing, part: FilePart) {
+        let (length, is_chunk) = (part.length, framing == Framing::Chunked && part.length > 0);
+        if is_chunk {
+            self.text(|out| encode::chunk_line(out, length));
+        }
+        if length > 0 {
+            self.bytes += length;
+            self.pieces.push(Piece::File(part));
+        }
+        if is_chunk {
+            self.text(|out| out.extend_from_slice(b"\r\n"));
+        }
+    }
+
     /// Appends the end of a body, framed.
     pub fn end(&mut self, framing: Framing, trailer: Option<&HeaderMap>) {
         if framing == Framing::Chunked {
@@ -116,29 +161,57 @@ impl Outgoing {
     /// Writes until nothing waits.
     ///
     /// # Errors
-    /// What the stream says.
-    pub fn poll_write(&mut self, cx: &mut Context<'_>, mut io: impl AsyncWrite + Unpin) -> Poll<io::Result<()>> {
+    /// What the stream says; "unsupported" at a part of a file.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, io: impl AsyncWrite + Unpin) -> Poll<io::Result<()>> {
+        self.poll_send(cx, &mut Plain(io))
+    }
+
+    /// Writes until nothing waits, also parts of files.
+    ///
+    /// # Errors
+    /// What the stream says; "unexpected end" when a file has become shorter than a part of it.
+    pub fn poll_send(&mut self, cx: &mut Context<'_>, io: &mut impl FileSink) -> Poll<io::Result<()>> {
         while self.bytes > 0 {
-            let mut slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> = SmallVec::new();
-            for (index, piece) in self.pieces[self.first..].iter().take(SLICES_MAX).enumerate() {
-                let bytes = match piece {
-                    Piece::Text(range) => &self.text[range.clone()],
-                    Piece::Data(data) => data,
-                };
-                slices.push(IoSlice::new(if index == 0 { &bytes[self.written..] } else { bytes }));
-            }
-            let count = if let [slice] = &slices[..] {
-                ready!(Pin::new(&mut io).poll_write(cx, slice))?
+            let count = if let Some(Piece::File(part)) = self.pieces.get(self.first) {
+                let (at, left) = (part.offset + self.written as u64, part.length - self.written);
+                let count = ready!(io.poll_send_file(cx, &part.file, at, left))?;
+                if count == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+                count
             } else {
-                ready!(Pin::new(&mut io).poll_write_vectored(cx, &slices))?
+                let count = ready!(self.poll_write_bytes(cx, io))?;
+                if count == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                count
             };
-            drop(slices);
-            if count == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
             self.advance(count);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes what stands before the next part of a file.
+    fn poll_write_bytes(&self, cx: &mut Context<'_>, io: &mut impl FileSink) -> Poll<io::Result<usize>> {
+        let mut slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> = SmallVec::new();
+        let mut before_file = false;
+        for (index, piece) in self.pieces[self.first..].iter().take(SLICES_MAX).enumerate() {
+            let bytes = match piece {
+                Piece::Text(range) => &self.text[range.clone()],
+                Piece::Data(data) => data,
+                Piece::File(_) => {
+                    before_file = true;
+                    break;
+                }
+            };
+            slices.push(IoSlice::new(if index == 0 { &bytes[self.written..] } else { bytes }));
+        }
+        match &slices[..] {
+            // Usually a head, which then leaves in one packet with the beginning of the body.
+            [slice] if before_file => io.poll_write_more(cx, slice),
+            [slice] => Pin::new(io).poll_write(cx, slice),
+            _ => Pin::new(io).poll_write_vectored(cx, &slices),
+        }
     }
 
     fn advance(&mut self, count: usize) {
@@ -149,10 +222,7 @@ impl Outgoing {
         }
         let mut done = self.written + count;
         while let Some(piece) = self.pieces.get_mut(self.first) {
-            let length = match piece {
-                Piece::Text(range) => range.len(),
-                Piece::Data(data) => data.len(),
-            };
+            let length = piece.len();
             if done < length {
                 break;
             }
@@ -173,7 +243,7 @@ impl Outgoing {
         self.first = 0;
         let starts = self.pieces.iter().filter_map(|piece| match piece {
             Piece::Text(range) => Some(range.start),
-            Piece::Data(_) => None,
+            Piece::Data(_) | Piece::File(_) => None,
         });
         let unneeded = starts.min().unwrap_or(self.text.len());
         self.text.drain(..unneeded);
@@ -193,6 +263,38 @@ impl Outgoing {
         self.pieces = SmallVec::new();
         self.written = 0;
         self.first = 0;
+    }
+}
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for Plain<W> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+impl<W: AsyncWrite + Unpin> FileSink for Plain<W> {
+    fn poll_write_more(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_send_file(&mut self, _: &mut Context<'_>, _: &File, _: u64, _: usize) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
     }
 }
 
