@@ -14,6 +14,7 @@ pub mod counters;
 mod date;
 pub mod drain;
 mod exchange;
+mod file_sink;
 mod handler;
 mod held;
 pub mod http1;
@@ -30,5 +31,6 @@ pub mod transport;
 pub mod worker;
 
 pub use body::{Body, BodyError, InterimSender};
+pub use file_sink::FileSink;
 pub use handler::{BodyErrorOf, Handler};
 pub use part::{FilePart, Part};

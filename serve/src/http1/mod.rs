@@ -21,6 +21,6 @@ pub use fields::lists;
 pub use head::{Framing, HeadLimits, HeadReader, RequestHead, ResponseHead};
 pub use incoming::{Incoming, Piece};
 pub use malformed::Malformed;
-pub use outgoing::{FileSink, Outgoing};
+pub use outgoing::Outgoing;
 pub use reading::{poll_read_body, poll_read_small};
 pub(crate) use server::serve;

@@ -3,6 +3,7 @@
 
 use super::encode;
 use super::head::Framing;
+use crate::file_sink::FileSink;
 use crate::part::FilePart;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -62,19 +63,6 @@ impl Piece {
             Self::File(part) => part.length,
         }
     }
-}
-
-/// What a file can be sent to.
-pub trait FileSink: AsyncWrite + Unpin {
-    /// Writes what more follows at once, so that the kernel need not send it on its own.
-    ///
-    /// Ready with the stream's error.
-    fn poll_write_more(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>>;
-
-    /// Sends up to `count` bytes of a file, from `at` on; 0 is the end of the file.
-    ///
-    /// Ready with the error of stream or file.
-    fn poll_send_file(&mut self, cx: &mut Context<'_>, file: &File, at: u64, count: usize) -> Poll<io::Result<usize>>;
 }
 
 /// A stream that no file is gathered for.
@@ -299,69 +287,4 @@ impl<W: AsyncWrite + Unpin> FileSink for Plain<W> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Takes as many bytes at a time as it is told, and then none until asked again.
-    struct Slow {
-        taken: Vec<u8>,
-        steps: Vec<usize>,
-    }
-
-    impl AsyncWrite for Slow {
-        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-            let Some(step) = self.steps.pop() else { return Poll::Pending };
-            let count = step.min(buf.len());
-            self.taken.extend_from_slice(&buf[..count]);
-            Poll::Ready(Ok(count))
-        }
-
-        fn poll_write_vectored(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            bufs: &[IoSlice<'_>],
-        ) -> Poll<io::Result<usize>> {
-            let Some(step) = self.steps.pop() else { return Poll::Pending };
-            let all: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).take(step).collect();
-            self.taken.extend_from_slice(&all);
-            Poll::Ready(Ok(all.len()))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn every_byte_leaves_once_and_in_order(
-            pieces in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..40)), 0..60),
-            steps in prop::collection::vec(1_usize..50, 0..200),
-        ) {
-            let mut outgoing = Outgoing::default();
-            let mut slow = Slow { taken: Vec::new(), steps };
-            let mut wanted = Vec::new();
-            let cx = &mut Context::from_waker(std::task::Waker::noop());
-            for (is_text, bytes) in pieces {
-                wanted.extend_from_slice(&bytes);
-                if is_text {
-                    outgoing.text(|out| out.extend_from_slice(&bytes));
-                } else {
-                    outgoing.data(Bytes::from(bytes));
-                }
-                if slow.steps.len().is_multiple_of(3) {
-                    let _ = outgoing.poll_write(cx, &mut slow);
-                }
-            }
-            slow.steps = vec![usize::MAX; 100];
-            prop_assert!(outgoing.poll_write(cx, &mut slow).is_ready());
-            prop_assert!(outgoing.is_empty());
-            prop_assert_eq!(slow.taken, wanted);
-        }
-    }
-}
+mod tests;
