@@ -24,6 +24,7 @@ mod faults;
 mod files;
 mod files_coding;
 mod files_ranges;
+mod files_sendfile;
 mod forwarding;
 mod grpc;
 mod http2;
