@@ -17,6 +17,7 @@ pub mod link;
 mod links;
 pub mod metrics;
 pub mod overload;
+mod precompress;
 pub mod reload;
 pub mod route;
 pub mod rules;

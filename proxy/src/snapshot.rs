@@ -2,7 +2,7 @@
 
 use crate::auth::{AssertionSigner, BadTokens, IssuerError, Issuers, NoRandom, Proofs, RouteRule, RuleError};
 use crate::coalesce::{CoalesceLimits, Coalescer};
-use crate::config::{self, Action, Config, Template};
+use crate::config::{self, Action, Config, SecurityHeaders, Template};
 use crate::files::coding::Results;
 use crate::files::{FileServer, FilesError};
 use crate::link::Links;
@@ -46,6 +46,8 @@ pub struct Snapshot {
     pub(crate) compressed: Arc<Results>,
     /// The calls that equal requests share.
     pub(crate) coalescer: Arc<Coalescer<Arc<UpstreamError>>>,
+    /// One count for each snapshot that lives.
+    live: Arc<()>,
 }
 
 /// Why a checked configuration can't be served: something outside of it is missing.
@@ -100,11 +102,11 @@ pub enum SnapshotError {
 }
 
 /// What a site has to say about the fields of messages.
-#[derive(Default)]
 pub(crate) struct SiteRules {
     pub(crate) name: String,
     pub(crate) request_headers: HeaderRules,
     pub(crate) response_headers: HeaderRules,
+    pub(crate) security_headers: SecurityHeaders,
 }
 
 pub(crate) struct PreparedRoute {
@@ -122,6 +124,8 @@ pub(crate) struct PreparedPolicy {
     pub(crate) deadline: Option<Duration>,
     pub(crate) request_headers: HeaderRules,
     pub(crate) response_headers: HeaderRules,
+    /// `None`: as the site says.
+    pub(crate) security_headers: Option<SecurityHeaders>,
 }
 
 pub(crate) enum PreparedAction {
@@ -195,7 +199,7 @@ impl Snapshot {
         let mut site_rules: Vec<_> = config.sites.iter().map(SiteRules::new).collect();
         if site_rules.is_empty() {
             // Without any site every host is the first one's.
-            site_rules.push(SiteRules::default());
+            site_rules.push(SiteRules::new(&config::Site::default()));
         }
         let table = RouteTable::new(&config.sites, &config.routes);
         let spool = spool(&config.server, previous);
@@ -214,8 +218,15 @@ impl Snapshot {
             proofs,
             spool,
             coalescer,
+            live: previous.map(|previous| Arc::clone(&previous.live)).unwrap_or_default(),
             compressed,
         })
+    }
+
+    /// How many snapshots live: this one, and those that requests and streams still use.
+    #[must_use]
+    pub fn live_count(&self) -> usize {
+        Arc::strong_count(&self.live)
     }
 
     /// Whether keys and revocations are known, as far as routes need them.
@@ -239,6 +250,7 @@ impl SiteRules {
             name: site.name.clone(),
             request_headers: HeaderRules::new(&site.request_headers),
             response_headers: HeaderRules::new(&site.response_headers),
+            security_headers: site.security_headers.unwrap_or(SecurityHeaders::Off),
         }
     }
 }
@@ -328,6 +340,7 @@ impl PreparedRoute {
             retry,
             request_headers,
             response_headers,
+            security_headers,
         } = &route.policy;
         let upstream = match &route.action {
             Action::Forward(forward) => config.upstreams.iter().position(|upstream| upstream.name == forward.upstream),
@@ -349,6 +362,7 @@ impl PreparedRoute {
             deadline: *deadline,
             request_headers: HeaderRules::new(request_headers),
             response_headers: HeaderRules::new(response_headers),
+            security_headers: *security_headers,
         };
         let action = match &route.action {
             Action::Files(files) => {

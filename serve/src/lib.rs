@@ -4,6 +4,7 @@
 //! request came from, how an error looks. The rest serves a [`tower::Service`] over sockets: bind, accept, limit,
 //! drain.
 
+pub mod activation;
 pub mod admission;
 pub mod body;
 mod body_error;
@@ -14,12 +15,16 @@ pub mod counters;
 mod date;
 pub mod drain;
 mod exchange;
+mod file_sink;
 mod handler;
+pub mod handover;
 mod held;
 pub mod http1;
 mod http2;
 mod limits;
 pub mod listener;
+pub mod notify;
+mod part;
 pub mod probe;
 pub mod proxy_protocol;
 pub mod shared_key;
@@ -29,4 +34,6 @@ pub mod transport;
 pub mod worker;
 
 pub use body::{Body, BodyError, InterimSender};
-pub use handler::Handler;
+pub use file_sink::FileSink;
+pub use handler::{BodyErrorOf, Handler};
+pub use part::{FilePart, Part};

@@ -81,11 +81,13 @@ async fn head_tells_what_get_would_send() {
 }
 
 #[tokio::test]
-async fn only_get_and_head() {
+async fn only_reading() {
     let edge = site().await;
+    let options = edge.http().call("OPTIONS", "/digits.txt").send().await.expect_status(204);
+    assert_eq!(options.header("allow"), Some("GET, HEAD, OPTIONS"));
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
         let answer = edge.http().call(method, "/digits.txt").send().await.expect_status(405);
-        assert_eq!(answer.header("allow"), Some("GET, HEAD"), "{method}");
+        assert_eq!(answer.header("allow"), Some("GET, HEAD, OPTIONS"), "{method}");
     }
 }
 
@@ -234,4 +236,70 @@ async fn a_route_without_internal_files_passes_the_answer_and_drops_the_field() 
     let edge = Edge::start(&forwarding_to(&origin.endpoint())).await;
     let answer = edge.http().get("/").send().await.expect_status(200);
     assert_eq!((answer.text(), answer.header("x-accel-redirect")), ("ok", None));
+}
+
+/// One request target a line, as the client writes it; the unit tests have those that no request line can hold.
+const HOSTILE: &str = include_str!("hostile_paths.txt");
+
+#[tokio::test]
+async fn no_hostile_path_leaves_the_root_or_is_the_servers_fault() {
+    let edge = site().await;
+    symlink("..", edge.folder().join("site/up")).expect("a link");
+    let _socket = std::os::unix::net::UnixListener::bind(edge.folder().join("site/socket")).expect("a socket");
+    assert!(HOSTILE.lines().count() >= 200);
+    for target in HOSTILE.lines() {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let answer = talk(edge.address("http"), request).await;
+        assert!(!answer.contains("outside") && !answer.contains("root:"), "{target:?}: {answer}");
+        let status = answer.get(9..12).unwrap_or_default();
+        assert!(status.starts_with(['2', '3', '4']), "{target:?}: {answer}");
+        let elsewhere = answer.lines().any(|line| line.to_ascii_lowercase().starts_with("location: //"));
+        assert!(!elsewhere, "{target:?}: {answer}");
+    }
+}
+
+/// Each content tells which version it is at every byte.
+fn version(number: u8, length: usize) -> Vec<u8> {
+    vec![b'a' + number % 26; length]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_replaced_under_load_is_never_mixed() {
+    let edge = site().await;
+    for (name, length) in [("small.bin", 3000), ("large.bin", 600_000)] {
+        let path = edge.folder().join("site").join(name);
+        let replace = move |number: u8| {
+            let new = path.with_extension("new");
+            fs::write(&new, version(number, length)).expect("a file");
+            fs::rename(&new, &path).expect("a rename");
+        };
+        replace(0);
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let stopped = std::sync::Arc::clone(&stop);
+        let writer = std::thread::spawn(move || {
+            for number in (0..26).cycle().take_while(|_| !stopped.load(std::sync::atomic::Ordering::Relaxed)) {
+                replace(number);
+            }
+        });
+        let mut seen = std::collections::HashMap::new();
+        let target = format!("/{name}");
+        for round in 0..120 {
+            let (range, status) = if round % 3 == 0 { ("bytes=1000-1999", 206) } else { ("none", 200) };
+            let answer = edge.http().get(&target).header("Range", range).send().await.expect_status(status);
+            let wanted = if status == 206 { 1000 } else { length };
+            let text = answer.text();
+            assert!(
+                text.len() == wanted && text.bytes().all(|byte| Some(byte) == text.bytes().next()),
+                "{name}: mixed"
+            );
+            let etag = answer.header("etag").expect("a tag").to_owned();
+            // A weak tag says itself that the file may change within a tick of the file system's clock.
+            if !etag.starts_with("W/") {
+                let first = text.bytes().next();
+                assert_eq!(*seen.entry(etag).or_insert(first), first, "{name}: one tag, two contents");
+            }
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        writer.join().expect("the writer");
+    }
 }

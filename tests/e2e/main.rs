@@ -2,6 +2,7 @@
 
 mod access_log;
 mod accounts;
+mod activation;
 mod admin;
 mod attachments;
 #[path = "../browser/mod.rs"]
@@ -22,6 +23,9 @@ mod errors;
 mod events;
 mod faults;
 mod files;
+mod files_coding;
+mod files_ranges;
+mod files_sendfile;
 mod forwarding;
 mod grpc;
 mod http2;
@@ -49,9 +53,12 @@ mod proxy_protocol;
 mod redirect;
 mod regressions;
 mod reload;
+mod reload_under_load;
 mod retries;
 mod rfc8725;
+mod rolling;
 mod rules;
+mod security_headers;
 mod signing_keys;
 mod site;
 mod site_in_browser;
@@ -62,6 +69,7 @@ mod tls;
 mod token_attacks;
 mod token_vectors;
 mod tokens;
+mod upgrade;
 mod upstream_http2;
 mod upstream_limits;
 mod upstream_tls;

@@ -1,8 +1,8 @@
 //! Content codings of static files: which ones, and for which types.
 
 /// A content coding (RFC 9110 section 8.4.1; `br` is RFC 7932, `zstd` RFC 9659). In the order in which the server
-/// prefers them, which is that of what they make of text at their best: brotli is a tenth smaller than zstd, zstd a
-/// twentieth smaller than gzip.
+/// prefers them, which is that of what they make of text at their best: of 1.3 MB of scripts, pages and documents brotli
+/// makes a tenth less than zstd, and zstd a twentieth less than gzip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Coding {
     /// `br`

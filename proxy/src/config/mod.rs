@@ -10,6 +10,8 @@ mod coding;
 mod context;
 mod disk;
 mod file;
+mod files;
+mod glob;
 mod include;
 mod line;
 mod load;
@@ -29,8 +31,10 @@ mod units;
 mod whole;
 
 pub use coding::{Coding, Compress, MediaPattern};
+pub use files::{CacheRule, SecurityHeaders};
+pub use glob::{BadGlob, FileGlob};
 pub use line::{BadTemplate, LineField, LinePiece, LineTemplate};
-pub use load::{load, load_str};
+pub use load::{load, load_seen, load_str};
 pub use origin::WebOrigin;
 pub use pattern::BadPattern;
 pub use print::print;
@@ -84,12 +88,18 @@ pub struct Server {
     pub bad_tokens_per_minute_max: Option<NonZeroU32>,
     /// How long a stop waits for work in flight. Default 30 s.
     pub drain_timeout: Duration,
+    /// Whether changed files are taken without being told.
+    pub reload_on_change: bool,
     /// Where the proxy keeps what it makes itself (development certificates). Default `./var/portcullis`.
     pub state: PathBuf,
     /// Bytes of memory that held request bodies may take together. Default 256 MiB.
     pub buffer_memory_bytes_max: u64,
     /// Bytes of disk that they may take together. Default 8 GiB.
     pub buffer_disk_bytes_max: u64,
+    /// Bytes of small files in memory, each worker. Default 32 MiB.
+    pub file_memory_bytes_max: usize,
+    /// Large files that are held open, each worker. Default 128.
+    pub open_files_max: usize,
     /// Peers whose `Forwarded` and `X-Forwarded-*` are believed. Default: none.
     pub trusted_proxies: Vec<IpNet>,
     /// Further field names that are stripped from every request, beside `X-Auth-*`. Default: none.
@@ -188,6 +198,8 @@ pub struct Site {
     pub request_headers: Vec<(HeaderName, HeaderRule)>,
     /// What happens to fields of responses; rules of the route come after them.
     pub response_headers: Vec<(HeaderName, HeaderRule)>,
+    /// Fields for the browser's protection, on every response.
+    pub security_headers: Option<SecurityHeaders>,
 }
 
 /// Where a site's certificate comes from.
@@ -515,6 +527,8 @@ pub struct RoutePolicy {
     pub request_headers: Vec<(HeaderName, HeaderRule)>,
     /// What happens to fields of every response. At most one rule a name.
     pub response_headers: Vec<(HeaderName, HeaderRule)>,
+    /// Fields for the browser's protection; `None`: as the site says.
+    pub security_headers: Option<SecurityHeaders>,
 }
 
 /// How much of one request body is held; what does not fit streams on.
@@ -663,11 +677,21 @@ pub struct Files {
     pub index: String,
     /// Served with 200 for paths that match no file and look like no asset (single-page applications).
     pub fallback: Option<String>,
+    /// What is missing here is never answered with the fallback.
+    pub assets: Vec<FileGlob>,
     /// The literal prefix of the route's match, `/` for `/**`: cut from the path before it is looked up below `root`
     /// when `strip_prefix` is set.
     pub strip_prefix: Option<String>,
     /// `Cache-Control` by default: `no-cache` for pages, a day for the rest, a year and immutable for fingerprinted names.
     pub cache_control: Option<HeaderValue>,
+    /// The same for some files, the narrower pattern first.
+    pub cache: Vec<CacheRule>,
+    /// Content types by extension, lower-case.
+    pub types: Vec<(String, HeaderValue)>,
+    /// Whether names that begin with a dot are served. Default no, `.well-known` apart.
+    pub hidden: bool,
+    /// Which links are followed. Default none.
+    pub symlinks: Symlinks,
     /// Files up to this size are kept in memory by each worker. Default 256 KiB.
     pub cached_bytes_max: u64,
     /// The types whose files come compressed to clients that take it.
@@ -676,6 +700,43 @@ pub struct Files {
     pub precompressed: bool,
     /// What is compressed when there is no twin; `None`: nothing.
     pub compress: Option<Compress>,
+    /// How long a file is served without looking at the disk. Default 1 s.
+    pub fresh_for: Duration,
+}
+
+impl Files {
+    /// The files of one directory, every other key at its default; nothing is compressed on the fly.
+    #[must_use]
+    pub fn of(directory: PathBuf) -> Self {
+        Self {
+            root: directory,
+            index: "index.html".to_owned(),
+            fallback: None,
+            assets: Vec::new(),
+            strip_prefix: None,
+            cache_control: None,
+            cache: Vec::new(),
+            types: Vec::new(),
+            hidden: false,
+            symlinks: Symlinks::No,
+            cached_bytes_max: 256 * 1024,
+            compressible_types: MediaPattern::compressible(),
+            precompressed: true,
+            compress: None,
+            fresh_for: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Which symbolic links are followed beneath a root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Symlinks {
+    /// None.
+    No,
+    /// Those that stay beneath the root all the way.
+    SameRoot,
+    /// All.
+    Any,
 }
 
 /// `forward = "app"` or `forward = { upstream = "app", ... }`.

@@ -7,10 +7,11 @@ use super::file::{FormatName, ProxyProtocol};
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, AuthMode, Authorities, Breaker, Buffer, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Compress,
-    Config, DpopMode, EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Limits, Listener,
-    ListenerLimits, Log, LogFormat, Overload, Park, PathRule, ProxyMode, Redirect, Respond, Retry, RetryBudget, Route,
-    RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
+    Action, Admin, AuthMode, Authorities, Breaker, Buffer, CacheRule, ClaimRule, ClaimTest, ClientIdentity, Coalesce,
+    Compress, Config, DpopMode, EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Limits,
+    Listener, ListenerLimits, Log, LogFormat, Overload, Park, PathRule, ProxyMode, Redirect, Respond, Retry,
+    RetryBudget, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls, TokenSource,
+    Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use serde_json::Value;
@@ -128,9 +129,12 @@ fn print_server(page: &mut Page, server: &Server) {
         connections_per_client_max,
         bad_tokens_per_minute_max,
         drain_timeout,
+        reload_on_change,
         state,
         buffer_memory_bytes_max,
         buffer_disk_bytes_max,
+        file_memory_bytes_max,
+        open_files_max,
         trusted_proxies,
         identity_headers,
         trace,
@@ -142,9 +146,12 @@ fn print_server(page: &mut Page, server: &Server) {
     page.key("connections_per_client_max", connections_per_client_max.map_or(0, NonZeroU32::get));
     page.key("bad_tokens_per_minute_max", bad_tokens_per_minute_max.map_or(0, NonZeroU32::get));
     page.key("drain_timeout", time(drain_timeout));
+    page.key("reload_on_change", reload_on_change);
     page.key("state", path(state));
     page.key("buffer_memory_max", text(size(*buffer_memory_bytes_max)));
     page.key("buffer_disk_max", text(size(*buffer_disk_bytes_max)));
+    page.key("file_memory_max", text(size(*file_memory_bytes_max as u64)));
+    page.key("open_files_max", open_files_max.to_string());
     page.key("trusted_proxies", texts(trusted_proxies));
     page.key("identity_headers", texts(identity_headers));
     page.key("trace", trace);
@@ -201,7 +208,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
 }
 
 fn print_site(page: &mut Page, site: &Site) {
-    let Site { name, hosts, tls, request_headers, response_headers } = site;
+    let Site { name, hosts, tls, request_headers, response_headers, security_headers } = site;
     page.table(format_args!("[site.{}]", toml_key(name)));
     page.key("hosts", texts(hosts));
     match tls {
@@ -212,6 +219,9 @@ fn print_site(page: &mut Page, site: &Site) {
         }
     }
     print_header_rules(page, request_headers, response_headers);
+    if let Some(preset) = security_headers {
+        page.key("security_headers", text(preset.spelled()));
+    }
 }
 
 fn client_tls(tls: &UpstreamTls) -> String {
@@ -381,6 +391,7 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         retry,
         request_headers,
         response_headers,
+        security_headers,
     } = policy;
     let RouteAuth {
         mode,
@@ -443,6 +454,9 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
         page.key("retry", inline(keys));
     }
     print_header_rules(page, request_headers, response_headers);
+    if let Some(preset) = security_headers {
+        page.key("security_headers", text(preset.spelled()));
+    }
 }
 
 fn print_header_rules(page: &mut Page, requests: &[(HeaderName, HeaderRule)], responses: &[(HeaderName, HeaderRule)]) {
@@ -492,28 +506,7 @@ fn print_compress(Compress { codings, bytes_min, bytes_max }: &Compress) -> Stri
 
 fn print_action(page: &mut Page, action: &Action) {
     match action {
-        Action::Files(files) => {
-            let Files {
-                root,
-                index,
-                fallback,
-                strip_prefix,
-                cache_control,
-                cached_bytes_max,
-                compressible_types,
-                precompressed,
-                compress,
-            } = files;
-            let mut keys = vec![("root", path(root)), ("index", text(index))];
-            keys.extend(fallback.as_ref().map(|fallback| ("fallback", text(fallback))));
-            keys.push(("strip_prefix", strip_prefix.is_some().to_string()));
-            keys.extend(cache_control.as_ref().map(|value| ("cache_control", header_value(value))));
-            keys.push(("cached_bytes_max", text(size(*cached_bytes_max))));
-            keys.push(("compressible_types", list(compressible_types, |pattern| text(pattern.as_str()))));
-            keys.push(("precompressed", precompressed.to_string()));
-            keys.push(("compress", compress.as_ref().map_or_else(|| false.to_string(), print_compress)));
-            page.key("files", inline(keys));
-        }
+        Action::Files(files) => page.key("files", inline(files_keys(files))),
         Action::Forward(Forward { upstream, internal_root, path: path_rule, host }) => {
             let PathRule { strip_prefix, add_prefix } = path_rule;
             let mut keys = vec![("upstream", text(upstream))];
@@ -540,4 +533,49 @@ fn print_action(page: &mut Page, action: &Action) {
             page.key("respond", inline(keys));
         }
     }
+}
+
+fn files_keys(files: &Files) -> Vec<(&'static str, String)> {
+    let Files {
+        root,
+        index,
+        fallback,
+        assets,
+        strip_prefix,
+        cache_control,
+        cache,
+        types,
+        symlinks,
+        hidden,
+        cached_bytes_max,
+        compressible_types,
+        precompressed,
+        compress,
+        fresh_for,
+    } = files;
+    let mut keys = vec![("root", path(root)), ("index", text(index))];
+    keys.extend(fallback.as_ref().map(|fallback| ("fallback", text(fallback))));
+    if !assets.is_empty() {
+        keys.push(("assets", list(assets, |glob| text(glob.as_str()))));
+    }
+    keys.push(("strip_prefix", strip_prefix.is_some().to_string()));
+    keys.extend(cache_control.as_ref().map(|value| ("cache_control", header_value(value))));
+    if !cache.is_empty() {
+        let rule = |CacheRule { glob, control }: &CacheRule| {
+            inline([("match", text(glob.as_str())), ("control", header_value(control))])
+        };
+        keys.push(("cache", list(cache, rule)));
+    }
+    if !types.is_empty() {
+        let types = types.iter().map(|(extension, media)| (toml_key(extension), header_value(media)));
+        keys.push(("types", inline(types)));
+    }
+    keys.push(("symlinks", text(symlinks.spelled())));
+    keys.push(("hidden", hidden.to_string()));
+    keys.push(("cached_bytes_max", text(size(*cached_bytes_max))));
+    keys.push(("compressible_types", list(compressible_types, |pattern| text(pattern.as_str()))));
+    keys.push(("precompressed", precompressed.to_string()));
+    keys.push(("compress", compress.as_ref().map_or_else(|| false.to_string(), print_compress)));
+    keys.push(("fresh_for", time(fresh_for)));
+    keys
 }

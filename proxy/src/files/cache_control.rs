@@ -2,6 +2,7 @@
 //! carry a fingerprint of their content never, the rest once a day.
 
 use super::content_type;
+use crate::config::CacheRule;
 use http::HeaderValue;
 
 /// The rule of one route.
@@ -9,6 +10,10 @@ use http::HeaderValue;
 pub(super) struct CachePolicy {
     /// What the operator has configured for every file of the route.
     pub configured: Option<HeaderValue>,
+    /// The same for some of them, the narrower pattern first.
+    pub rules: Box<[CacheRule]>,
+    /// Content types by extension.
+    pub types: Box<[(String, HeaderValue)]>,
     /// Who may keep answers.
     pub audience: Audience,
 }
@@ -23,8 +28,24 @@ pub(super) enum Audience {
 }
 
 impl CachePolicy {
+    /// Without anything configured.
+    pub(super) fn of_audience(audience: Audience) -> Self {
+        Self { configured: None, rules: Box::default(), types: Box::default(), audience }
+    }
+
+    /// The `Content-Type` of a file, given by its path below the root.
+    pub(super) fn content_type(&self, path: &str) -> HeaderValue {
+        let extension = file_name(path).rsplit_once('.').map_or("", |(_, extension)| extension);
+        let known = self.types.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension));
+        known.map_or_else(|| content_type::of(file_name(path)), |(_, media)| media.clone())
+    }
+
     /// The `Cache-Control` of a file.
-    pub(super) fn of(&self, file_name: &str, content_type: &HeaderValue) -> HeaderValue {
+    pub(super) fn of(&self, path: &str, content_type: &HeaderValue) -> HeaderValue {
+        if let Some(rule) = self.rules.iter().find(|rule| rule.glob.matches(path)) {
+            return rule.control.clone();
+        }
+        let file_name = file_name(path);
         if let Some(configured) = &self.configured {
             return configured.clone();
         }
@@ -38,6 +59,10 @@ impl CachePolicy {
             Audience::Client => "private, max-age=86400",
         })
     }
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
 /// Whether a bundler has put a hash of the content into the name: `app.3f2a91c8.js` (webpack, Parcel),
@@ -82,6 +107,9 @@ mod tests {
     fn the_names_of_bundlers_are_recognised() {
         for name in [
             "app.3f2a91c8.js",
+            "base.55e7cbb9ba48.css",
+            "webpack-8fa1640cc84ba8fe.js",
+            "chunk-5INU7TSO.js",
             "main.3f2a91c8.chunk.js",
             "app.3f2a91c8.js.map",
             "app.3f2a91c8b2e1d4f5a6b7.css",
@@ -128,7 +156,7 @@ mod tests {
 
     #[test]
     fn each_kind_of_file_has_its_time() {
-        let policy = |configured, audience| CachePolicy { configured, audience };
+        let policy = |configured, audience| CachePolicy { configured, ..CachePolicy::of_audience(audience) };
         let of = |policy: &CachePolicy, name| policy.of(name, &content_type::of(name));
         let everyone = policy(None, Audience::Everyone);
         assert_eq!(of(&everyone, "index.html"), "no-cache");

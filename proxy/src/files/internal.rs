@@ -1,6 +1,7 @@
 //! Files that an application hands over by `X-Accel-Redirect`: it has decided who may read them and what they are, the
 //! proxy sends the bytes.
 
+use super::disposition;
 use super::error::FileError;
 use super::representation::Representation;
 use super::validators::{EntityTag, LastModified, Validators};
@@ -55,6 +56,12 @@ pub(super) fn apply(file: &Representation, application: &HeaderMap) -> Result<Re
             return Err(FileError::FieldsTooLarge);
         }
     }
+    let mut dispositions = representation.headers.get_all(CONTENT_DISPOSITION).iter();
+    if let Some(first) = dispositions.next()
+        && (dispositions.next().is_some() || !disposition::is_sound(first))
+    {
+        representation.headers.insert(CONTENT_DISPOSITION, disposition::PLAIN);
+    }
     let etag = application.get(ETAG).and_then(|value| EntityTag::parse(value.clone()));
     let last_modified = application.get(LAST_MODIFIED).and_then(LastModified::parse);
     if etag.is_some() || last_modified.is_some() {
@@ -75,7 +82,7 @@ mod tests {
     use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
 
     fn file() -> Representation {
-        let policy = CachePolicy { configured: None, audience: Audience::Everyone };
+        let policy = CachePolicy::of_audience(Audience::Everyone);
         let validators =
             Validators { etag: EntityTag::parse(HeaderValue::from_static("\"file\"")), last_modified: None };
         Representation::new("digest", validators, Content::Memory(Bytes::from_static(b"hello")), &policy)
@@ -110,6 +117,16 @@ mod tests {
         assert_eq!(headers[CONTENT_LENGTH], "5");
         assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff");
         assert!(!headers.contains_key(CONTENT_ENCODING) && !headers.contains_key("x-accel-redirect"));
+    }
+
+    #[test]
+    fn a_disposition_that_is_not_sound_is_a_plain_attachment() {
+        for value in ["inline; filename*=UTF-8''a%0ab", "inline; filename=\"a"] {
+            let headers = apply(&file(), &application(&[(CONTENT_DISPOSITION, value)])).expect("fields").headers;
+            assert_eq!(headers[CONTENT_DISPOSITION], "attachment", "{value}");
+        }
+        let twice = application(&[(CONTENT_DISPOSITION, "inline"), (CONTENT_DISPOSITION, "inline")]);
+        assert_eq!(apply(&file(), &twice).expect("fields").headers[CONTENT_DISPOSITION], "attachment");
     }
 
     #[test]

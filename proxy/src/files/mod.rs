@@ -15,12 +15,14 @@ mod cache_control;
 pub mod coding;
 mod conditional;
 mod content_type;
+mod disposition;
 mod error;
 mod find;
 mod internal;
 mod multipart;
 mod negotiate;
 mod open;
+mod open_files;
 mod path;
 mod piece;
 mod range;
@@ -30,13 +32,15 @@ mod server;
 mod small;
 mod stamp;
 mod validators;
+mod walk;
 
 #[cfg(test)]
 mod tests;
 
 pub use body::FileBody;
+pub(crate) use content_type::of as content_type;
 pub use error::{FileError, FilesError};
 pub use internal::FIELDS_BYTES_MAX;
 pub use path::PathRefusal;
 pub use server::{ALLOW, FileRequest, FileServer};
-pub use small::{SMALL_FILES_BYTES_MAX, SmallFiles};
+pub use small::SmallFiles;

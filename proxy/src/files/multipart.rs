@@ -77,7 +77,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     fn representation() -> Representation {
-        let policy = CachePolicy { configured: None, audience: Audience::Everyone };
+        let policy = CachePolicy::of_audience(Audience::Everyone);
         let validators = Validators { etag: None, last_modified: None };
         Representation::new("a.txt", validators, Content::Memory(Bytes::from_static(b"0123456789")), &policy)
     }

@@ -3,7 +3,6 @@
 mod variants;
 
 use super::cache_control::CachePolicy;
-use super::content_type;
 use super::validators::Validators;
 use crate::config::Coding;
 use bytes::Bytes;
@@ -50,10 +49,10 @@ impl Content {
 
 impl Representation {
     /// Prepares the fields of a file's answer.
-    pub(super) fn new(file_name: &str, validators: Validators, content: Content, policy: &CachePolicy) -> Self {
-        let content_type = content_type::of(file_name);
+    pub(super) fn new(path: &str, validators: Validators, content: Content, policy: &CachePolicy) -> Self {
+        let content_type = policy.content_type(path);
         let mut headers = HeaderMap::with_capacity(16);
-        headers.insert(CACHE_CONTROL, policy.of(file_name, &content_type));
+        headers.insert(CACHE_CONTROL, policy.of(path, &content_type));
         headers.insert(CONTENT_TYPE, content_type);
         headers.insert(CONTENT_LENGTH, HeaderValue::from(content.size()));
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));

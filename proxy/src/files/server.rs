@@ -11,19 +11,19 @@ use super::path::{HiddenNames, RelativePath, is_plainly_spelled};
 use super::representation::Choice;
 use super::small::SmallFiles;
 use crate::config;
-use http::header::{CACHE_CONTROL, LOCATION};
+use http::header::{ALLOW as ALLOW_FIELD, CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// The methods of files, for `Allow` beside [`FileError::MethodNotAllowed`].
-pub const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD");
+pub const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 
 /// What the file server looks at of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct FileRequest<'a> {
-    /// GET and HEAD are answered.
+    /// GET, HEAD and OPTIONS are answered.
     pub method: &'a Method,
     /// The path as the client has written it, percent-encoded, without the query.
     pub raw_path: &'a str,
@@ -42,6 +42,9 @@ pub struct FileServer {
     prefix: Vec<Box<str>>,
     index: RelativePath,
     fallback: Option<RelativePath>,
+    /// Missing below these is never answered with the fallback.
+    assets: Box<[config::FileGlob]>,
+    hidden: HiddenNames,
 }
 
 impl FileServer {
@@ -53,14 +56,22 @@ impl FileServer {
         let prefix = config.strip_prefix.as_deref().unwrap_or_default();
         Ok(Self {
             tree: Tree {
-                cache_policy: CachePolicy { configured: config.cache_control.clone(), audience: Audience::Everyone },
+                cache_policy: CachePolicy {
+                    configured: config.cache_control.clone(),
+                    rules: config.cache.as_slice().into(),
+                    types: config.types.as_slice().into(),
+                    audience: Audience::Everyone,
+                },
                 cached_bytes_max: config.cached_bytes_max,
+                fresh_for: config.fresh_for,
                 codings: Codings::new(config),
-                ..Tree::open(&config.root)?
+                ..Tree::open(&config.root, config.symlinks)?
             },
             prefix: prefix.split('/').filter(|segment| !segment.is_empty()).map(Box::from).collect(),
             index: plain(&config.index)?,
             fallback: config.fallback.as_deref().map(plain).transpose()?,
+            assets: config.assets.as_slice().into(),
+            hidden: if config.hidden { HiddenNames::Allowed } else { HiddenNames::Refused },
         })
     }
 
@@ -69,7 +80,14 @@ impl FileServer {
     /// # Errors
     /// When it is no directory that can be entered.
     pub fn internal(root: &Path) -> Result<Self, FilesError> {
-        Ok(Self { tree: Tree::open(root)?, prefix: Vec::new(), index: plain("index.html")?, fallback: None })
+        Ok(Self {
+            tree: Tree::open(root, config::Symlinks::No)?,
+            prefix: Vec::new(),
+            index: plain("index.html")?,
+            fallback: None,
+            assets: Box::default(),
+            hidden: HiddenNames::Allowed,
+        })
     }
 
     /// For a route that asks who the client is: by default only the client itself may keep the answers.
@@ -95,6 +113,9 @@ impl FileServer {
         now: Instant,
     ) -> Option<Result<Response<FileBody>, FileError>> {
         if !is_read(request.method) {
+            if request.method == Method::OPTIONS {
+                return Some(Ok(options()));
+            }
             return Some(Err(FileError::MethodNotAllowed));
         }
         let representation = files.fresh(self.tree.id, request.raw_path, now)?;
@@ -120,7 +141,7 @@ impl FileServer {
         if let Some(answered) = self.try_serve_cached(&request, files, now) {
             return answered;
         }
-        let path = RelativePath::parse(request.raw_path, &self.prefix, HiddenNames::Refused)?;
+        let path = RelativePath::parse(request.raw_path, &self.prefix, self.hidden)?;
         let key = is_plainly_spelled(request.raw_path).then_some(request.raw_path);
         let found = if path.final_slash() {
             self.tree.find(&path.join(&self.index), Memory { files, key, now }).await
@@ -149,7 +170,7 @@ impl FileServer {
         files: &SmallFiles,
         now: Instant,
     ) -> Result<Response<FileBody>, FileError> {
-        if path.looks_like_asset() {
+        if path.looks_like_asset() || self.assets.iter().any(|glob| glob.matches(path.as_str())) {
             return Err(FileError::NotFound { no_store: true });
         }
         let Some(fallback) = &self.fallback else { return Err(FileError::NotFound { no_store: false }) };
@@ -209,6 +230,13 @@ impl FileServer {
 
 fn is_read(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
+}
+
+/// What may be done here (RFC 9110 section 9.3.7).
+fn options() -> Response<FileBody> {
+    let mut headers = HeaderMap::with_capacity(2);
+    headers.insert(ALLOW_FIELD, ALLOW);
+    respond(StatusCode::NO_CONTENT, headers, FileBody::empty())
 }
 
 fn plain(name: &str) -> Result<RelativePath, FilesError> {

@@ -49,17 +49,7 @@ impl Site {
             std::fs::create_dir_all(path.parent().expect("parent")).expect("directories");
             std::fs::write(path, content).expect("file");
         }
-        let mut config = config::Files {
-            root,
-            index: "index.html".to_owned(),
-            fallback: None,
-            strip_prefix: None,
-            cache_control: None,
-            cached_bytes_max: 1000,
-            compressible_types: config::MediaPattern::compressible(),
-            precompressed: true,
-            compress: None,
-        };
+        let mut config = config::Files { cached_bytes_max: 1000, ..config::Files::of(root) };
         adjust(&mut config);
         let server = FileServer::open(&config).expect("server");
         Self { directory, server, files: SmallFiles::default(), start: Instant::now() }

@@ -1,13 +1,14 @@
 //! The body of an answer, whatever made it, and what happens at its end.
 
 use super::access_log::Line;
+use super::farewell::{Farewell, Word};
 use crate::coalesce::Begun;
 use crate::files::FileBody;
 use crate::upstream::UpstreamBody;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use serve::BodyError;
 use serve::timer::Deadline;
+use serve::{BodyError, Part};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -18,6 +19,8 @@ pub struct ProxyBody {
     deadline: Option<Deadline>,
     /// Written when the body ends or is dropped.
     line: Option<Box<Line>>,
+    /// What ends it in order when the process stops.
+    farewell: Option<Box<Farewell>>,
 }
 
 enum Kind {
@@ -37,13 +40,62 @@ impl ProxyBody {
 
     /// Ends the body with an error when the deadline passes. A tunnel has a limit of its own.
     pub(super) fn set_deadline(&mut self, deadline: Deadline) {
-        let is_tunnel = matches!(&self.kind, Kind::Upstream(body) if body.is_tunnel());
-        self.deadline = (!is_tunnel).then_some(deadline);
+        self.deadline = (!self.is_tunnel()).then_some(deadline);
     }
 
     /// Has this line written at the end.
     pub(super) fn set_line(&mut self, line: Box<Line>) {
         self.line = Some(line);
+    }
+
+    /// Has it ended in order when the process stops.
+    pub(super) fn set_farewell(&mut self, farewell: Farewell) {
+        self.farewell = Some(Box::new(farewell));
+    }
+
+    pub(super) fn is_tunnel(&self) -> bool {
+        matches!(&self.kind, Kind::Upstream(body) if body.is_tunnel())
+    }
+
+    /// The next part, for a connection on which the kernel can send files.
+    pub(super) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, BodyError>>> {
+        if !matches!(self.kind, Kind::File(_)) {
+            return Pin::new(self).poll_frame(cx).map(|frame| frame.map(|frame| frame.map(Part::Frame)));
+        }
+        let late = self.is_late(cx);
+        let polled = match &mut self.kind {
+            Kind::File(body) if !late => body.poll_part(cx),
+            _ => Poll::Ready(Some(Err(BodyError::TooSlow))),
+        };
+        self.account(&polled, Part::bytes, |_| false);
+        polled
+    }
+
+    fn is_late(&self, cx: &mut Context<'_>) -> bool {
+        self.deadline.as_ref().is_some_and(|deadline| deadline.poll(cx).is_ready())
+    }
+
+    /// Counts what goes out, and has the line written at the end.
+    fn account<T>(
+        &mut self,
+        polled: &Poll<Option<Result<T, BodyError>>>,
+        bytes: impl FnOnce(&T) -> usize,
+        is_last: impl FnOnce(&T) -> bool,
+    ) {
+        match polled {
+            Poll::Ready(Some(Ok(given))) => {
+                if let Some(line) = &mut self.line {
+                    line.sent(bytes(given));
+                }
+                // A server need not ask again once the announced length is reached, or behind trailers.
+                if is_last(given) || self.is_end_stream() {
+                    self.ended(None);
+                }
+            }
+            Poll::Ready(Some(Err(error))) => self.ended(Some(*error)),
+            Poll::Ready(None) => self.ended(None),
+            Poll::Pending => {}
+        }
     }
 
     fn ended(&mut self, error: Option<BodyError>) {
@@ -55,7 +107,7 @@ impl ProxyBody {
 
 impl From<Kind> for ProxyBody {
     fn from(kind: Kind) -> Self {
-        Self { kind, deadline: None, line: None }
+        Self { kind, deadline: None, line: None, farewell: None }
     }
 }
 
@@ -84,7 +136,17 @@ impl HttpBody for ProxyBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         // First: a body that is faster than its reader never has to wait itself.
-        let late = this.deadline.as_ref().is_some_and(|deadline| deadline.poll(cx).is_ready());
+        let late = this.is_late(cx);
+        let word = this.farewell.as_mut().map_or(Word::None, |farewell| farewell.word());
+        let drops = match word {
+            Word::None => false,
+            Word::Said => true,
+            Word::End => {
+                this.kind = Kind::Bytes(None);
+                false
+            }
+            Word::Last(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+        };
         let polled = match &mut this.kind {
             _ if late => Poll::Ready(Some(Err(BodyError::TooSlow))),
             Kind::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
@@ -92,20 +154,17 @@ impl HttpBody for ProxyBody {
             Kind::Upstream(body) => Pin::new(body).poll_frame(cx),
             Kind::Begun(body) => Pin::new(&mut **body).poll_frame(cx),
         };
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => {
-                if let (Some(line), Some(data)) = (&mut this.line, frame.data_ref()) {
-                    line.sent(data.len());
-                }
-                // A server need not ask again once the announced length is reached, or behind trailers.
-                if frame.is_trailers() || this.is_end_stream() {
-                    this.ended(None);
-                }
-            }
-            Poll::Ready(Some(Err(error))) => this.ended(Some(*error)),
-            Poll::Ready(None) => this.ended(None),
-            Poll::Pending => {}
+        if drops && matches!(polled, Poll::Ready(Some(Ok(_)))) {
+            // The rest of what the endpoint sends. It is asked again at once, in its turn.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
+        if let (Some(farewell), Poll::Ready(Some(Ok(frame)))) = (&mut this.farewell, &polled)
+            && let Some(data) = frame.data_ref()
+        {
+            farewell.sent(data);
+        }
+        this.account(&polled, |frame| frame.data_ref().map_or(0, Bytes::len), Frame::is_trailers);
         polled
     }
 

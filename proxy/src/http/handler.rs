@@ -74,7 +74,15 @@ pub(super) async fn handle(
 
     // Without `..`: a new policy does not compile until it has its place in the order. The rules about the response
     // come when there is one, an error too: `response_rules::apply`, in the ring.
-    let PreparedPolicy { auth, send, total_timeout, deadline, request_headers, response_headers: _ } = &route.policy;
+    let PreparedPolicy {
+        auth,
+        send,
+        total_timeout,
+        deadline,
+        request_headers,
+        response_headers: _,
+        security_headers: _,
+    } = &route.policy;
     check_length(body, send.body_bytes_max)?;
     let presented = Presented {
         method: &head.method,

@@ -9,12 +9,14 @@ mod coalescing;
 mod context;
 mod deadline;
 mod error;
+mod farewell;
 mod handler;
 mod headers;
 mod location;
 mod max_forwards;
 mod random;
 mod response_rules;
+mod security_headers;
 mod stack;
 mod target;
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! The rules of the site and the route about an answer, whoever made it.
 
 use super::context::{Asked, RequestContext};
+use super::security_headers;
 use super::target::{self, Target};
+use crate::config::SecurityHeaders;
 use crate::rules::{Facts, HeaderRules, Layers};
 use crate::snapshot::Snapshot;
 use http::{HeaderMap, request};
@@ -10,6 +12,7 @@ use http::{HeaderMap, request};
 pub(super) fn apply(snapshot: &Snapshot, context: &RequestContext, headers: &mut HeaderMap) {
     let none = HeaderRules::default();
     let Some(rules) = in_force(snapshot, context, &none) else { return };
+    security_headers::add(preset(snapshot, context), context.origin.https, &rules, headers);
     let facts = || {
         context.asked.as_ref().map_or_else(Facts::default, |asked| {
             let Asked { method, uri, authority } = &**asked;
@@ -37,4 +40,10 @@ fn in_force<'a>(snapshot: &'a Snapshot, context: &RequestContext, none: &'a Head
     let site = &snapshot.site(context.site_index?).response_headers;
     let route = context.route_index.and_then(|route| snapshot.routes.get(route));
     Some(Layers { site, route: route.map_or(none, |route| &route.policy.response_headers) })
+}
+/// The route's word, else the site's.
+fn preset(snapshot: &Snapshot, context: &RequestContext) -> SecurityHeaders {
+    let route = context.route_index.and_then(|route| snapshot.routes.get(route));
+    let site = || context.site_index.map(|site| snapshot.site(site).security_headers);
+    route.and_then(|route| route.policy.security_headers).or_else(site).unwrap_or(SecurityHeaders::Off)
 }

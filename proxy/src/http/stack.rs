@@ -4,6 +4,7 @@ use super::access_log::{Head, Line};
 use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
+use super::farewell::Farewell;
 use super::handler::{self, Entrance};
 use super::response_rules;
 use super::worker::WorkerState;
@@ -16,7 +17,7 @@ use http_body::Body as _;
 use serve::connection::ConnectionInfo;
 use serve::contract::request_id::X_REQUEST_ID;
 use serve::http1::Malformed;
-use serve::{Body, Handler};
+use serve::{Body, BodyError, Handler, Part};
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
@@ -87,6 +88,10 @@ impl Handler for Front {
         }
         response
     }
+
+    fn poll_part(body: Pin<&mut ProxyBody>, cx: &mut Context<'_>) -> Poll<Option<Result<Part, BodyError>>> {
+        body.get_mut().poll_part(cx)
+    }
 }
 
 /// The future of this function is copied into its box for every request, so it must stay small: what is rare and large
@@ -129,6 +134,9 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     }
     if is_head {
         strip_body(&mut response);
+    }
+    if let Some(farewell) = Farewell::of(&response, response.body().is_tunnel(), &worker.drain) {
+        response.body_mut().set_farewell(farewell);
     }
     if let Some((access, head)) = worker.access.as_ref().zip(noted) {
         let mut line = Line::new(access, context, head, response.status(), &local.secret_parameters);

@@ -10,15 +10,19 @@ mod compressed;
 mod exposition;
 mod families;
 mod family;
+mod files;
 mod links;
 mod reference;
+mod reloads;
 mod requests;
 mod upstreams;
 
 pub use compressed::CompressedSample;
 pub use exposition::CONTENT_TYPE;
+pub use files::FileCounters;
 pub use links::{EndpointSample, LinkSample, LinkSamples, PostedSample};
 pub use reference::reference;
+pub use reloads::Reloads;
 pub use requests::{Errors, Requests};
 pub use upstreams::{Failure, UpstreamCounters, Upstreams, Waiting};
 
@@ -34,6 +38,8 @@ pub struct Metrics {
     dropped_log_blocks: Box<dyn Fn() -> u64 + Send + Sync>,
     keys: Box<dyn Fn() -> Vec<KeyFreshness> + Send + Sync>,
     links: Box<dyn Fn() -> LinkSamples + Send + Sync>,
+    reloads: Arc<Reloads>,
+    live_snapshots: Box<dyn Fn() -> usize + Send + Sync>,
     compressed: Box<dyn Fn() -> CompressedSample + Send + Sync>,
     overload: Box<dyn Fn() -> Option<OverloadSample> + Send + Sync>,
 }
@@ -69,6 +75,8 @@ pub struct WorkerMetrics {
     pub refused_tokens: Errors,
     /// What it did with upstreams.
     pub upstreams: Upstreams,
+    /// The files that it keeps.
+    pub files: Arc<FileCounters>,
 }
 
 impl Metrics {
@@ -89,8 +97,20 @@ impl Metrics {
             keys: Box::new(keys),
             links: Box::new(LinkSamples::default),
             overload: Box::new(|| None),
+            reloads: Arc::default(),
+            live_snapshots: Box::new(|| 1),
             compressed: Box::new(CompressedSample::default),
         }
+    }
+
+    /// With what is counted of reloads, and the number of snapshots that live.
+    #[must_use]
+    pub fn with_reloads(
+        self,
+        reloads: Arc<Reloads>,
+        live_snapshots: impl Fn() -> usize + Send + Sync + 'static,
+    ) -> Self {
+        Self { reloads, live_snapshots: Box::new(live_snapshots), ..self }
     }
 
     /// With what upstreams tell over their links, asked anew each time.

@@ -210,6 +210,7 @@ mod tests {
                 retry: None,
                 request_headers: vec![],
                 response_headers: vec![],
+                security_headers: None,
             },
             action: config::Action::Respond(config::Respond {
                 status: http::StatusCode::OK,

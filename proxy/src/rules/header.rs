@@ -70,6 +70,12 @@ impl Layers<'_> {
         self.site.use_facts || self.route.use_facts
     }
 
+    /// Whether one of them is about this field.
+    #[must_use]
+    pub fn are_about(&self, name: &HeaderName) -> bool {
+        self.site.is_about(name) || self.route.is_about(name)
+    }
+
     /// Changes the fields of a message. `facts` are only asked for when a value needs them.
     pub fn apply<'f>(&self, headers: &mut HeaderMap, facts: impl FnOnce() -> Facts<'f>) {
         let facts = self.needed(facts);

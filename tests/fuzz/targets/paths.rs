@@ -28,14 +28,7 @@ fn site() -> (TempDir, FileServer) {
     std::fs::write(folder.path().join("x"), OUTSIDE).expect("a file");
     std::os::unix::fs::symlink("../x", root.join("l")).expect("a link");
     std::os::unix::fs::symlink("..", root.join("u")).expect("a link");
-    let files = Files {
-        root,
-        index: "index.html".to_owned(),
-        fallback: None,
-        strip_prefix: Some("/p/".to_owned()),
-        cache_control: None,
-        cached_bytes_max: 1024,
-    };
+    let files = Files { strip_prefix: Some("/p/".to_owned()), cached_bytes_max: 1024, ..Files::of(root) };
     let server = FileServer::open(&files).expect("a root");
     (folder, server)
 }

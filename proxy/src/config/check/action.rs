@@ -8,7 +8,7 @@ use crate::config::node::{Kind, Node};
 use crate::config::read::{At, Context, Keys};
 use crate::config::template::Variable;
 use crate::config::{
-    Action, Files, Forward, PathPattern, PathPrefix, PathRule, PatternSegment, Piece, Redirect, Respond, Template,
+    Action, Forward, PathPattern, PathPrefix, PathRule, PatternSegment, Piece, Redirect, Respond, Template,
 };
 use http::{StatusCode, Uri};
 
@@ -45,65 +45,11 @@ pub(super) fn action(
         }
     }
     // Each is checked, also when there are too many of them.
-    let files = files.and_then(|written| self::files(written.value, path, context)).map(Action::Files);
+    let files = files.and_then(|written| super::files::files(written.value, path, context)).map(Action::Files);
     let forward = forward.and_then(|written| self::forward(written.value.0, path, names, context)).map(Action::Forward);
     let redirect = redirect.and_then(|written| self::redirect(written.value, context)).map(Action::Redirect);
     let respond = respond.and_then(|written| self::respond(written.value, context)).map(Action::Respond);
     files.or(forward).or(redirect).or(respond)
-}
-
-fn files(written: file::Files, path: Option<&At<PathPattern>>, context: &mut Context<'_>) -> Option<Files> {
-    let file::Files {
-        written: keys,
-        root,
-        index,
-        fallback,
-        strip_prefix,
-        cache_control,
-        cached_bytes_max,
-        compressible_types,
-        precompressed,
-        compress,
-    } = written;
-    if let Some(root) = &root {
-        let dir = &root.value.0;
-        if !dir.exists() {
-            context.problem(root.at, format!("the directory {} does not exist", dir.display()));
-        } else if !dir.is_dir() {
-            context.problem(root.at, format!("{} is no directory", dir.display()));
-        } else if let Some(fallback) = fallback.as_ref().filter(|fallback| !dir.join(&fallback.value.0).is_file()) {
-            context.problem(fallback.at, format!("there is no file {}", dir.join(&fallback.value.0).display()));
-        }
-    }
-    if let Some(index) = index.as_ref().filter(|index| index.value.0.contains('/')) {
-        context.problem(index.at, "`index` is the name of a file, without `/`");
-    }
-    let compress = super::compress::compress(compress, context);
-    let is_used = compress.as_ref().is_none_or(Option::is_some) || precompressed.as_ref().is_none_or(|on| on.value);
-    let compressible_types = super::compress::types(compressible_types, &keys, is_used, context);
-    let strip = strip_prefix?.value;
-    let strip_prefix = path.filter(|_| strip).map(|path| path.value.literal_prefix());
-    if let (Some(path), Some(at)) = (path.filter(|_| strip), keys.at("strip_prefix")) {
-        if !path.value.rest {
-            context
-                .problem(at, "with this match nothing is left of the path after the prefix")
-                .note_at(path.at, "`match`")
-                .help("end the match with `/**`");
-        } else if strip_prefix.as_deref() == Some("/") {
-            super::no_effect(&[("strip_prefix", at)], "when the match has no literal beginning", context);
-        }
-    }
-    Some(Files {
-        root: root?.value.0,
-        index: index?.value.0,
-        fallback: fallback.map(|fallback| fallback.value.0),
-        strip_prefix,
-        cache_control: cache_control.map(|value| value.value),
-        cached_bytes_max: cached_bytes_max?.value.0,
-        compressible_types: compressible_types?,
-        precompressed: precompressed?.value,
-        compress: compress?,
-    })
 }
 
 fn forward(

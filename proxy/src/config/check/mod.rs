@@ -8,6 +8,7 @@ mod action;
 mod auth;
 mod coalesce;
 mod compress;
+mod files;
 mod issuer;
 mod key_files;
 mod keys;

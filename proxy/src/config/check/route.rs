@@ -37,6 +37,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
         retry,
         request_headers,
         response_headers,
+        security_headers,
         files,
         forward,
         redirect,
@@ -54,7 +55,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
     if let (Some(Action::Files(_)), Some(methods)) = (&action, &methods)
         && !methods.iter().any(|method| method.value == Method::GET || method.value == Method::HEAD)
     {
-        context.problem(methods.at, "files are only served for GET and HEAD, so this route would refuse every request");
+        context.problem(methods.at, "files are only served for GET and HEAD, so this route would serve none");
     }
     let forwards = keys.at("forward").is_some();
     if !forwards {
@@ -119,6 +120,7 @@ pub(super) fn route(written: file::Route, names: &Names, context: &mut Context<'
                 retry: retry?,
                 request_headers,
                 response_headers,
+                security_headers: security_headers.map(|preset| preset.value),
             },
             action: action?,
         },

@@ -8,7 +8,8 @@ use crate::config::{Site, Tls};
 use std::collections::HashMap;
 
 pub(super) fn site(name: &At<String>, written: file::Site, context: &mut Context<'_>) -> Option<Site> {
-    let file::Site { written: keys, hosts, tls, request_headers, response_headers } = written;
+    let file::Site { written: keys, hosts, tls, request_headers, response_headers, security_headers } = written;
+    let security_headers = security_headers.map(|preset| preset.value);
     let request_headers = rules::of_requests(request_headers, context);
     let response_headers = rules::of_responses(response_headers, context);
     let tls = match (keys.at("tls"), tls) {
@@ -18,7 +19,7 @@ pub(super) fn site(name: &At<String>, written: file::Site, context: &mut Context
         (Some(_), Some(At { value: file::Tls::Pem(certificate), .. })) => Some(pem(certificate, context)?),
     };
     let hosts = hosts?.value.0.into_iter().map(|host| host.value.0).collect();
-    Some(Site { name: name.value.clone(), hosts, tls, request_headers, response_headers })
+    Some(Site { name: name.value.clone(), hosts, tls, request_headers, response_headers, security_headers })
 }
 
 fn pem(written: Certificate, context: &mut Context<'_>) -> Option<Tls> {

@@ -1,11 +1,12 @@
 //! What a route does: `files`, `forward`, `redirect` or `respond`.
 
 use super::compress::CompressSwitch;
+use super::files::{CacheEntry, Types};
 use super::values::{Below, FilePath, Text};
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, At, Context, Keys, List, Written};
-use crate::config::units::{Number, Size};
-use crate::config::{HostPolicy, MediaPattern, PathPrefix};
+use crate::config::units::{Number, Size, Time};
+use crate::config::{FileGlob, HostPolicy, MediaPattern, PathPrefix, Symlinks};
 use http::HeaderValue;
 use serde_json::{Value, json};
 
@@ -16,16 +17,33 @@ table! {
         required root: FilePath,
         /// The file that a directory stands for.
         default("index.html") index: Below,
-        /// Served with 200 for paths that match no file and look like no asset: for single-page applications.
+        /// Served with 200 for paths that match no file and look like no asset: for single-page applications. A path
+        /// with a file extension is an asset, and so is one that `assets` names; a missing asset is 404 with `no-store`.
         optional fallback: Below,
+        /// Files that are assets whatever their names look like, as patterns of paths below `root`: `["/assets/**"]`.
+        default([]) assets: List<FileGlob>,
         /// Whether the literal beginning of the route's match is cut off before the path is looked up below `root`:
         /// with `/docs/**`, `/docs/a.html` is `ROOT/a.html`.
         default(false) strip_prefix: bool,
         /// `Cache-Control` of every file. Left out: `no-cache` for pages, a day for the rest, a year and immutable for
         /// fingerprinted names.
         optional cache_control: HeaderValue,
+        /// `Cache-Control` of some files, before `cache_control`:
+        /// `[{ match = "/img/**", control = "public, max-age=3600" }]`. Of several patterns that match, the narrowest
+        /// counts, whatever the order; where two cross, a third has to say what holds for the files of both.
+        default([]) cache: List<CacheEntry>,
+        /// Content types by file extension, before those that are known: `{ md = "text/markdown; charset=utf-8" }`.
+        optional types: Types,
+        /// Whether files and directories whose names begin with a dot are served. `.well-known` at the root always is.
+        default(false) hidden: bool,
+        /// Which symbolic links beneath the root are followed: none (`no`), those that stay beneath it all the way
+        /// (`same-root`; an absolute target never does), or all (`any`): whoever can make a link there then decides what is
+        /// public. What a link leads to may have a hidden name.
+        default("no") symlinks: Symlinks,
         /// Files up to this size are kept in memory by each worker.
         default("256KiB") cached_bytes_max: Size<0, { 1 << 30 }>,
+        /// How long a file is served without looking at the disk: a change is noticed after this time.
+        default("1s") fresh_for: Time<0, 3_600_000>,
         /// The content types whose files come compressed to clients that take it: a type, all of a kind (`text/*`), or
         /// all with a suffix (`*+json`).
         default(MediaPattern::COMPRESSIBLE) compressible_types: List<MediaPattern, 1>,
@@ -36,6 +54,12 @@ table! {
         default(true) compress: CompressSwitch,
     }
 }
+
+words!(Symlinks, "kind of symbolic links", {
+    "no" => Symlinks::No,
+    "same-root" => Symlinks::SameRoot,
+    "any" => Symlinks::Any,
+});
 
 table! {
     /// Forward to an upstream. `forward = "app"` is short for `forward = { upstream = "app" }`.

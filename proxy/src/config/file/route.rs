@@ -7,7 +7,9 @@ use super::values::{Pointer, Text};
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
 use crate::config::units::{Number, Size, Timeout};
-use crate::config::{AuthMode, CsrfProof, DpopMode, HeaderRule, PathPattern, Revocation, TokenSource, WebOrigin};
+use crate::config::{
+    AuthMode, CsrfProof, DpopMode, HeaderRule, PathPattern, Revocation, SecurityHeaders, TokenSource, WebOrigin,
+};
 use http::{HeaderName, Method};
 use serde_json::{Value, json};
 
@@ -98,6 +100,8 @@ table! {
         /// The same for every response of this route, errors of the edge included: those keep the fields of their own,
         /// such as `Content-Type` and `Cache-Control`.
         optional response_headers: Map<HeaderName, HeaderRule>,
+        /// Fields that protect browsers, as `security_headers` of the site, which this replaces.
+        optional security_headers: SecurityHeaders,
         /// Serve files from a directory.
         optional files: Files,
         /// Forward to an upstream: `"app"`, or a table for more.

@@ -4,7 +4,7 @@ use super::maps::Map;
 use super::values::{FilePath, Host};
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
-use crate::config::{HeaderRule, SecretBytes};
+use crate::config::{HeaderRule, SecretBytes, SecurityHeaders};
 use http::HeaderName;
 use serde_json::{Value, json};
 
@@ -21,6 +21,13 @@ table! {
         /// What happens to header fields of responses, as `response_headers` of a route, which comes after it. Also on
         /// the edge's own errors, once the site is known.
         optional response_headers: Map<HeaderName, HeaderRule>,
+        /// Fields that protect browsers, on every response that does not bring them itself. `basic`:
+        /// `X-Content-Type-Options: nosniff`, `Referrer-Policy: strict-origin-when-cross-origin`,
+        /// `X-Frame-Options: SAMEORIGIN` and, where the client came over TLS, `Strict-Transport-Security` for a year.
+        /// `isolated`: these and `Cross-Origin-Opener-Policy: same-origin`. A rule in `response_headers` about one of the
+        /// names replaces or removes it. A content security policy belongs to the site's own pages: write it in
+        /// `response_headers`. Left out: `off`.
+        optional security_headers: SecurityHeaders,
     }
 }
 

@@ -4,7 +4,8 @@ use crate::config::node::{Kind, Node};
 use crate::config::problem::nearest;
 use crate::config::read::{Context, Written};
 use crate::config::{
-    Address, Balance, EndpointAddress, LineTemplate, MediaPattern, PathPattern, SecretBytes, TokenSource, WebOrigin,
+    Address, BadGlob, Balance, EndpointAddress, FileGlob, LineTemplate, MediaPattern, PathPattern, SecretBytes,
+    TokenSource, WebOrigin,
 };
 use http::{HeaderName, HeaderValue, Method, Uri};
 use ipnet::IpNet;
@@ -96,6 +97,12 @@ texts! {
     EndpointAddress: "an endpoint such as \"app:8000\" or \"unix:/run/app.sock\"", endpoint;
     Host: "a host name such as \"example.com\" or \"*.example.com\"", host;
     IpNet: "a network such as \"10.0.0.0/8\" or an address", network;
+    FileGlob: "a pattern of files such as \"/img/**\" or \"*.pdf\"", |text| {
+        FileGlob::parse(text).map_err(|bad| {
+            let help = (bad == BadGlob::NoSlash).then(|| format!("write \"/{text}\""));
+            (bad.to_string(), help)
+        })
+    };
     HeaderName: "a header name", |text| {
         HeaderName::from_bytes(text.as_bytes()).map_err(|_| (format!("{text:?} is no header name"), None))
     };

@@ -145,7 +145,7 @@ async fn a_directory_is_redirected_to_its_slash_with_the_query() {
 #[tokio::test]
 async fn only_get_and_head_are_answered() {
     let site = Site::new(&[("a.txt", b"x")]);
-    for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH] {
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
         assert_eq!(site.ask(method, "/a.txt", &[]).await.err(), Some(FileError::MethodNotAllowed));
     }
 }
@@ -167,6 +167,51 @@ async fn the_fallback_is_for_addresses_and_never_for_assets() {
     let kept = site.files.bytes();
     site.get("/another/address").await.expect("fallback");
     assert_eq!(site.files.bytes(), kept, "addresses take no memory");
+}
+
+#[tokio::test]
+async fn below_an_asset_folder_nothing_missing_is_a_page() {
+    let site = Site::with(&[("index.html", b"app"), ("assets/here", b"x")], |config| {
+        config.fallback = Some("index.html".to_owned());
+        config.assets = vec![config::FileGlob::parse("/assets/**").expect("a pattern")];
+    });
+    assert_eq!(site.get("/assets/gone").await.err(), Some(GONE_ASSET));
+    assert_eq!(site.get("/assets/gone/").await.err(), Some(GONE_ASSET));
+    assert_eq!(site.get("/assets/here").await.expect("asset").body, "x");
+    assert_eq!(site.get("/asset").await.expect("an address").body, "app");
+}
+
+#[tokio::test]
+async fn types_and_cache_rules_are_the_operators() {
+    let rule = |glob: &str, control| config::CacheRule {
+        glob: config::FileGlob::parse(glob).expect("a pattern"),
+        control: HeaderValue::from_static(control),
+    };
+    let site = Site::with(&[("img/a.png", b"x"), ("img/b.MD", b"x"), ("index.html", b"x")], |config| {
+        config.cache = vec![rule("/img/*.png", "max-age=1"), rule("/img/**", "max-age=2")];
+        config.types = vec![("md".to_owned(), HeaderValue::from_static("text/markdown"))];
+    });
+    assert_eq!(site.get("/img/a.png").await.expect("file").field(CACHE_CONTROL), "max-age=1");
+    let other = site.get("/img/b.MD").await.expect("file");
+    assert_eq!((other.field(CACHE_CONTROL), other.field(CONTENT_TYPE)), ("max-age=2", "text/markdown"));
+    assert_eq!(site.get("/").await.expect("index").field(CACHE_CONTROL), "no-cache");
+}
+
+#[tokio::test]
+async fn hidden_names_are_served_where_the_operator_says_so() {
+    let files: &[(&str, &[u8])] = &[(".well-known/x", b"w"), (".hidden", b"h")];
+    let closed = Site::new(files);
+    assert_eq!(closed.get("/.well-known/x").await.expect("public by RFC 8615").body, "w");
+    assert_eq!(closed.get("/.hidden").await.err(), Some(GONE));
+    let open = Site::with(files, |config| config.hidden = true);
+    assert_eq!(open.get("/.hidden").await.expect("allowed").body, "h");
+}
+
+#[tokio::test]
+async fn options_tells_the_methods() {
+    let got = Site::new(&[]).ask(Method::OPTIONS, "/a.txt", &[]).await.expect("options");
+    assert_eq!((got.head.status, got.field(http::header::ALLOW)), (StatusCode::NO_CONTENT, "GET, HEAD, OPTIONS"));
+    assert!(got.body.is_empty());
 }
 
 #[tokio::test]
@@ -200,15 +245,9 @@ async fn a_route_that_asks_who_the_client_is_keeps_answers_private() {
 fn a_bad_configuration_does_not_become_a_server() {
     let site = Site::new(&[]);
     let config = |root: PathBuf, index: &str, fallback: Option<&str>| config::Files {
-        root,
         index: index.to_owned(),
         fallback: fallback.map(str::to_owned),
-        strip_prefix: None,
-        cache_control: None,
-        cached_bytes_max: 1000,
-        compressible_types: Vec::new(),
-        precompressed: false,
-        compress: None,
+        ..config::Files::of(root)
     };
     let open = |config| FileServer::open(&config).map(|_| ()).map_err(|error| error.to_string());
     let missing = open(config(PathBuf::from("/nonexistent-root"), "index.html", None));
