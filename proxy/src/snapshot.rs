@@ -105,6 +105,7 @@ pub(crate) struct SiteRules {
     pub(crate) request_headers: HeaderRules,
     pub(crate) response_headers: HeaderRules,
     pub(crate) security_headers: SecurityHeaders,
+    error_pages: Box<[(StatusCode, Bytes)]>,
 }
 
 pub(crate) struct PreparedRoute {
@@ -244,7 +245,17 @@ impl SiteRules {
             request_headers: HeaderRules::new(&site.request_headers),
             response_headers: HeaderRules::new(&site.response_headers),
             security_headers: site.security_headers.unwrap_or(SecurityHeaders::Off),
+            error_pages: site
+                .error_pages
+                .iter()
+                .map(|(status, _, page)| (*status, Bytes::copy_from_slice(page)))
+                .collect(),
         }
+    }
+
+    /// The page in place of a problem with this status.
+    pub(crate) fn error_page(&self, status: StatusCode) -> Option<Bytes> {
+        self.error_pages.iter().find(|(known, _)| *known == status).map(|(_, page)| page.clone())
     }
 }
 

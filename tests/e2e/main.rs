@@ -55,6 +55,7 @@ mod rules;
 mod security_headers;
 mod signing_keys;
 mod site;
+mod site_files;
 mod site_in_browser;
 mod smuggling;
 mod stages;

@@ -22,6 +22,7 @@ mod print;
 mod problem;
 mod read;
 mod reference;
+mod release;
 mod rules;
 mod secret;
 mod source;
@@ -39,6 +40,7 @@ pub use pattern::BadPattern;
 pub use print::print;
 pub use problem::Problems;
 pub use reference::{reference, schema};
+pub use release::{CURRENT, NoRelease, current_release, is_release};
 pub use rules::{HeaderRule, HostPolicy, PathPrefix, PathRule};
 pub use template::{Piece, Template, Variable};
 
@@ -196,6 +198,8 @@ pub struct Site {
     pub response_headers: Vec<(HeaderName, HeaderRule)>,
     /// Fields for the browser's protection, on every response.
     pub security_headers: Option<SecurityHeaders>,
+    /// Pages in place of problems, by status: the file, and what was in it when the configuration was read.
+    pub error_pages: Vec<(StatusCode, PathBuf, Arc<[u8]>)>,
 }
 
 /// Where a site's certificate comes from.
@@ -657,6 +661,8 @@ pub enum Action {
 pub struct Files {
     /// The directory; nothing outside is ever opened.
     pub root: PathBuf,
+    /// Set where `root` holds releases, of which `current` names the one that is served: how many others stay reachable.
+    pub releases_kept: Option<usize>,
     /// What a directory stands for. Default `index.html`.
     pub index: String,
     /// Served with 200 for paths that match no file and look like no asset (single-page applications).
@@ -672,6 +678,10 @@ pub struct Files {
     pub cache: Vec<CacheRule>,
     /// Content types by extension, lower-case.
     pub types: Vec<(String, HeaderValue)>,
+    /// Pages in place of problems, by status: files below the root.
+    pub error_pages: Vec<(StatusCode, String)>,
+    /// Whether a directory without an index is listed. Default false.
+    pub listing: bool,
     /// Whether names that begin with a dot are served. Default no, `.well-known` apart.
     pub hidden: bool,
     /// Which links are followed. Default none.
@@ -694,6 +704,9 @@ impl Files {
     pub fn of(directory: PathBuf) -> Self {
         Self {
             root: directory,
+            releases_kept: None,
+            error_pages: Vec::new(),
+            listing: false,
             index: "index.html".to_owned(),
             fallback: None,
             assets: Vec::new(),

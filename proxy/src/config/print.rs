@@ -197,7 +197,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
 }
 
 fn print_site(page: &mut Page, site: &Site) {
-    let Site { name, hosts, tls, request_headers, response_headers, security_headers } = site;
+    let Site { name, hosts, tls, request_headers, response_headers, security_headers, error_pages } = site;
     page.table(format_args!("[site.{}]", toml_key(name)));
     page.key("hosts", texts(hosts));
     match tls {
@@ -210,6 +210,10 @@ fn print_site(page: &mut Page, site: &Site) {
     print_header_rules(page, request_headers, response_headers);
     if let Some(preset) = security_headers {
         page.key("security_headers", text(preset.spelled()));
+    }
+    if !error_pages.is_empty() {
+        let pages = error_pages.iter().map(|(status, file, _)| (status.as_str().to_owned(), path(file)));
+        page.key("error_pages", inline(pages));
     }
 }
 
@@ -489,6 +493,7 @@ fn print_action(page: &mut Page, action: &Action) {
 fn files_keys(files: &Files) -> Vec<(&'static str, String)> {
     let Files {
         root,
+        releases_kept,
         index,
         fallback,
         assets,
@@ -496,6 +501,8 @@ fn files_keys(files: &Files) -> Vec<(&'static str, String)> {
         cache_control,
         cache,
         types,
+        error_pages,
+        listing,
         symlinks,
         hidden,
         cached_bytes_max,
@@ -504,7 +511,11 @@ fn files_keys(files: &Files) -> Vec<(&'static str, String)> {
         compress,
         fresh_for,
     } = files;
-    let mut keys = vec![("root", path(root)), ("index", text(index))];
+    let root = match releases_kept {
+        None => path(root),
+        Some(kept) => inline([("releases", path(root)), ("keep", kept.to_string())]),
+    };
+    let mut keys = vec![("root", root), ("index", text(index))];
     keys.extend(fallback.as_ref().map(|fallback| ("fallback", text(fallback))));
     if !assets.is_empty() {
         keys.push(("assets", list(assets, |glob| text(glob.as_str()))));
@@ -521,6 +532,11 @@ fn files_keys(files: &Files) -> Vec<(&'static str, String)> {
         let types = types.iter().map(|(extension, media)| (toml_key(extension), header_value(media)));
         keys.push(("types", inline(types)));
     }
+    if !error_pages.is_empty() {
+        let pages = error_pages.iter().map(|(status, name)| (status.as_str().to_owned(), text(name)));
+        keys.push(("error_pages", inline(pages)));
+    }
+    keys.push(("listing", listing.to_string()));
     keys.push(("symlinks", text(symlinks.spelled())));
     keys.push(("hidden", hidden.to_string()));
     keys.push(("cached_bytes_max", text(size(*cached_bytes_max))));

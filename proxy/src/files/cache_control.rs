@@ -70,7 +70,7 @@ fn file_name(path: &str) -> &str {
 ///
 /// A name that is wrongly taken for one would be kept for a year, a missed one is merely asked for once a day: so
 /// dates, versions and words must not pass, at the price of the few hashes that look like them.
-fn is_fingerprinted(file_name: &str) -> bool {
+pub(super) fn is_fingerprinted(file_name: &str) -> bool {
     let mut parts = file_name.split('.').rev();
     let Some(_extension) = parts.next() else { return false };
     parts.any(|part| {

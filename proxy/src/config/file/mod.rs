@@ -6,6 +6,7 @@ pub(super) mod compress;
 pub(super) mod files;
 pub(super) mod issuer;
 pub(super) mod maps;
+pub(super) mod root;
 pub(super) mod route;
 pub(super) mod rules;
 pub(super) mod site;

@@ -7,7 +7,7 @@ use crate::config::{
     Address, BadGlob, Balance, EndpointAddress, FileGlob, LineTemplate, MediaPattern, PathPattern, SecretBytes,
     TokenSource, WebOrigin,
 };
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -82,6 +82,10 @@ pub(in crate::config) struct Below(pub(in crate::config) String);
 /// A JSON pointer (RFC 6901).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::config) struct Pointer(pub(in crate::config) String);
+
+/// The status of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) struct ErrorStatus(pub(in crate::config) StatusCode);
 
 /// A tracing filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
