@@ -1,4 +1,4 @@
-//! The operator's listener: is the process alive, is it ready, what has it counted; and which tokens are revoked, from
+//! The operator's listener: is the process alive, is it ready, what has it counted, how are the endpoints; and which tokens are revoked, from
 //! applications without a link.
 
 mod revocations;
@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tower::Service;
 
-/// Answers `/livez`, `/readyz`, `/metrics` and `/revocations`; everything else is 404.
+/// Answers `/livez`, `/readyz`, `/metrics`, `/upstreams` and `/revocations`; everything else is 404.
 #[derive(Clone)]
 pub(crate) struct Admin {
     readiness: Rc<dyn Fn() -> Result<(), String>>,
@@ -61,9 +61,19 @@ impl Admin {
             (&Method::GET | &Method::HEAD, "/metrics") => {
                 (StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.exposition())
             }
-            (_, "/livez" | "/readyz" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET\n".to_owned()),
+            (&Method::GET | &Method::HEAD, "/upstreams") => {
+                let states = serde_json::to_string_pretty(&self.metrics.endpoints()).unwrap_or_default();
+                (StatusCode::OK, JSON, format!("{states}\n"))
+            }
+            (_, "/livez" | "/readyz" | "/metrics" | "/upstreams") => {
+                (StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET\n".to_owned())
+            }
             (_, "/revocations") => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "use POST\n".to_owned()),
-            _ => (StatusCode::NOT_FOUND, TEXT, "there are /livez, /readyz, /metrics and /revocations\n".to_owned()),
+            _ => (
+                StatusCode::NOT_FOUND,
+                TEXT,
+                "there are /livez, /readyz, /metrics, /upstreams and /revocations\n".to_owned(),
+            ),
         }
     }
 }

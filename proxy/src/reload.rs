@@ -85,6 +85,7 @@ fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
             trusted_proxies: _,
             identity_headers: _,
             trace: _,
+            resolver: _,
         } = &config.server;
         (*threads, *connections_max, *connections_per_client_max, *drain_timeout, state.clone())
     };

@@ -6,10 +6,12 @@
 use crate::admin::Admin;
 use crate::config::{Config, Listener, LogFormat};
 use crate::http::{Front, WorkerState, WorkerTools};
-use crate::links::{self, LinkGuard};
+use crate::links::{self, LinkGuard, endpoints};
 use crate::metrics::Metrics;
 use crate::reload::{ConfigError, Reloaded, Reloader};
+use crate::snapshot::Snapshot;
 use crate::tls;
+use crate::upstream::{Keeper, Kept};
 use serve::admission::Admission;
 use serve::clients::{ClientLimit, Clients};
 use serve::connection::{Acceptor, ConnectionLimits};
@@ -167,6 +169,7 @@ struct Parts {
     log: Option<RequestLog>,
     refresh: crate::auth::RefreshGuard,
     links: LinkGuard,
+    keeper: Keeper,
 }
 
 async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Result<(Parts, Addresses), StartError> {
@@ -211,6 +214,8 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
         }
     }
     let mut doors = doors.into_iter();
+    // Before the first request: names are looked up while everything else starts.
+    let keeper = keep(&reloader.current.load());
     let workers = Workers::start(threads, "worker", |index| {
         let (tools, doors) = (tools.clone(), doors.next().unwrap_or_default());
         let metrics = metrics.workers().get(index).map(Arc::clone).unwrap_or_default();
@@ -226,10 +231,25 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
     let refresh = reloader.current.load().issuers.spawn_refresh();
     let links = LinkGuard::spawn(&reloader.current.load());
     let for_metrics = Arc::clone(&reloader.current);
-    let metrics = Rc::new(metrics.with_links(move || links::samples(&for_metrics.load())));
+    let for_endpoints = Arc::clone(&reloader.current);
+    let metrics = metrics
+        .with_links(move || links::samples(&for_metrics.load()))
+        .with_endpoints(move || endpoints(&for_endpoints.load()).collect());
+    let metrics = Rc::new(metrics);
     let admin =
         config.admin.as_ref().map(|admin| serve_admin(&admin.address, &reloader, &metrics, drain)).transpose()?;
-    Ok((Parts { reloader, workers, log, refresh, links }, (listeners, admin)))
+    Ok((Parts { reloader, workers, log, refresh, links, keeper }, (listeners, admin)))
+}
+
+/// Keeps what is known of the endpoints of a snapshot current.
+fn keep(snapshot: &Snapshot) -> Keeper {
+    let upstreams = snapshot.config.upstreams.iter().zip(&snapshot.groups).zip(&snapshot.transports);
+    let kept = upstreams.map(|((upstream, group), transport)| Kept {
+        group: Arc::clone(group),
+        resolve_every: upstream.resolve_every,
+        probes: upstream.health.clone().map(|rules| (rules, transport.clone())),
+    });
+    Keeper::spawn(kept, snapshot.config.server.resolver)
 }
 
 /// One listener's socket on its way to a worker.
@@ -319,7 +339,7 @@ fn serve_admin(
 }
 
 async fn obey(parts: Parts, mut orders: mpsc::UnboundedReceiver<Order>, drain: &Rc<Drain>) {
-    let Parts { reloader, workers, log, mut refresh, mut links } = parts;
+    let Parts { reloader, workers, log, mut refresh, mut links, mut keeper } = parts;
     loop {
         match orders.recv().await {
             Some(Order::Reload(config, answer)) => {
@@ -331,6 +351,7 @@ async fn obey(parts: Parts, mut orders: mpsc::UnboundedReceiver<Order>, drain: &
                     Ok(reloaded) => {
                         refresh = reloader.current.load().issuers.spawn_refresh();
                         links = LinkGuard::spawn(&reloader.current.load());
+                        keeper = keep(&reloader.current.load());
                         tracing::info!(need_restart = ?reloaded.need_restart, "configuration reloaded");
                     }
                     Err(error) => tracing::error!("configuration not reloaded, the old one stays in force:\n{error}"),
@@ -345,11 +366,11 @@ async fn obey(parts: Parts, mut orders: mpsc::UnboundedReceiver<Order>, drain: &
                 if drained.cut > 0 {
                     tracing::warn!(connections = drained.cut, "cut at the drain's deadline");
                 }
-                drop((refresh, links, log));
+                drop((refresh, links, keeper, log));
                 let _ = answer.send(drained);
                 return;
             }
-            None => return drop((refresh, links, workers, log)),
+            None => return drop((refresh, links, keeper, workers, log)),
         }
     }
 }

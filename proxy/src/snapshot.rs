@@ -8,7 +8,7 @@ use crate::link::Links;
 use crate::route::{RouteTable, SiteTable};
 use crate::rules::{Facts, HeaderRules, PathRule, fill};
 use crate::spool::{HoldLimits, Spool};
-use crate::upstream::{self, HostField, SendLimits, Transport, UpstreamError};
+use crate::upstream::{self, Group, HostField, SendLimits, Transport, UpstreamError};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use serve::shared_key::SharedKeyError;
@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub(crate) routes: Vec<PreparedRoute>,
     /// How each upstream is talked to, in the order of the configuration.
     pub(crate) transports: Vec<Transport>,
+    /// The endpoints of each upstream, in the order of the configuration.
+    pub(crate) groups: Vec<Arc<Group>>,
     /// Keys, by issuer.
     pub issuers: Issuers,
     /// How many bad tokens a client may send; `None`: any number.
@@ -173,6 +175,7 @@ impl Snapshot {
             .collect::<Result<Vec<_>, _>>()?;
         let transports =
             config.upstreams.iter().map(|upstream| transport(upstream, previous)).collect::<Result<Vec<_>, _>>()?;
+        let groups = config.upstreams.iter().map(|upstream| group(upstream, previous)).collect();
         let routes = config
             .routes
             .iter()
@@ -194,6 +197,7 @@ impl Snapshot {
             table,
             routes,
             transports,
+            groups,
             issuers,
             links,
             bad_tokens,
@@ -235,7 +239,7 @@ fn links(config: &Config, previous: Option<&Snapshot>) -> Result<Links, Snapshot
         let Some(file) = &one.assertion_key else { continue };
         let key = serve::shared_key::load_or_create(&file.path, file.create)
             .map_err(|error| SnapshotError::AssertionKey { upstream: one.name.clone(), error })?;
-        let addresses: Vec<_> = one.endpoints.iter().map(upstream::display).collect();
+        let addresses: Vec<_> = one.endpoints.iter().map(|one| upstream::display(&one.address)).collect();
         links.add(index, &one.name, &key, &addresses, previous.map(|previous| &previous.links));
     }
     Ok(links)
@@ -257,6 +261,12 @@ fn bad_tokens(server: &config::Server, previous: Option<&Snapshot>) -> Option<Ar
     let kept =
         previous.and_then(|previous| previous.bad_tokens.as_ref()).filter(|kept| kept.per_minute() == per_minute);
     Some(kept.map_or_else(|| BadTokens::new(per_minute), Arc::clone))
+}
+
+/// What is known of endpoints under one revision is known under the next.
+fn group(upstream: &config::Upstream, previous: Option<&Snapshot>) -> Arc<Group> {
+    let known = previous.and_then(|previous| previous.groups.iter().find(|group| group.name() == upstream.name));
+    Group::new(upstream, known.map(AsRef::as_ref))
 }
 
 /// An unchanged upstream keeps its TLS settings, and with them the sessions that can be resumed.

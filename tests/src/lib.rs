@@ -22,6 +22,7 @@ pub mod http2;
 pub mod linked;
 pub mod log;
 pub mod metrics;
+pub mod names;
 pub mod origin;
 pub mod peer;
 pub mod process;

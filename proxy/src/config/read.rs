@@ -3,6 +3,7 @@
 pub(super) use super::context::Context;
 use super::node::{Entry, Kind, Node};
 use super::problem::{Problem, nearest};
+use super::reference::table_kind;
 use super::source::Span;
 use serde_json::{Value, json};
 use std::ops::Deref;
@@ -237,8 +238,8 @@ impl<T: Written, const MIN: usize> Written for List<T, MIN> {
 
     fn kind() -> String {
         match T::about() {
-            Some(_) => "a list of tables".to_owned(),
-            None => format!("a list of: {}", T::kind()),
+            Some(about) if T::kind() == table_kind(about) => "a list of tables".to_owned(),
+            _ => format!("a list of: {}", T::kind()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The way of a request, step by step. The only file that knows the order.
 
+use super::affinity::affinity;
 use super::body::ProxyBody;
 use super::coalescing::{self, Arrived, Outgoing, Turn};
 use super::context::RequestContext;
@@ -19,7 +20,7 @@ use crate::route::{Found, NormalPath};
 use crate::rules::{Layers, PathRule};
 use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, Snapshot};
 use crate::spool::BodyLimits;
-use crate::upstream::{Affinity, Call, SendLimits, take_head};
+use crate::upstream::{Call, SendLimits, take_head};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version, header, request};
 use http_body::Body as _;
 use serve::Body;
@@ -254,6 +255,8 @@ async fn forward(
     let hold = to.hold.filter(|_| !body.is_end_stream() && !headers::is_grpc(&head.headers));
     let waiting_body = hold.is_none() && lead.is_none() && !body.is_end_stream();
     let carries = Carries { waiting_body, websocket: tunnel.is_some() };
+    // By the fields as they came.
+    let affinity = affinity(upstream.hash_by(), &head.headers, context, permit);
     // The answer may name a file, whose conditions and ranges are then the client's.
     let for_internal_file = to.internal.as_ref().map(|_| (head.method.clone(), head.headers.clone()));
     headers::towards_upstream(head, carries, context, target, to.path.as_ref().and_then(PathRule::stripped));
@@ -299,7 +302,6 @@ async fn forward(
     let told = upstream.proxy_protocol();
     let prelude = told.map(|version| proxy_protocol::prelude(version, context.client_end(), context.server_end()));
     let prelude = prelude.unwrap_or_default();
-    let affinity = Affinity::default();
     let sent = if let Some(lead) = lead {
         let outgoing = Outgoing { head: take_head(head), body: content, affinity, limits: *limits, prelude };
         Box::pin(coalescing::lead(lead, local, to, outgoing, &mut context.attempt)).await

@@ -6,6 +6,7 @@
 //!
 //! `families` is the one list of all metrics: the exposition and `docs/metrics.md` are made from it.
 
+mod endpoints;
 mod exposition;
 mod families;
 mod family;
@@ -14,6 +15,7 @@ mod reference;
 mod requests;
 mod upstreams;
 
+pub use endpoints::EndpointState;
 pub use exposition::CONTENT_TYPE;
 pub use links::{EndpointSample, LinkSample, LinkSamples, PostedSample};
 pub use reference::reference;
@@ -32,6 +34,7 @@ pub struct Metrics {
     dropped_log_blocks: Box<dyn Fn() -> u64 + Send + Sync>,
     keys: Box<dyn Fn() -> Vec<KeyFreshness> + Send + Sync>,
     links: Box<dyn Fn() -> LinkSamples + Send + Sync>,
+    endpoints: Box<dyn Fn() -> Vec<EndpointState> + Send + Sync>,
 }
 
 /// How fresh the keys of one issuer are that come from elsewhere.
@@ -81,6 +84,7 @@ impl Metrics {
             dropped_log_blocks: Box::new(dropped_log_blocks),
             keys: Box::new(keys),
             links: Box::new(LinkSamples::default),
+            endpoints: Box::new(Vec::new),
         }
     }
 
@@ -88,6 +92,18 @@ impl Metrics {
     #[must_use]
     pub fn with_links(self, links: impl Fn() -> LinkSamples + Send + Sync + 'static) -> Self {
         Self { links: Box::new(links), ..self }
+    }
+
+    /// With what is known of endpoints, asked anew each time.
+    #[must_use]
+    pub fn with_endpoints(self, endpoints: impl Fn() -> Vec<EndpointState> + Send + Sync + 'static) -> Self {
+        Self { endpoints: Box::new(endpoints), ..self }
+    }
+
+    /// What is known of endpoints now.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<EndpointState> {
+        (self.endpoints)()
     }
 
     /// The counters of each worker.

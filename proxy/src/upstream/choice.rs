@@ -1,17 +1,10 @@
 //! Between the retry loop and the choice of an endpoint: what it asks with, and what it tells afterwards.
 
+pub(super) use super::affinity::Affinity;
 use super::endpoint::Endpoint;
-use http::{HeaderMap, StatusCode};
+pub(super) use super::outcome::Outcome;
 use smallvec::SmallVec;
 use std::rc::Rc;
-use std::time::Duration;
-
-/// What of a request decides about its endpoint. Worth nothing where the upstream's balance does not ask for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Affinity {
-    /// Requests of the same number go to the same endpoint, as long as it is there.
-    pub hash: Option<u64>,
-}
 
 /// The endpoints that one request has been to. Few requests go to more than one.
 #[derive(Default)]
@@ -22,18 +15,11 @@ impl Tried {
         self.0.push(Rc::clone(endpoint));
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn contains(&self, endpoint: &Rc<Endpoint>) -> bool {
         self.0.iter().any(|tried| Rc::ptr_eq(tried, endpoint))
     }
-}
-
-/// What became of one attempt at an endpoint. An attempt that its client has ended says nothing and is not told.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Outcome<'a> {
-    /// No connection could be made.
-    Unreachable,
-    /// There was a connection, and no response in time or none at all.
-    Failed,
-    /// The head of a response came, so long after the request was handed over.
-    Answered { status: StatusCode, headers: &'a HeaderMap, after: Duration },
 }

@@ -39,10 +39,10 @@ const HTTP2_ATTEMPTS_MAX: u32 = 4;
 pub struct Upstream {
     name: Rc<str>,
     endpoints: Endpoints,
+    hash_by: Option<config::HashBy>,
     connect_timeout: Duration,
     idle_timeout: Duration,
     idle_max: usize,
-    resolve_every: Duration,
     proxy_protocol: Option<ProxyVersion>,
     counters: Arc<UpstreamCounters>,
 }
@@ -106,11 +106,11 @@ impl Upstream {
         Self {
             name: config.name.as_str().into(),
             endpoints,
+            hash_by: config.hash_by.clone(),
             connect_timeout: config.connect_timeout,
             idle_timeout: config.idle_timeout,
             // A connection whose first bytes say who the client is serves no other client.
             idle_max: if config.proxy_protocol.is_some() { 0 } else { config.idle_max },
-            resolve_every: config.resolve_every,
             proxy_protocol: config.proxy_protocol,
             counters,
         }
@@ -120,6 +120,12 @@ impl Upstream {
     #[must_use]
     pub fn name(&self) -> &Rc<str> {
         &self.name
+    }
+
+    /// Which requests go to one endpoint.
+    #[must_use]
+    pub const fn hash_by(&self) -> Option<&config::HashBy> {
+        self.hash_by.as_ref()
     }
 
     /// How it is told who the client is, at the start of each connection.
@@ -268,8 +274,13 @@ impl Upstream {
         let mut tried = Tried::default();
         let mut last = None;
         loop {
-            let Some(endpoint) = self.endpoints.choose(affinity, &tried) else {
-                return Err(last.unwrap_or_else(|| self.endpoints.none()));
+            let endpoint = match self.endpoints.choose(affinity, &tried) {
+                Some(endpoint) => endpoint,
+                // Rare, and large beside the rest of a request's future.
+                None => match Box::pin(self.endpoints.appear(affinity, &tried, self.connect_timeout)).await {
+                    Some(endpoint) => endpoint,
+                    None => return Err(last.unwrap_or_else(|| self.endpoints.none())),
+                },
             };
             tried.note(&endpoint);
             attempt.attempts += 1;
@@ -285,7 +296,7 @@ impl Upstream {
             }
             let connecting = Instant::now();
             // Rare, and many times as large as the rest of a request's future.
-            let opening = Box::pin(endpoint.connect(self.resolve_every, self.connect_timeout, prelude));
+            let opening = Box::pin(endpoint.connect(prelude));
             let outcome = timer::timeout(self.connect_timeout, opening).await;
             attempt.connect = Some(connecting.elapsed());
             let error = match outcome {

@@ -2,6 +2,7 @@
 //! `docs/configuration.md` and in the JSON Schema; its default is written here and nowhere else.
 
 pub(super) mod action;
+pub(super) mod health;
 pub(super) mod issuer;
 pub(super) mod maps;
 pub(super) mod route;
@@ -18,6 +19,7 @@ use ipnet::IpNet;
 use issuer::Issuer;
 use route::Route;
 use site::Site;
+use std::net::SocketAddr;
 use upstream::Upstream;
 use values::{FilePath, LogLevel, Text};
 
@@ -49,7 +51,7 @@ table! {
 
 table! {
     /// The process. Changes need a restart, except of `bad_tokens_per_minute_max`, `buffer_memory_max`,
-    /// `buffer_disk_max`, `trusted_proxies`, `identity_headers` and `trace`.
+    /// `buffer_disk_max`, `trusted_proxies`, `identity_headers`, `trace` and `resolver`.
     Server as "server" => {
         /// Worker threads, one runtime each. Left out: the number of cores.
         optional threads: Number<1, 1024>,
@@ -81,6 +83,9 @@ table! {
         /// Whether forwarded requests carry a W3C trace context: the client's `traceparent` where it is sound, else a
         /// new one. Its trace id stands in the log. `false`: what the client sends goes on unread.
         default(true) trace: bool,
+        /// Who is asked for the names of endpoints: the address of a DNS server, with a port if it is not 53. Left out:
+        /// whom `/etc/resolv.conf` names. `/etc/hosts` comes first in both cases.
+        optional resolver: SocketAddr,
     }
 }
 
