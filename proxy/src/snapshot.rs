@@ -8,7 +8,7 @@ use crate::link::Links;
 use crate::route::{RouteTable, SiteTable};
 use crate::rules::{Facts, HeaderRules, PathRule, fill};
 use crate::spool::{HoldLimits, Spool};
-use crate::upstream::{self, Group, HostField, SendLimits, Transport, UpstreamError};
+use crate::upstream::{self, Group, HostField, SendLimits, Sticky, Transport, UpstreamError};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use serve::shared_key::SharedKeyError;
@@ -78,6 +78,17 @@ pub enum SnapshotError {
     /// Nonces of DPoP can't be made.
     #[error("{0}")]
     Nonces(#[from] NoRandom),
+    /// The cryptographic library has no AES-256-GCM.
+    #[error("there is no AES-256-GCM to seal cookies with")]
+    NoCipher,
+    /// The key that seals the cookie of an upstream.
+    #[error("upstream \"{upstream}\": sticky: {error}")]
+    StickyKey {
+        /// The upstream's name.
+        upstream: String,
+        /// What is wrong.
+        error: SharedKeyError,
+    },
     /// TLS to an upstream.
     #[error("upstream \"{upstream}\": TLS: {error}")]
     UpstreamTls {
@@ -139,6 +150,8 @@ pub(crate) struct ForwardTo {
     /// `None`: the path goes on byte for byte.
     pub(crate) path: Option<PathRule>,
     pub(crate) host: HostField,
+    /// Brings clients back to their endpoint.
+    pub(crate) sticky: Option<Arc<Sticky>>,
 }
 
 pub(crate) struct RedirectTo {
@@ -175,11 +188,14 @@ impl Snapshot {
             .collect::<Result<Vec<_>, _>>()?;
         let transports =
             config.upstreams.iter().map(|upstream| transport(upstream, previous)).collect::<Result<Vec<_>, _>>()?;
+        let stickies = config.upstreams.iter().map(|one| sticky(one, &config.server)).collect::<Result<Vec<_>, _>>()?;
         let groups = config.upstreams.iter().map(|upstream| group(upstream, previous)).collect();
         let routes = config
             .routes
             .iter()
-            .map(|route| PreparedRoute::build(route, &config, &issuers, bad_tokens.as_ref(), &proofs, &assertions))
+            .map(|route| {
+                PreparedRoute::build(route, &config, &issuers, bad_tokens.as_ref(), &proofs, &assertions, &stickies)
+            })
             .collect::<Result<_, _>>()?;
         let sites = SiteTable::new(&config.sites);
         let mut site_rules: Vec<_> = config.sites.iter().map(SiteRules::new).collect();
@@ -263,6 +279,18 @@ fn bad_tokens(server: &config::Server, previous: Option<&Snapshot>) -> Option<Ar
     Some(kept.map_or_else(|| BadTokens::new(per_minute), Arc::clone))
 }
 
+/// The cookie of an upstream, under its own key or the one of this edge.
+fn sticky(one: &config::Upstream, server: &config::Server) -> Result<Option<Arc<Sticky>>, SnapshotError> {
+    let Some(sticky) = &one.sticky else { return Ok(None) };
+    let failed = |error| SnapshotError::StickyKey { upstream: one.name.clone(), error };
+    let key = match &sticky.key {
+        Some(file) => serve::shared_key::load_or_create(&file.path, file.create),
+        None => serve::shared_key::load_or_create(server.state.join("sticky.key"), true),
+    };
+    let sticky = Sticky::new(&one.name, sticky, &key.map_err(failed)?).map_err(|_| SnapshotError::NoCipher)?;
+    Ok(Some(Arc::new(sticky)))
+}
+
 /// What is known of endpoints under one revision is known under the next.
 fn group(upstream: &config::Upstream, previous: Option<&Snapshot>) -> Arc<Group> {
     let known = previous.and_then(|previous| previous.groups.iter().find(|group| group.name() == upstream.name));
@@ -297,6 +325,7 @@ impl PreparedRoute {
         bad_tokens: Option<&Arc<BadTokens>>,
         proofs: &Arc<Proofs>,
         assertions: &[Option<Arc<AssertionSigner>>],
+        stickies: &[Option<Arc<Sticky>>],
     ) -> Result<Self, SnapshotError> {
         let files_error = |error| SnapshotError::Files { route: route.name.clone(), error };
         // Without `..`: a new policy field does not compile until it is prepared.
@@ -359,6 +388,7 @@ impl PreparedRoute {
                     internal: internal.map_err(files_error)?.map(Box::new),
                     path: PathRule::new(&forward.path),
                     host: HostField::new(&forward.host),
+                    sticky: stickies[upstream].clone(),
                 })
             }
             Action::Redirect(redirect) => {

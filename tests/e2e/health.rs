@@ -21,7 +21,7 @@ impl Server {
     async fn start(name: &'static str) -> Self {
         let well = Arc::new(AtomicBool::new(true));
         let is_well = Arc::clone(&well);
-        let answer = move |_: &_| if is_well.load(SeqCst) { ok(name).into() } else { UNAVAILABLE.into() };
+        let answer = move |_: &_| if is_well.load(SeqCst) { ok(name) } else { UNAVAILABLE.into() };
         Self { origin: Origin::start().await.answering(answer), well }
     }
 

@@ -54,6 +54,7 @@ mod site;
 mod site_in_browser;
 mod smuggling;
 mod stages;
+mod sticky;
 mod streams;
 mod tls;
 mod token_attacks;

@@ -24,6 +24,7 @@ mod reference;
 mod rules;
 mod secret;
 mod source;
+mod sticky;
 mod template;
 mod units;
 mod whole;
@@ -38,6 +39,7 @@ pub use print::print;
 pub use problem::Problems;
 pub use reference::{reference, schema};
 pub use rules::{HeaderRule, HostPolicy, PathPrefix, PathRule};
+pub use sticky::{SameSite, Sticky};
 pub use template::{Piece, Template, Variable};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -246,6 +248,8 @@ pub struct Upstream {
     pub resolve_every: Duration,
     /// Says who the client is, first thing on each connection. Default: it does not.
     pub proxy_protocol: Option<ProxyVersion>,
+    /// Brings clients back to their endpoint. Default: nothing does.
+    pub sticky: Option<Sticky>,
     /// Active probes. Default: none.
     pub health: Option<Health>,
     /// When an endpoint that fails requests gets none for a while. `None`: never.

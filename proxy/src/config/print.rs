@@ -10,7 +10,7 @@ use super::{
     Action, Admin, AuthMode, Authorities, Buffer, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Config, DpopMode,
     Eject, Endpoint, EndpointAddress, Files, Forward, HeaderRule, Health, HostPolicy, Issuer, KeyFile, Keys, Listener,
     ListenerLimits, Log, LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy,
-    Senders, Server, Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
+    Senders, Server, Site, Sticky, Template, Tls, TokenSource, Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use serde_json::Value;
@@ -248,6 +248,7 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
         idle_max,
         resolve_every,
         proxy_protocol,
+        sticky,
         health,
         eject,
         slow_start,
@@ -276,6 +277,9 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
     if let Some(version) = proxy_protocol {
         page.key("proxy_protocol", text(version.spelled()));
     }
+    if let Some(sticky) = sticky {
+        page.key("sticky", inline(sticky_keys(sticky)));
+    }
     if let Some(health) = health {
         page.key("health", inline(health_keys(health)));
     }
@@ -283,6 +287,17 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
     if let Some(slow_start) = slow_start {
         page.key("slow_start", time(slow_start));
     }
+}
+
+fn sticky_keys(sticky: &Sticky) -> Vec<(&'static str, String)> {
+    let Sticky { cookie, key, path: below, secure, same_site, max_age } = sticky;
+    let mut keys = vec![("cookie", text(cookie))];
+    if let Some(KeyFile { path: file, create }) = key {
+        keys.push(("key", inline([("file", path(file)), ("create", create.to_string())])));
+    }
+    keys.extend([("path", text(below)), ("secure", secure.to_string()), ("same_site", text(same_site.spelled()))]);
+    keys.extend(max_age.as_ref().map(|age| ("max_age", time(age))));
+    keys
 }
 
 fn health_keys(health: &Health) -> Vec<(&'static str, String)> {

@@ -3,12 +3,13 @@
 use super::context::RequestContext;
 use crate::auth::Permit;
 use crate::config::HashBy;
-use crate::upstream::{Affinity, number};
+use crate::upstream::{Affinity, Sticky, number};
 use http::{HeaderMap, header};
 
 /// Without what it is told apart by, a request goes where there is least to do.
 pub(super) fn affinity(
     by: Option<&HashBy>,
+    sticky: Option<&Sticky>,
     headers: &HeaderMap,
     context: &RequestContext,
     permit: &Permit,
@@ -22,7 +23,8 @@ pub(super) fn affinity(
         HashBy::Header(name) => headers.get(name).map(|value| number(value.as_bytes())),
         HashBy::Cookie(name) => cookie(headers, name).map(number),
     });
-    Affinity { hash }
+    let sticky = sticky.and_then(|sticky| sticky.open(cookie(headers, sticky.name())?));
+    Affinity { hash, sticky }
 }
 
 /// The first cookie of this name.

@@ -256,7 +256,7 @@ async fn forward(
     let waiting_body = hold.is_none() && lead.is_none() && !body.is_end_stream();
     let carries = Carries { waiting_body, websocket: tunnel.is_some() };
     // By the fields as they came.
-    let affinity = affinity(upstream.hash_by(), &head.headers, context, permit);
+    let affinity = affinity(upstream.hash_by(), to.sticky.as_deref(), &head.headers, context, permit);
     // The answer may name a file, whose conditions and ranges are then the client's.
     let for_internal_file = to.internal.as_ref().map(|_| (head.method.clone(), head.headers.clone()));
     headers::towards_upstream(head, carries, context, target, to.path.as_ref().and_then(PathRule::stripped));
@@ -324,6 +324,11 @@ async fn forward(
         websocket::finish(handshake.as_ref(), &mut response)?;
     }
     headers::towards_client(&mut response);
+    if let (Some(sticky), Some(endpoint)) = (&to.sticky, &context.attempt.endpoint)
+        && let Some(field) = sticky.bind(endpoint, affinity.sticky)
+    {
+        response.headers_mut().append(header::SET_COOKIE, field);
+    }
     let Some(path) = response.headers_mut().remove(&X_ACCEL_REDIRECT) else { return Ok(response) };
     match (&to.internal, for_internal_file) {
         (Some(files), Some((method, asked))) => {

@@ -5,6 +5,8 @@
 pub struct Affinity {
     /// Requests of the same number go to the same endpoint, as long as it is there.
     pub hash: Option<u64>,
+    /// The endpoint that answered its client before.
+    pub sticky: Option<u64>,
 }
 
 /// A text as a number (FNV-1a, mixed). Whoever chooses his texts so that they meet gains nothing but one endpoint, whose

@@ -60,9 +60,11 @@ impl Endpoints {
     pub(super) fn choose(&self, affinity: &Affinity, tried: &Tried) -> Option<Rc<Endpoint>> {
         self.seat();
         let seats = &self.seated.borrow().all;
-        let chosen = [false, true]
-            .into_iter()
-            .find_map(|desperate| self.policy.choose(&Choosing { seats, tried, desperate }, affinity));
+        let chosen = [false, true].into_iter().find_map(|desperate| {
+            let choosing = Choosing { seats, tried, desperate };
+            let home = affinity.sticky.and_then(|home| seats.iter().position(|seat| seat.key == home));
+            home.filter(|&home| choosing.may(home)).or_else(|| self.policy.choose(&choosing, affinity))
+        });
         chosen.map(|chosen| Rc::clone(&seats[chosen].endpoint))
     }
 

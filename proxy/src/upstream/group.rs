@@ -246,7 +246,7 @@ impl Group {
         match change {
             None => {}
             Some(Change::Down { cause }) => {
-                tracing::warn!(upstream, endpoint, cause, "the endpoint is down: probes fail")
+                tracing::warn!(upstream, endpoint, cause, "the endpoint is down: probes fail");
             }
             Some(Change::Up) => tracing::info!(upstream, endpoint, "the endpoint is up again: probes succeed"),
             Some(Change::Ejected { cause, until }) => {

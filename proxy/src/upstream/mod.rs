@@ -35,6 +35,7 @@ mod probe;
 mod resolve;
 mod response;
 mod send;
+mod sticky;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -55,4 +56,5 @@ pub use member::Member;
 pub use pool::Pools;
 pub use response::UpstreamBody;
 pub use send::{Attempt, Call, Upstream, take_head};
+pub use sticky::Sticky;
 pub use watch::SendLimits;

@@ -18,6 +18,7 @@ mod route;
 mod rules;
 mod server;
 mod site;
+mod sticky;
 mod upstream;
 
 use super::Config;

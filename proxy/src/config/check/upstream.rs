@@ -28,6 +28,7 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         idle_max,
         resolve_every,
         proxy_protocol,
+        sticky,
         health,
         eject,
         slow_start,
@@ -89,6 +90,10 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         idle_max: idle_max?.value.0 as usize,
         resolve_every: resolve_every?.value.0,
         proxy_protocol: proxy_protocol.map(|version| version.value),
+        sticky: match keys.at("sticky") {
+            Some(_) => Some(super::sticky::sticky(sticky?.value, context)?),
+            None => None,
+        },
         health: match keys.at("health") {
             Some(_) => Some(super::health::health(health?.value, context)?),
             None => None,
@@ -226,7 +231,7 @@ fn client_tls_with(written: file::ClientTls, context: &mut Context<'_>) -> Optio
     Some(UpstreamTls { ca: ca?, identity: identity?, server_name: server_name? })
 }
 
-fn key_file(written: file::AssertionKey, context: &mut Context<'_>) -> Option<KeyFile> {
+pub(super) fn key_file(written: file::AssertionKey, context: &mut Context<'_>) -> Option<KeyFile> {
     let file::AssertionKey { written: _, file, create } = written;
     let (file, create) = (file?, create?.value);
     let path = file.value.0;

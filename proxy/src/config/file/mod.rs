@@ -8,6 +8,7 @@ pub(super) mod maps;
 pub(super) mod route;
 pub(super) mod rules;
 pub(super) mod site;
+pub(super) mod sticky;
 pub(super) mod upstream;
 pub(super) mod values;
 

@@ -2,6 +2,7 @@
 
 use super::health::{EjectSwitch, Health};
 use super::site::KeyText;
+use super::sticky::Sticky;
 use super::values::{FilePath, Text};
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
@@ -47,6 +48,8 @@ table! {
         /// Says by the PROXY protocol, at the start of each connection, who the client is. A connection then belongs to
         /// one client and is used for one request, so that none is kept.
         optional proxy_protocol: ProxyVersion,
+        /// A cookie that brings clients back to their endpoint. Left out: nothing does.
+        optional sticky: Sticky,
         /// Active probes. Left out: none are sent.
         optional health: Health,
         /// When an endpoint that fails requests gets none for a while.

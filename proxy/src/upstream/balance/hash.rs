@@ -60,7 +60,7 @@ mod tests {
     const NUMBERS: u64 = 4000;
 
     fn homes(table: &Table) -> Vec<usize> {
-        let affinity = |number: u64| Affinity { hash: Some(mix(number + 1)) };
+        let affinity = |number: u64| Affinity { hash: Some(mix(number + 1)), ..Affinity::default() };
         (0..NUMBERS).filter_map(|number| Hash::default().choose(table, &affinity(number))).collect()
     }
 
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn one_that_has_far_more_than_its_share_is_passed_over() {
-        let affinity = Affinity { hash: Some(42) };
+        let affinity = Affinity { hash: Some(42), ..Affinity::default() };
         let mut table = Table::of(&[1, 1, 1]);
         let home = Hash::default().choose(&table, &affinity).expect("one");
         table.0[home].1 = 6;

@@ -25,7 +25,7 @@ impl PeakEwma {
         seed ^= seed >> 27;
         self.seed.set(seed);
         let high = seed.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32;
-        usize::try_from(high * bound as u64 >> 32).unwrap_or(0)
+        usize::try_from((high * bound as u64) >> 32).unwrap_or(0)
     }
 }
 

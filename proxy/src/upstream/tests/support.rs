@@ -49,6 +49,7 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
             idle_max: 8,
             resolve_every: Duration::from_secs(60),
             proxy_protocol: None,
+            sticky: None,
             health: None,
             eject: None,
             slow_start: None,
