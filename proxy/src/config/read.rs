@@ -3,7 +3,6 @@
 pub(super) use super::context::Context;
 use super::node::{Entry, Kind, Node};
 use super::problem::{Problem, nearest};
-use super::reference::table_kind;
 use super::source::Span;
 use serde_json::{Value, json};
 use std::ops::Deref;
@@ -40,6 +39,14 @@ pub(super) trait Written: Sized {
 
     /// Its JSON Schema.
     fn schema() -> Value;
+
+    /// What a list of it is called.
+    fn list_kind() -> String {
+        match Self::about() {
+            Some(_) => "a list of tables".to_owned(),
+            None => format!("a list of: {}", Self::kind()),
+        }
+    }
 
     /// The table that is, or is inside, this type.
     fn about() -> Option<&'static About> {
@@ -237,10 +244,7 @@ impl<T: Written, const MIN: usize> Written for List<T, MIN> {
     }
 
     fn kind() -> String {
-        match T::about() {
-            Some(about) if T::kind() == table_kind(about) => "a list of tables".to_owned(),
-            _ => format!("a list of: {}", T::kind()),
-        }
+        T::list_kind()
     }
 
     fn schema() -> Value {

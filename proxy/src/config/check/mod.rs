@@ -5,6 +5,7 @@
 //! and that every file is there. What passes, starts, unless an address cannot be bound.
 
 mod action;
+mod assertion_key;
 mod auth;
 mod coalesce;
 mod health;

@@ -1,6 +1,6 @@
 //! `sticky` of an upstream: whether its cookie is one that browsers take.
 
-use super::upstream::key_file;
+use super::assertion_key::key_file;
 use crate::config::file::sticky as file;
 use crate::config::read::Context;
 use crate::config::{SameSite, Sticky};

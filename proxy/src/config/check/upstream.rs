@@ -1,17 +1,15 @@
 //! `[upstream.NAME]`.
 
 use super::pem::{self, Pair};
-use crate::config::disk::read_text;
 use crate::config::file::upstream as file;
 use crate::config::file::values::Text;
 use crate::config::print;
 use crate::config::read::{At, Context, Keys};
 use crate::config::source::Span;
 use crate::config::{
-    Authorities, Balance, ClientIdentity, Endpoint, EndpointAddress, KeyFile, Upstream, UpstreamProtocol, UpstreamTls,
+    Authorities, Balance, ClientIdentity, Endpoint, EndpointAddress, Upstream, UpstreamProtocol, UpstreamTls,
 };
 use rustls_pki_types::ServerName;
-use std::path::Path;
 
 pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut Context<'_>) -> Option<Upstream> {
     let file::Upstream {
@@ -54,7 +52,7 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
     }
     hashable(balance.as_ref(), &keys, context);
     let assertion_key = match assertion_key {
-        Some(written) => Some(key_file(written.value, context)?),
+        Some(written) => Some(super::assertion_key::key_file(written.value, context)?),
         None => None,
     };
     let endpoints = endpoints_of(endpoints?.value.0, context)?;
@@ -229,36 +227,4 @@ fn client_tls_with(written: file::ClientTls, context: &mut Context<'_>) -> Optio
         },
     };
     Some(UpstreamTls { ca: ca?, identity: identity?, server_name: server_name? })
-}
-
-pub(super) fn key_file(written: file::AssertionKey, context: &mut Context<'_>) -> Option<KeyFile> {
-    let file::AssertionKey { written: _, file, create } = written;
-    let (file, create) = (file?, create?.value);
-    let path = file.value.0;
-    if path.exists() {
-        valid_key(&path, file.at, context)?;
-    } else if !create {
-        context
-            .problem(file.at, format!("{} does not exist", path.display()))
-            .help("with `create = true` the first of the two servers to start makes it");
-        return None;
-    }
-    Some(KeyFile { path, create })
-}
-
-fn valid_key(path: &Path, at: Span, context: &mut Context<'_>) -> Option<()> {
-    let text = match read_text(path, 1024) {
-        Ok(text) => text,
-        Err(reason) => {
-            context.problem(at, format!("cannot read {}: {reason}", path.display()));
-            return None;
-        }
-    };
-    if serve::shared_key::parse(text.trim_end().as_bytes()).is_some() {
-        return Some(());
-    }
-    context
-        .problem(at, format!("{} holds no 256-bit key", path.display()))
-        .help("it is one line of 43 base64url characters; with `create = true` a new one is made when there is none");
-    None
 }

@@ -2,6 +2,7 @@
 //! `docs/configuration.md` and in the JSON Schema; its default is written here and nowhere else.
 
 pub(super) mod action;
+pub(super) mod assertion_key;
 pub(super) mod health;
 pub(super) mod issuer;
 pub(super) mod maps;

@@ -1,6 +1,6 @@
 //! `sticky` of an upstream: clients come back to their endpoint by a cookie.
 
-use super::upstream::AssertionKey;
+use super::assertion_key::AssertionKey;
 use super::values::Text;
 use crate::config::SameSite;
 use crate::config::units::Time;

@@ -1,5 +1,6 @@
 //! `[upstream.NAME]`: a named set of endpoints.
 
+use super::assertion_key::AssertionKey;
 use super::health::{EjectSwitch, Health};
 use super::site::KeyText;
 use super::sticky::Sticky;
@@ -91,6 +92,10 @@ impl Written for Endpoint {
         EndpointAddress::kind()
     }
 
+    fn list_kind() -> String {
+        format!("a list of: {}", Self::kind())
+    }
+
     fn schema() -> Value {
         json!({ "anyOf": [EndpointAddress::schema(), EndpointTable::schema()] })
     }
@@ -104,16 +109,6 @@ words!(ProxyVersion, "version of the PROXY protocol", {
     "v1" => ProxyVersion::V1,
     "v2" => ProxyVersion::V2,
 });
-
-table! {
-    /// A 256-bit key that the proxy and the application share, base64url in a file of mode 0600.
-    AssertionKey as "upstream.assertion_key" => {
-        /// Where it lies.
-        required file: FilePath,
-        /// Whether the first of the two servers to start makes it.
-        default(false) create: bool,
-    }
-}
 
 table! {
     /// TLS to the endpoints of an upstream. `tls = true` is the same as an empty table.
