@@ -1,6 +1,7 @@
 //! The command line: flags, output, exit codes.
 
 use crate::config::{self, Config};
+use crate::precompress;
 use crate::reload::{self, Reloader};
 use crate::run::{self, Running, StartOptions};
 use clap::{Parser, Subcommand};
@@ -40,6 +41,9 @@ enum Command {
     Check(ConfigFlag),
     /// Ask the running proxy whether it is ready; exit code 0 if so.
     Healthcheck(ConfigFlag),
+    /// Compress the files of a directory beforehand, as `NAME.br`, `NAME.zst` and `NAME.gz` beside `NAME`, where it
+    /// pays. What is there and current stays.
+    Precompress(precompress::Options),
     /// Show what the configuration means or may hold.
     Config {
         #[command(subcommand)]
@@ -73,6 +77,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Run(flag) => return serve(&flag.config),
         Command::Check(flag) => check(&flag.config)?,
         Command::Healthcheck(flag) => healthcheck(&load(&flag.config)?)?,
+        Command::Precompress(options) => precompress(&options)?,
         Command::Config { command: ConfigCommand::Print(flag) } => out(&config::print(&load(&flag.config)?)),
         Command::Config { command: ConfigCommand::Schema } => out(&format!("{:#}", config::schema())),
         Command::Config { command: ConfigCommand::Reference } => out(&config::reference()),
@@ -156,6 +161,15 @@ fn healthcheck(config: &Config) -> Result<(), Failure> {
         .block_on(ready(&admin.address))
         .map_err(|error| (FAILED, format!("{} does not answer: {error}", admin.address)))?;
     if status == http::StatusCode::OK { Ok(()) } else { Err((FAILED, text)) }
+}
+
+fn precompress(options: &precompress::Options) -> Result<(), Failure> {
+    let summary = precompress::run(options).map_err(|error| (FAILED, error.to_string()))?;
+    out(&summary.to_string());
+    match summary.failures() {
+        [] => Ok(()),
+        failures => Err((FAILED, failures.join("\n"))),
+    }
 }
 
 /// Asks `/readyz`.

@@ -82,12 +82,15 @@ fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
             state,
             buffer_memory_bytes_max: _,
             buffer_disk_bytes_max: _,
+            file_memory_bytes_max,
+            open_files_max,
             trusted_proxies: _,
             identity_headers: _,
             trace: _,
             resolver: _,
         } = &config.server;
-        (*threads, *connections_max, *connections_per_client_max, *drain_timeout, state.clone())
+        let files = (*file_memory_bytes_max, *open_files_max);
+        (*threads, *connections_max, *connections_per_client_max, *drain_timeout, state.clone(), files)
     };
     let server = of_server(old) != of_server(new);
     let changes = [

@@ -4,10 +4,11 @@
 //! the workers only serve. Everything starts through [`start`], in the binary and in tests alike.
 
 use crate::admin::Admin;
-use crate::config::{Config, Listener, LogFormat};
+use crate::config::{Coding, Config, Listener, LogFormat};
+use crate::files::coding::{Results, ResultsState};
 use crate::http::{Front, WorkerState, WorkerTools};
 use crate::links::{self, LinkGuard, endpoints};
-use crate::metrics::Metrics;
+use crate::metrics::{CompressedSample, Metrics};
 use crate::reload::{ConfigError, Reloaded, Reloader};
 use crate::snapshot::Snapshot;
 use crate::tls;
@@ -231,11 +232,11 @@ async fn set_up(config: Config, options: StartOptions, drain: &Rc<Drain>) -> Res
     let refresh = reloader.current.load().issuers.spawn_refresh();
     let links = LinkGuard::spawn(&reloader.current.load());
     let for_metrics = Arc::clone(&reloader.current);
-    let for_endpoints = Arc::clone(&reloader.current);
-    let metrics = metrics
-        .with_links(move || links::samples(&for_metrics.load()))
-        .with_endpoints(move || endpoints(&for_endpoints.load()).collect());
-    let metrics = Rc::new(metrics);
+    let metrics = metrics.with_links(move || links::samples(&for_metrics.load()));
+    let for_metrics = Arc::clone(&reloader.current);
+    let metrics = metrics.with_endpoints(move || endpoints(&for_metrics.load()).collect());
+    let for_metrics = Arc::clone(&reloader.current);
+    let metrics = Rc::new(metrics.with_compressed(move || compressed(&for_metrics.load().compressed)));
     let admin =
         config.admin.as_ref().map(|admin| serve_admin(&admin.address, &reloader, &metrics, drain)).transpose()?;
     Ok((Parts { reloader, workers, log, refresh, links, keeper }, (listeners, admin)))
@@ -250,6 +251,13 @@ fn keep(snapshot: &Snapshot) -> Keeper {
         probes: upstream.health.clone().map(|rules| (rules, transport.clone())),
     });
     Keeper::spawn(kept, snapshot.config.server.resolver)
+}
+
+/// What was compressed on the fly, for the metrics.
+fn compressed(results: &Results) -> CompressedSample {
+    let ResultsState { bytes, made, useless, busy } = results.state();
+    let made = Coding::ALL.into_iter().map(Coding::token).zip(made).collect();
+    CompressedSample { bytes, made, useless, busy }
 }
 
 /// One listener's socket on its way to a worker.

@@ -3,6 +3,7 @@
 use crate::auth::{AssertionSigner, BadTokens, IssuerError, Issuers, NoRandom, Proofs, RouteRule, RuleError};
 use crate::coalesce::{CoalesceLimits, Coalescer};
 use crate::config::{self, Action, Config, Template};
+use crate::files::coding::Results;
 use crate::files::{FileServer, FilesError};
 use crate::link::Links;
 use crate::route::{RouteTable, SiteTable};
@@ -41,6 +42,8 @@ pub struct Snapshot {
     pub links: Links,
     /// Where request bodies are held.
     pub(crate) spool: Arc<Spool>,
+    /// Files that were compressed on the fly.
+    pub(crate) compressed: Arc<Results>,
     /// The calls that equal requests share.
     pub(crate) coalescer: Arc<Coalescer<Arc<UpstreamError>>>,
 }
@@ -105,6 +108,12 @@ pub enum SnapshotError {
         /// The name that no upstream has.
         upstream: String,
     },
+}
+
+/// What is made with the keys of one upstream.
+struct UpstreamKeys {
+    assertions: Option<Arc<AssertionSigner>>,
+    sticky: Option<Arc<Sticky>>,
 }
 
 /// What a site has to say about the fields of messages.
@@ -188,13 +197,19 @@ impl Snapshot {
             .collect::<Result<Vec<_>, _>>()?;
         let transports =
             config.upstreams.iter().map(|upstream| transport(upstream, previous)).collect::<Result<Vec<_>, _>>()?;
-        let stickies = config.upstreams.iter().map(|one| sticky(one, &config.server)).collect::<Result<Vec<_>, _>>()?;
+        let upstreams = config.upstreams.iter().zip(assertions).map(|(one, assertions)| {
+            let sticky = sticky(one, &config.server)?;
+            Ok(UpstreamKeys { assertions, sticky })
+        });
+        let upstreams = upstreams.collect::<Result<Vec<_>, SnapshotError>>()?;
         let groups = config.upstreams.iter().map(|upstream| group(upstream, previous)).collect();
+        // What was compressed under one revision need not be compressed again under the next.
+        let compressed = previous.map_or_else(Arc::default, |previous| Arc::clone(&previous.compressed));
         let routes = config
             .routes
             .iter()
             .map(|route| {
-                PreparedRoute::build(route, &config, &issuers, bad_tokens.as_ref(), &proofs, &assertions, &stickies)
+                PreparedRoute::build(route, &config, &issuers, bad_tokens.as_ref(), &proofs, &upstreams, &compressed)
             })
             .collect::<Result<_, _>>()?;
         let sites = SiteTable::new(&config.sites);
@@ -220,6 +235,7 @@ impl Snapshot {
             proofs,
             spool,
             coalescer,
+            compressed,
         })
     }
 
@@ -324,8 +340,8 @@ impl PreparedRoute {
         issuers: &Issuers,
         bad_tokens: Option<&Arc<BadTokens>>,
         proofs: &Arc<Proofs>,
-        assertions: &[Option<Arc<AssertionSigner>>],
-        stickies: &[Option<Arc<Sticky>>],
+        upstreams: &[UpstreamKeys],
+        compressed: &Arc<Results>,
     ) -> Result<Self, SnapshotError> {
         let files_error = |error| SnapshotError::Files { route: route.name.clone(), error };
         // Without `..`: a new policy field does not compile until it is prepared.
@@ -350,7 +366,7 @@ impl PreparedRoute {
                 .map_err(|error| SnapshotError::Rule { route: route.name.clone(), error })?
                 .within(bad_tokens.cloned())
                 .remembering(proofs)
-                .with_csrf_of(upstream.and_then(|upstream| assertions[upstream].clone())),
+                .with_csrf_of(upstream.and_then(|upstream| upstreams[upstream].assertions.clone())),
             send: SendLimits {
                 body_bytes_max: *body_bytes_max,
                 progress_timeout: *progress_timeout,
@@ -363,7 +379,7 @@ impl PreparedRoute {
         };
         let action = match &route.action {
             Action::Files(files) => {
-                let server = FileServer::open(files).map_err(files_error)?;
+                let server = FileServer::open(files).map_err(files_error)?.with_results(compressed);
                 let for_all = auth.mode == config::AuthMode::Public;
                 PreparedAction::Files(Box::new(if for_all { server } else { server.for_identified_clients() }))
             }
@@ -384,11 +400,11 @@ impl PreparedRoute {
                         response_bytes_max: usize::try_from(coalesce.response_bytes_max).unwrap_or(usize::MAX),
                         waiting_max: coalesce.waiting_max,
                     }),
-                    assertions: assertions[upstream].clone(),
+                    assertions: upstreams[upstream].assertions.clone(),
                     internal: internal.map_err(files_error)?.map(Box::new),
                     path: PathRule::new(&forward.path),
                     host: HostField::new(&forward.host),
-                    sticky: stickies[upstream].clone(),
+                    sticky: upstreams[upstream].sticky.clone(),
                 })
             }
             Action::Redirect(redirect) => {

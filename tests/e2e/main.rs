@@ -21,6 +21,8 @@ mod errors;
 mod events;
 mod faults;
 mod files;
+mod files_coding;
+mod files_ranges;
 mod forwarding;
 mod grpc;
 mod health;

@@ -53,6 +53,7 @@ const PROXY: &[Room] = &[
     room(7, &["links"]),
     room(6, &["http"]),
     room(5, &["snapshot"]),
+    room(4, &["precompress"]),
     room(4, &["route"]),
     room(3, &["auth"]),
     room(3, &["limit"]),

@@ -19,7 +19,7 @@ pub(super) fn affinity(
             std::net::IpAddr::V4(ip) => number(&ip.octets()),
             std::net::IpAddr::V6(ip) => number(&ip.octets()),
         }),
-        HashBy::Identity => permit.identity().map(|identity| number(identity.subject.as_bytes())),
+        HashBy::Identity => permit.verified().map(|verified| number(verified.subject().as_bytes())),
         HashBy::Header(name) => headers.get(name).map(|value| number(value.as_bytes())),
         HashBy::Cookie(name) => cookie(headers, name).map(number),
     });

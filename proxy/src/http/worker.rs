@@ -3,7 +3,7 @@
 use super::access_log::{Access, SecretParameters};
 use crate::auth::{CACHE_BYTES_MAX, TokenCache};
 use crate::config::{LogFormat, Upstream as Upstreamed};
-use crate::files::{SMALL_FILES_BYTES_MAX, SmallFiles};
+use crate::files::SmallFiles;
 use crate::metrics::WorkerMetrics;
 use crate::snapshot::Snapshot;
 use crate::upstream::{Pools, Upstream};
@@ -30,7 +30,7 @@ pub struct WorkerState {
     current: RefCell<arc_swap::Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
     local: RefCell<Rc<Local>>,
     pools: Rc<Pools>,
-    pub(super) files: SmallFiles,
+    pub(super) files: Rc<SmallFiles>,
     pub(super) tokens: TokenCache,
     pub(super) access: Option<Access>,
     pub(super) metrics: Arc<WorkerMetrics>,
@@ -56,11 +56,15 @@ impl WorkerState {
         let access = tools.log.map(|(sender, format)| Access::new(RequestLines::new(sender), format));
         let mut current = arc_swap::Cache::new(tools.current);
         let local = RefCell::new(Local::new(current.load(), &pools, &metrics));
+        let server = &current.load().config.server;
+        let files = SmallFiles::new(server.file_memory_bytes_max, server.open_files_max, Arc::clone(&metrics.files));
+        let files = Rc::new(files);
+        files.sweep_regularly();
         Rc::new(Self {
             current: RefCell::new(current),
             local,
             pools,
-            files: SmallFiles::new(SMALL_FILES_BYTES_MAX),
+            files,
             tokens: TokenCache::new(CACHE_BYTES_MAX),
             access,
             metrics,

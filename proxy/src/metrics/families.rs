@@ -3,7 +3,7 @@
 use super::family::{Family, Kind, Label, Samples};
 use super::requests::{CLASSES, PROTOCOLS};
 use super::upstreams::{Failure, UpstreamCounters};
-use super::{EndpointSample, EndpointState, Metrics, WorkerMetrics};
+use super::{EndpointSample, EndpointState, FileCounters, Metrics, WorkerMetrics};
 use serve::counters::{Protection, Refusal};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -34,6 +34,10 @@ const FETCH_OUTCOMES: [(&str, &str); 2] = [
 ];
 
 const FETCH: Label = Label { name: "outcome", values: Some(|| FETCH_OUTCOMES.to_vec()) };
+
+const CODING: Label = Label { name: "coding", values: Some(|| CODINGS.to_vec()) };
+
+const CODINGS: [(&str, &str); 3] = [("br", "Brotli."), ("zstd", "Zstandard."), ("gzip", "Gzip.")];
 
 const fn counter(
     name: &'static str,
@@ -212,6 +216,64 @@ pub(super) static ALL: &[Family] = &[
             }
         },
     ),
+    counter(
+        "portcullis_files_hits_total",
+        &[],
+        "Requests answered from a file in memory, or from one that was open, without a look at the disk.",
+        |metrics, samples| samples.add([], of_files(metrics, |files| files.hits.get())),
+    ),
+    counter(
+        "portcullis_files_looks_total",
+        &[],
+        "Looks at the disk: for files that were not kept, and for kept ones that were last looked at too long ago.",
+        |metrics, samples| samples.add([], of_files(metrics, |files| files.looks.get())),
+    ),
+    counter(
+        "portcullis_files_evictions_total",
+        &[],
+        "Files that left memory, or were closed, to make room for others.",
+        |metrics, samples| samples.add([], of_files(metrics, |files| files.evictions.get())),
+    ),
+    gauge("portcullis_files_bytes", &[], "Bytes of files in memory, fields and names included.", |metrics, samples| {
+        samples.add([], of_files(metrics, |files| files.bytes.get()));
+    }),
+    gauge("portcullis_files_kept", &[], "Files in memory.", |metrics, samples| {
+        samples.add([], of_files(metrics, |files| files.kept.get()));
+    }),
+    gauge(
+        "portcullis_files_open",
+        &[],
+        "Files held open because they are too large for memory.",
+        |metrics, samples| samples.add([], of_files(metrics, |files| files.open.get())),
+    ),
+    gauge(
+        "portcullis_compressed_bytes",
+        &[],
+        "Bytes of files that were compressed on the fly and are kept, for all workers together.",
+        |metrics, samples| samples.add([], (metrics.compressed)().bytes),
+    ),
+    counter(
+        "portcullis_compressed_files_total",
+        &[CODING],
+        "Versions of files that were compressed on the fly.",
+        |metrics, samples| {
+            for (coding, count) in (metrics.compressed)().made {
+                samples.add([coding], count);
+            }
+        },
+    ),
+    counter(
+        "portcullis_compressed_useless_total",
+        &[],
+        "Versions of files that were compressed on the fly with nothing gained, or that changed meanwhile.",
+        |metrics, samples| samples.add([], (metrics.compressed)().useless),
+    ),
+    counter(
+        "portcullis_compressed_busy_total",
+        &[],
+        "Requests that got a file uncompressed because too many others waited to be compressed.",
+        |metrics, samples| samples.add([], (metrics.compressed)().busy),
+    ),
     gauge(
         "portcullis_endpoint_up",
         ENDPOINT,
@@ -346,10 +408,14 @@ fn by_upstream<const N: usize>(
     sums
 }
 
+fn of_files(metrics: &Metrics, number: fn(&FileCounters) -> u64) -> u64 {
+    metrics.workers.iter().map(|worker| number(&worker.files)).fold(0, u64::wrapping_add)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{KeyFreshness, LinkSample, LinkSamples, PostedSample};
+    use crate::metrics::{CompressedSample, KeyFreshness, LinkSample, LinkSamples, PostedSample};
     use std::num::NonZeroUsize;
     use std::time::Duration;
 
@@ -369,6 +435,7 @@ mod tests {
         };
         let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0, keys)
             .with_links(move || LinkSamples { upstreams: vec![link()], posted: vec![PostedSample::default()] })
+            .with_compressed(|| CompressedSample { made: vec![("br", 1)], ..CompressedSample::default() })
             .with_endpoints(|| vec![EndpointState::default()]);
         let worker = &metrics.workers()[0];
         worker.errors.made("no_route");

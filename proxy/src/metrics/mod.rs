@@ -6,17 +6,21 @@
 //!
 //! `families` is the one list of all metrics: the exposition and `docs/metrics.md` are made from it.
 
+mod compressed;
 mod endpoints;
 mod exposition;
 mod families;
 mod family;
+mod files;
 mod links;
 mod reference;
 mod requests;
 mod upstreams;
 
+pub use compressed::CompressedSample;
 pub use endpoints::EndpointState;
 pub use exposition::CONTENT_TYPE;
+pub use files::FileCounters;
 pub use links::{EndpointSample, LinkSample, LinkSamples, PostedSample};
 pub use reference::reference;
 pub use requests::{Errors, Requests};
@@ -35,6 +39,7 @@ pub struct Metrics {
     keys: Box<dyn Fn() -> Vec<KeyFreshness> + Send + Sync>,
     links: Box<dyn Fn() -> LinkSamples + Send + Sync>,
     endpoints: Box<dyn Fn() -> Vec<EndpointState> + Send + Sync>,
+    compressed: Box<dyn Fn() -> CompressedSample + Send + Sync>,
 }
 
 /// How fresh the keys of one issuer are that come from elsewhere.
@@ -65,6 +70,8 @@ pub struct WorkerMetrics {
     pub refused_tokens: Errors,
     /// What it did with upstreams.
     pub upstreams: Upstreams,
+    /// The files that it keeps.
+    pub files: Arc<FileCounters>,
 }
 
 impl Metrics {
@@ -85,6 +92,7 @@ impl Metrics {
             keys: Box::new(keys),
             links: Box::new(LinkSamples::default),
             endpoints: Box::new(Vec::new),
+            compressed: Box::new(CompressedSample::default),
         }
     }
 
@@ -104,6 +112,12 @@ impl Metrics {
     #[must_use]
     pub fn endpoints(&self) -> Vec<EndpointState> {
         (self.endpoints)()
+    }
+
+    /// With what is known of files that were compressed on the fly, asked anew each time.
+    #[must_use]
+    pub fn with_compressed(self, compressed: impl Fn() -> CompressedSample + Send + Sync + 'static) -> Self {
+        Self { compressed: Box::new(compressed), ..self }
     }
 
     /// The counters of each worker.

@@ -8,6 +8,7 @@ mod action;
 mod assertion_key;
 mod auth;
 mod coalesce;
+mod compress;
 mod health;
 mod issuer;
 mod key_files;

@@ -3,6 +3,7 @@
 
 pub(super) mod action;
 pub(super) mod assertion_key;
+pub(super) mod compress;
 pub(super) mod health;
 pub(super) mod issuer;
 pub(super) mod maps;
@@ -78,6 +79,11 @@ table! {
         default("256MiB") buffer_memory_max: Size<0, { 1 << 50 }>,
         /// Disk that they may take together.
         default("8GiB") buffer_disk_max: Size<0, { 1 << 50 }>,
+        /// Memory in which each worker keeps small files. The least recently served leave first.
+        default("32MiB") file_memory_max: Size<0, { 1 << 40 }>,
+        /// Files that are too large for memory and that each worker holds open. Each may have twins in three codings, which
+        /// are open too; one that nobody asks for is closed after a minute.
+        default(128) open_files_max: Number<0, 100_000>,
         /// Peers whose `Forwarded` and `X-Forwarded-*` are believed. From anybody else these fields are dropped.
         default([]) trusted_proxies: List<IpNet>,
         /// Further header fields that are removed from every request, beside `X-Auth-*`.
