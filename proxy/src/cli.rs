@@ -1,6 +1,7 @@
 //! The command line: flags, output, exit codes.
 
 use crate::config::{self, Config};
+use crate::drill;
 use crate::reload::{self, Reloader};
 use crate::run::{self, Running, StartOptions};
 use clap::{Parser, Subcommand};
@@ -40,6 +41,8 @@ enum Command {
     Check(ConfigFlag),
     /// Ask the running proxy whether it is ready; exit code 0 if so.
     Healthcheck(ConfigFlag),
+    /// Put a running stack of your own under load, do to it what a plan names, and count what is lost.
+    Drill(drill::Flags),
     /// Show what the configuration means or may hold.
     Config {
         #[command(subcommand)]
@@ -71,6 +74,7 @@ type Failure = (u8, String);
 fn execute(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Run(flag) => return serve(&flag.config),
+        Command::Drill(flags) => return Ok(drill::run(&flags)),
         Command::Check(flag) => check(&flag.config)?,
         Command::Healthcheck(flag) => healthcheck(&load(&flag.config)?)?,
         Command::Config { command: ConfigCommand::Print(flag) } => out(&config::print(&load(&flag.config)?)),

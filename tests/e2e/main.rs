@@ -17,6 +17,7 @@ mod differential;
 mod django;
 mod dpop;
 mod drain;
+mod drill;
 mod errors;
 mod events;
 mod faults;

@@ -8,6 +8,7 @@ mod table;
 mod check;
 mod context;
 mod disk;
+pub mod drill;
 mod file;
 mod include;
 mod line;
