@@ -53,12 +53,8 @@ pub(super) fn table_schema(about: &About) -> Value {
 /// The reference of every key as a Markdown page.
 #[must_use]
 pub fn reference() -> String {
-    File::about().map(|about| page(INTRODUCTION, about)).unwrap_or_default()
-}
-
-/// An introduction and every key of a file.
-pub(super) fn page(introduction: &str, file: &About) -> String {
-    let mut page = String::from(introduction);
+    let mut page = String::from(INTRODUCTION);
+    let Some(file) = File::about() else { return page };
     table_rows(&mut page, file);
     for field in file.fields {
         if let Some(about) = (field.about)() {

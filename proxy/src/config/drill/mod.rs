@@ -11,7 +11,7 @@ pub use target::Target;
 use super::disk::read_text;
 use super::problem::Problems;
 use super::read::{Context, Written as _};
-use super::{SecretBytes, node, reference};
+use super::{SecretBytes, node};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -312,22 +312,6 @@ pub fn load_str(
         }
     }
 }
-
-/// The reference of every key of a plan as a Markdown page.
-#[must_use]
-pub fn plan_reference() -> String {
-    file::File::about().map(|about| reference::page(INTRODUCTION, about)).unwrap_or_default()
-}
-
-const INTRODUCTION: &str = "# Drill plans
-
-What `portcullis drill` does to a running stack of your own, and what it asks of it meanwhile. This page comes from the
-code; [deploy/README.md](../deploy/README.md#drills) says how to run one, and `deploy/drill/` has plans to start from.
-
-A plan is TOML. Texts may hold `${env:NAME}`, `${env:NAME:-default}` and `${file:PATH}`, as in the configuration;
-`--set NAME=VALUE` takes the place of a variable of the environment.
-
-";
 
 #[cfg(test)]
 mod tests;
