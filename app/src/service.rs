@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use serve::shared_key::{SharedKey, SharedKeyError, load_all_or_create, load_or_create};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -136,6 +137,7 @@ pub async fn build(config: Config) -> Result<Application, BuildError> {
         link,
         live,
         draining,
+        handed_over: AtomicBool::new(false),
         introspection_secret,
         tokens,
         passwords,
@@ -169,8 +171,10 @@ impl Application {
         self.new_demo_user.as_ref()
     }
 
-    /// Told when the host begins to drain: what would never end by itself ends now.
-    pub fn begin_drain(&self) {
+    /// Told when the host begins to drain: what would never end by itself ends now. `handed_over`: another process
+    /// serves at the same address.
+    pub fn begin_drain(&self, handed_over: bool) {
+        self.state.handed_over.store(handed_over, Relaxed);
         self.state.draining.cancel();
     }
 

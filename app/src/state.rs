@@ -11,6 +11,7 @@ use crate::throttle::Throttle;
 use crate::tokens::Tokens;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -32,6 +33,8 @@ pub struct Parts {
     pub live: Hub,
     /// Cancelled when the drain begins: streams that would never end by themselves end then.
     pub draining: CancellationToken,
+    /// Another process serves at this one's address: edges are not told to look elsewhere.
+    pub handed_over: AtomicBool,
     /// What a caller of introspection must show.
     pub introspection_secret: Option<String>,
     /// The pace of sign-ins.

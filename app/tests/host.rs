@@ -89,7 +89,7 @@ async fn any_callable_is_hosted_over_tcp_and_unix() {
         assert_eq!(get(&hosted.address, "/readyz").await, (StatusCode::OK, "ready\n".to_owned()));
         hosted.host.readiness().set(false);
         assert_eq!(get(&hosted.address, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(hosted.host.drain().await, Drained { cut: 0 });
+        assert_eq!(hosted.host.drain().await, Drained::default());
         assert!(probe::get(&hosted.address, "/livez").await.is_err(), "nobody listens after the drain");
     }
     assert!(!socket.exists(), "the socket's file went with the host");
@@ -153,7 +153,7 @@ async fn a_drain_lets_a_request_finish() {
     }
     hosted.release.add_permits(1);
     assert_eq!(held.await.expect("joined").0, StatusCode::OK);
-    assert_eq!(drain.await.expect("joined"), Drained { cut: 0 });
+    assert_eq!(drain.await.expect("joined"), Drained::default());
 }
 
 #[tokio::test]
@@ -162,6 +162,6 @@ async fn a_drain_ends_at_its_deadline_and_counts_what_it_cut() {
     let address = hosted.address.clone();
     let held = tokio::spawn(async move { probe::get(&address, "/held").await });
     hosted.called.recv().await.expect("called");
-    assert_eq!(hosted.host.drain().await, Drained { cut: 1 });
+    assert_eq!(hosted.host.drain().await, Drained { cut: 1, ..Drained::default() });
     assert!(held.await.expect("joined").is_err());
 }

@@ -1,7 +1,11 @@
-//! The operator's listener: is the process alive, is it ready, what has it counted; and which tokens are revoked, from
-//! applications without a link.
+//! The operator's listener: is the process alive, is it ready, what has it counted; which tokens are revoked, from
+//! applications without a link; and the orders to reload and to hand over.
 
+mod journal;
+mod posted;
 mod revocations;
+
+pub(crate) use journal::Journal;
 
 use crate::metrics::{self, Metrics};
 use crate::snapshot::Snapshot;
@@ -19,12 +23,26 @@ use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tower::Service;
 
-/// Answers `/livez`, `/readyz`, `/metrics` and `/revocations`; everything else is 404.
+/// An answer in words.
+pub(crate) type Answer = (StatusCode, String);
+
+/// What the operator may order.
+#[derive(Clone)]
+pub(crate) struct Operations {
+    /// Read the configuration again.
+    pub(crate) reload: Rc<dyn Fn() -> LocalBoxFuture<'static, Answer>>,
+    /// Let a new process take over.
+    pub(crate) upgrade: Rc<dyn Fn() -> LocalBoxFuture<'static, Answer>>,
+}
+
+/// Answers `/livez`, `/readyz`, `/metrics`, `/revocations`, `/reload` and `/upgrade`; everything else is 404.
 #[derive(Clone)]
 pub(crate) struct Admin {
     readiness: Rc<dyn Fn() -> Result<(), String>>,
     metrics: Rc<Metrics>,
     current: Arc<ArcSwap<Snapshot>>,
+    operations: Operations,
+    journal: Option<Rc<Journal>>,
 }
 
 const JSON: &str = "application/json";
@@ -36,15 +54,17 @@ impl Admin {
         readiness: impl Fn() -> Result<(), String> + 'static,
         metrics: Rc<Metrics>,
         current: Arc<ArcSwap<Snapshot>>,
+        operations: Operations,
+        journal: Option<Rc<Journal>>,
     ) -> Self {
-        Self { readiness: Rc::new(readiness), metrics, current }
+        Self { readiness: Rc::new(readiness), metrics, current, operations, journal }
     }
 
     async fn revoke(&self, body: Body) -> (StatusCode, &'static str, String) {
         let (status, answer) = match revocations::read(body).await {
             Ok(body) => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-                revocations::apply(&body, &self.current.load().issuers, now)
+                revocations::apply(&body, &self.current.load().issuers, self.journal.as_deref(), now)
             }
             Err(refusal) => refusal,
         };
@@ -62,8 +82,14 @@ impl Admin {
                 (StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.exposition())
             }
             (_, "/livez" | "/readyz" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET\n".to_owned()),
-            (_, "/revocations") => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "use POST\n".to_owned()),
-            _ => (StatusCode::NOT_FOUND, TEXT, "there are /livez, /readyz, /metrics and /revocations\n".to_owned()),
+            (_, "/revocations" | "/reload" | "/upgrade") => {
+                (StatusCode::METHOD_NOT_ALLOWED, TEXT, "use POST\n".to_owned())
+            }
+            _ => (
+                StatusCode::NOT_FOUND,
+                TEXT,
+                "there are /livez, /readyz, /metrics, /revocations, /reload and /upgrade\n".to_owned(),
+            ),
         }
     }
 }
@@ -87,10 +113,18 @@ impl Service<Request<Body>> for Admin {
         let admin = self.clone();
         Box::pin(async move {
             let (status, content_type, text) = match (request.method(), request.uri().path()) {
-                (&Method::POST, "/revocations") if is_of_page(request.headers()) => {
+                (&Method::POST, "/revocations" | "/reload" | "/upgrade") if is_of_page(request.headers()) => {
                     (StatusCode::FORBIDDEN, TEXT, "pages have no business here\n".to_owned())
                 }
                 (&Method::POST, "/revocations") => admin.revoke(request.into_body()).await,
+                (&Method::POST, "/reload") => {
+                    let (status, text) = (admin.operations.reload)().await;
+                    (status, TEXT, format!("{text}\n"))
+                }
+                (&Method::POST, "/upgrade") => {
+                    let (status, text) = (admin.operations.upgrade)().await;
+                    (status, TEXT, format!("{text}\n"))
+                }
                 _ => admin.answer(&request),
             };
             let mut response = Response::new(Full::from(text));
@@ -117,6 +151,12 @@ mod tests {
     use super::*;
     use std::num::NonZeroUsize;
 
+    fn none() -> Operations {
+        let nothing: Rc<dyn Fn() -> LocalBoxFuture<'static, Answer>> =
+            Rc::new(|| Box::pin(async { (StatusCode::OK, String::new()) }));
+        Operations { reload: Rc::clone(&nothing), upgrade: nothing }
+    }
+
     #[test]
     fn readiness_says_why_not() {
         let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::now(), || 0, Vec::new);
@@ -124,7 +164,8 @@ mod tests {
         let config = crate::config::load_str("a.toml", text, &|_| None, std::path::Path::new("")).expect("sound");
         let snapshot = Snapshot::build(Arc::new(config), None).expect("a snapshot");
         let current = Arc::new(ArcSwap::from_pointee(snapshot));
-        let admin = Admin::new(|| Err("keys of issuer \"app\" are not loaded".into()), Rc::new(metrics), current);
+        let admin =
+            Admin::new(|| Err("keys of issuer \"app\" are not loaded".into()), Rc::new(metrics), current, none(), None);
         let ask = |path: &str| admin.answer(&Request::get(path).body(Body::empty()).expect("a request"));
         assert_eq!(ask("/livez").0, StatusCode::OK);
         let (status, _, text) = ask("/readyz");

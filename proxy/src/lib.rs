@@ -18,6 +18,7 @@ pub mod http;
 pub mod link;
 mod links;
 pub mod metrics;
+mod precompress;
 pub mod reload;
 pub mod route;
 pub mod rules;

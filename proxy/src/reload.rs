@@ -1,9 +1,15 @@
 //! From a configuration file to the snapshot in force, while the proxy runs.
 
+mod watch;
+
+pub(crate) use watch::{Look, Watch};
+
 use crate::config::{self, Config, Problems, Server};
+use crate::metrics::Reloads;
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::tls::{Certificates, TlsError};
 use arc_swap::ArcSwap;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +25,12 @@ pub enum ConfigError {
     /// A certificate can't be used.
     #[error("{0}")]
     Tls(#[from] TlsError),
+    /// A new listener's address is not to be had, or its TLS.
+    #[error("{0}")]
+    Listener(String),
+    /// An upgrade is under way, or this process has already handed over.
+    #[error("{0}")]
+    Busy(&'static str),
 }
 
 /// Reads and checks a file.
@@ -30,10 +42,32 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 }
 
 /// What a reload did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reloaded {
-    /// Sections that differ from the running ones but need a restart.
+    /// Sections that differ from the running ones but need a restart or an upgrade.
     pub need_restart: Vec<&'static str>,
+    /// Listeners that were opened, with their real addresses.
+    pub opened: Vec<(String, serve::listener::Address)>,
+    /// Listeners that go on at their address with other settings.
+    pub changed: Vec<String>,
+    /// Listeners that accept no more.
+    pub closed: Vec<String>,
+}
+
+/// In words, for the operator.
+impl std::fmt::Display for Reloaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { need_restart, opened, changed, closed } = self;
+        f.write_str("the configuration is in force")?;
+        for (name, address) in opened {
+            write!(f, "\nlistener \"{name}\" opened at {address}")?;
+        }
+        changed.iter().try_for_each(|name| write!(f, "\nlistener \"{name}\" changed"))?;
+        closed.iter().try_for_each(|name| write!(f, "\nlistener \"{name}\" closed"))?;
+        need_restart
+            .iter()
+            .try_for_each(|name| write!(f, "\n[{name}] differs: that takes a restart or `portcullis upgrade`"))
+    }
 }
 
 /// Holds the snapshot in force and knows how to replace it.
@@ -41,35 +75,76 @@ pub(crate) struct Reloader {
     pub(crate) path: Option<PathBuf>,
     pub(crate) current: Arc<ArcSwap<Snapshot>>,
     pub(crate) certificates: Arc<Certificates>,
+    pub(crate) counts: Arc<Reloads>,
+    /// What was started once, as it was then.
+    started: Arc<Config>,
+    pub(crate) watch: RefCell<Watch>,
+}
+
+/// A snapshot that was built and is not in force yet.
+pub(crate) struct Prepared {
+    snapshot: Snapshot,
+    need_restart: Vec<&'static str>,
+}
+
+impl Prepared {
+    pub(crate) fn config(&self) -> &Config {
+        &self.snapshot.config
+    }
 }
 
 impl Reloader {
     /// Builds the first snapshot and the certificates.
     pub(crate) fn start(config: Config, path: Option<PathBuf>) -> Result<Self, ConfigError> {
         let certificates = Certificates::load(&config.sites, &config.server.state)?;
-        let snapshot = Snapshot::build(Arc::new(config), None)?;
-        Ok(Self { path, current: Arc::new(ArcSwap::from_pointee(snapshot)), certificates })
+        let started = Arc::new(config);
+        let snapshot = Snapshot::build(Arc::clone(&started), None)?;
+        let mut watch = Watch::default();
+        if let Some(path) = path.as_deref().filter(|_| started.server.reload_on_change) {
+            // What was read a moment ago is what the files are compared with.
+            let (loaded, seen) = load_seen(path);
+            watch.follow(seen, loaded.as_ref().ok());
+        }
+        Ok(Self {
+            path,
+            current: Arc::new(ArcSwap::from_pointee(snapshot)),
+            certificates,
+            counts: Arc::default(),
+            started,
+            watch: RefCell::new(watch),
+        })
     }
 
-    /// Reads the file again and puts it in force.
-    pub(crate) fn reload(&self) -> Result<Reloaded, ConfigError> {
-        let Some(path) = &self.path else { return Ok(Reloaded { need_restart: Vec::new() }) };
-        self.replace(load(path)?)
+    /// Reads the file again. `None`: there is none.
+    pub(crate) fn read(&self) -> Option<Result<Config, ConfigError>> {
+        let (loaded, seen) = load_seen(self.path.as_deref()?);
+        self.watch.borrow_mut().follow(seen, loaded.as_ref().ok());
+        Some(loaded)
     }
 
-    /// Puts a configuration in force. On an error nothing has changed.
-    pub(crate) fn replace(&self, config: Config) -> Result<Reloaded, ConfigError> {
+    /// Builds what would be in force. Changes nothing.
+    pub(crate) fn prepare(&self, config: Config) -> Result<Prepared, ConfigError> {
         let previous = self.current.load_full();
-        let need_restart = static_changes(&previous.config, &config);
+        let need_restart = static_changes(&self.started, &config);
         let snapshot = Snapshot::build(Arc::new(config), Some(&previous))?;
+        Ok(Prepared { snapshot, need_restart })
+    }
+
+    /// Puts it in force. On an error nothing has changed.
+    pub(crate) fn commit(&self, prepared: Prepared) -> Result<Reloaded, ConfigError> {
+        let Prepared { snapshot, need_restart } = prepared;
         self.certificates.replace(&snapshot.config.sites, &snapshot.config.server.state)?;
         self.current.store(Arc::new(snapshot));
-        Ok(Reloaded { need_restart })
+        Ok(Reloaded { need_restart, ..Reloaded::default() })
     }
 }
 
-/// The static half: what is bound or started once. Budgets of bad tokens and held bodies, trusted proxies,
-/// stripped fields and traces of `[server]` do reload.
+fn load_seen(path: &Path) -> (Result<Config, ConfigError>, Vec<PathBuf>) {
+    let (loaded, seen) = config::load_seen(path, &|name| std::env::var(name).ok());
+    (loaded.map_err(ConfigError::Problems), seen)
+}
+
+/// The static half: what is made once, at the start.
 fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
     let of_server = |config: &Config| {
         // Without `..`: a new key does not compile until it is on one side or the other.
@@ -78,22 +153,21 @@ fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
             connections_max,
             connections_per_client_max,
             bad_tokens_per_minute_max: _,
-            drain_timeout,
+            drain_timeout: _,
+            reload_on_change: _,
             state,
             buffer_memory_bytes_max: _,
             buffer_disk_bytes_max: _,
+            file_memory_bytes_max,
+            open_files_max,
             trusted_proxies: _,
             identity_headers: _,
             trace: _,
         } = &config.server;
-        (*threads, *connections_max, *connections_per_client_max, *drain_timeout, state.clone())
+        let files = (*file_memory_bytes_max, *open_files_max);
+        (*threads, *connections_max, *connections_per_client_max, state.clone(), files)
     };
     let server = of_server(old) != of_server(new);
-    let changes = [
-        ("server", server),
-        ("admin", old.admin != new.admin),
-        ("log", old.log != new.log),
-        ("listener", old.listeners != new.listeners),
-    ];
+    let changes = [("server", server), ("admin", old.admin != new.admin), ("log", old.log != new.log)];
     changes.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()
 }

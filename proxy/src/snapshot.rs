@@ -3,6 +3,7 @@
 use crate::auth::{AssertionSigner, BadTokens, IssuerError, Issuers, NoRandom, Proofs, RouteRule, RuleError};
 use crate::coalesce::{CoalesceLimits, Coalescer};
 use crate::config::{self, Action, Config, Template};
+use crate::files::coding::Results;
 use crate::files::{FileServer, FilesError};
 use crate::link::Links;
 use crate::route::{RouteTable, SiteTable};
@@ -39,8 +40,12 @@ pub struct Snapshot {
     pub links: Links,
     /// Where request bodies are held.
     pub(crate) spool: Arc<Spool>,
+    /// Files that were compressed on the fly.
+    pub(crate) compressed: Arc<Results>,
     /// The calls that equal requests share.
     pub(crate) coalescer: Arc<Coalescer<Arc<UpstreamError>>>,
+    /// One count for each snapshot that lives.
+    live: Arc<()>,
 }
 
 /// Why a checked configuration can't be served: something outside of it is missing.
@@ -173,10 +178,14 @@ impl Snapshot {
             .collect::<Result<Vec<_>, _>>()?;
         let transports =
             config.upstreams.iter().map(|upstream| transport(upstream, previous)).collect::<Result<Vec<_>, _>>()?;
+        // What was compressed under one revision need not be compressed again under the next.
+        let compressed = previous.map_or_else(Arc::default, |previous| Arc::clone(&previous.compressed));
         let routes = config
             .routes
             .iter()
-            .map(|route| PreparedRoute::build(route, &config, &issuers, bad_tokens.as_ref(), &proofs, &assertions))
+            .map(|route| {
+                PreparedRoute::build(route, &config, &issuers, bad_tokens.as_ref(), &proofs, &assertions, &compressed)
+            })
             .collect::<Result<_, _>>()?;
         let sites = SiteTable::new(&config.sites);
         let mut site_rules: Vec<_> = config.sites.iter().map(SiteRules::new).collect();
@@ -200,7 +209,15 @@ impl Snapshot {
             proofs,
             spool,
             coalescer,
+            live: previous.map(|previous| Arc::clone(&previous.live)).unwrap_or_default(),
+            compressed,
         })
+    }
+
+    /// How many snapshots live: this one, and those that requests and streams still use.
+    #[must_use]
+    pub fn live_count(&self) -> usize {
+        Arc::strong_count(&self.live)
     }
 
     /// Whether keys and revocations are known, as far as routes need them.
@@ -287,6 +304,7 @@ impl PreparedRoute {
         bad_tokens: Option<&Arc<BadTokens>>,
         proofs: &Arc<Proofs>,
         assertions: &[Option<Arc<AssertionSigner>>],
+        compressed: &Arc<Results>,
     ) -> Result<Self, SnapshotError> {
         let files_error = |error| SnapshotError::Files { route: route.name.clone(), error };
         // Without `..`: a new policy field does not compile until it is prepared.
@@ -324,7 +342,7 @@ impl PreparedRoute {
         };
         let action = match &route.action {
             Action::Files(files) => {
-                let server = FileServer::open(files).map_err(files_error)?;
+                let server = FileServer::open(files).map_err(files_error)?.with_results(compressed);
                 let for_all = auth.mode == config::AuthMode::Public;
                 PreparedAction::Files(Box::new(if for_all { server } else { server.for_identified_clients() }))
             }

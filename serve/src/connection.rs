@@ -13,6 +13,7 @@ use crate::listener::{Accepting, Address, Peer, Socket, canonical};
 use crate::timer;
 use crate::transport::Transport;
 use bytes::BytesMut;
+use futures_util::FutureExt;
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
@@ -25,6 +26,9 @@ use tokio_rustls::rustls;
 
 /// After a failed accept (no descriptors left), how long until the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections that are still taken when accepting has ended: the queue may be filled as fast as it is emptied.
+const QUEUED_MAX: usize = 16 * 1024;
 
 /// What is known of a connection before its first request.
 #[derive(Debug, Clone)]
@@ -75,7 +79,7 @@ where
     M: Fn(&ConnectionInfo) -> H + 'static,
     H: Handler + 'static,
 {
-    /// Accepts until the drain begins. Must run on a local runtime.
+    /// Accepts until the drain ends it, and then what waits in the kernel's queue. Must run on a local runtime.
     ///
     /// # Errors
     /// Only when the socket can't be registered with the runtime; failures of single accepts are logged.
@@ -85,15 +89,31 @@ where
         let (make_service, admission) = (Rc::new(make_service), Rc::new(admission));
         let acceptor = tls.map(TlsAcceptor::from);
         let many_addresses = matches!(*local, Address::Tcp(address) if address.ip().is_unspecified());
+        let mut left = None;
         loop {
-            let accepted = tokio::select! {
-                biased;
-                () = drain.begun() => return Ok(()),
-                accepted = listener.accept() => accepted,
+            let accepted = if let Some(left) = &mut left {
+                // What the kernel has taken already was promised an answer.
+                match listener.accept().now_or_never() {
+                    Some(accepted) if *left > 0 => {
+                        *left -= 1;
+                        accepted
+                    }
+                    _ => return Ok(()),
+                }
+            } else {
+                tokio::select! {
+                    biased;
+                    () = drain.accepting_ends() => {
+                        left = Some(QUEUED_MAX);
+                        continue;
+                    }
+                    accepted = listener.accept() => accepted,
+                }
             };
             let (transport, peer) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) if is_of_one_connection(&error) => continue,
+                Err(_) if left.is_some() => return Ok(()),
                 Err(error) => {
                     tracing::error!(%error, address = %local, "accept failed");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -109,15 +129,13 @@ where
                     continue;
                 }
             };
+            let open = drain.open();
             let slot = match Arc::clone(&slots).try_acquire_owned() {
                 Ok(slot) => slot,
                 Err(_) => {
                     admission.counters.waited.increment();
-                    let slot = tokio::select! {
-                        biased;
-                        () = drain.begun() => return Ok(()),
-                        slot = Arc::clone(&slots).acquire_owned() => slot,
-                    };
+                    // In a drain too: the connections that end make room.
+                    let slot = Arc::clone(&slots).acquire_owned().await;
                     // Nobody closes the semaphore; if somebody did, it would be to stop.
                     let Ok(slot) = slot else { return Ok(()) };
                     slot
@@ -126,7 +144,7 @@ where
             // A listener on all addresses has none of its own to tell.
             let own = many_addresses.then(|| transport.local_address()).flatten();
             let local = own.map_or_else(|| Arc::clone(&local), |own| Arc::new(Address::Tcp(canonical(own))));
-            let (limits, open) = (Rc::clone(&limits), drain.open());
+            let limits = Rc::clone(&limits);
             match admitted {
                 // Nothing comes before HTTP/1: the whole task is what an idle connection costs, so it begins there.
                 Some(admitted) if acceptor.is_none() && !limits.h2c => {
@@ -348,7 +366,7 @@ mod tests {
             let local = bound.local_address().clone();
             let Address::Tcp(address) = local else { panic!("no TCP address") };
             let drain = Drain::new();
-            for socket in bound.into_sockets() {
+            for socket in bound.shares(NonZeroUsize::MIN).expect("sockets").remove(0) {
                 let acceptor = Acceptor {
                     socket,
                     local: Arc::new(local.clone()),

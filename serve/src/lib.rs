@@ -4,6 +4,7 @@
 //! request came from, how an error looks. The rest serves a [`tower::Service`] over sockets: bind, accept, limit,
 //! drain.
 
+pub mod activation;
 pub mod admission;
 pub mod body;
 mod body_error;
@@ -15,11 +16,13 @@ mod date;
 pub mod drain;
 mod exchange;
 mod handler;
+pub mod handover;
 mod held;
 pub mod http1;
 mod http2;
 mod limits;
 pub mod listener;
+pub mod notify;
 pub mod probe;
 pub mod proxy_protocol;
 pub mod shared_key;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -44,13 +45,15 @@ impl fmt::Display for Address {
     }
 }
 
-/// A bound address: one listening socket for each worker.
+/// A bound address with its listening sockets: one for each worker, when it was bound by this process.
+#[derive(Debug)]
 pub struct Bound {
     address: Address,
     sockets: Vec<Socket>,
 }
 
 /// A listening socket, not yet registered with a runtime.
+#[derive(Debug)]
 pub enum Socket {
     /// TCP.
     Tcp(std::net::TcpListener),
@@ -121,10 +124,89 @@ impl Bound {
         &self.address
     }
 
-    /// The sockets, one a worker.
+    /// Takes over sockets that listen already, on one address.
+    ///
+    /// # Errors
+    /// One of them is no listening stream socket.
+    pub fn adopt(sockets: Vec<OwnedFd>) -> io::Result<Self> {
+        let sockets = sockets.into_iter().map(Socket::adopt).collect::<io::Result<Vec<_>>>()?;
+        let address = sockets.first().ok_or(io::ErrorKind::InvalidInput)?.local_address()?;
+        Ok(Self { address, sockets })
+    }
+
+    /// Takes the sockets of the same address, bound elsewhere, too.
+    pub fn join(&mut self, other: Self) {
+        self.sockets.extend(other.sockets);
+    }
+
+    /// The sockets.
     #[must_use]
-    pub fn into_sockets(self) -> Vec<Socket> {
-        self.sockets
+    pub fn sockets(&self) -> &[Socket] {
+        &self.sockets
+    }
+
+    /// What each of so many workers accepts on. Every socket has its own queue in the kernel, so each is somebody's: where
+    /// there are fewer workers one takes several, where there are more some share one.
+    ///
+    /// # Errors
+    /// There are no descriptors left.
+    pub fn shares(&self, workers: NonZeroUsize) -> io::Result<Vec<Vec<Socket>>> {
+        let (workers, sockets) = (workers.get(), self.sockets.len());
+        let share = |worker: usize| -> io::Result<Vec<Socket>> {
+            let own = (worker % sockets..sockets).step_by(workers.max(sockets));
+            let more = (worker + workers..sockets).step_by(workers);
+            own.chain(more).map(|index| self.sockets[index].try_clone()).collect()
+        };
+        (0..workers).map(share).collect()
+    }
+}
+
+impl Socket {
+    fn adopt(socket: OwnedFd) -> io::Result<Self> {
+        let socket = socket2::Socket::from(socket);
+        // A terminal, a file or a datagram socket would fail later, in a worker.
+        if !socket.is_listener()? || socket.r#type()? != socket2::Type::STREAM {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "an inherited descriptor is no listening socket"));
+        }
+        socket.set_cloexec(true)?;
+        socket.set_nonblocking(true)?;
+        if socket.local_addr()?.as_socket().is_some() {
+            socket.set_tcp_nodelay(true)?;
+            socket.set_tcp_keepalive(&keepalive())?;
+            return Ok(Self::Tcp(socket.into()));
+        }
+        Ok(Self::Unix(socket.into()))
+    }
+
+    fn local_address(&self) -> io::Result<Address> {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().map(Address::Tcp),
+            Self::Unix(socket) => {
+                let address = socket.local_addr()?;
+                let path = address.as_pathname().ok_or(io::ErrorKind::InvalidInput)?;
+                Ok(Address::Unix(path.to_owned()))
+            }
+        }
+    }
+
+    /// Another descriptor of the same socket.
+    ///
+    /// # Errors
+    /// There are none left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(socket) => Self::Tcp(socket.try_clone()?),
+            Self::Unix(socket) => Self::Unix(socket.try_clone()?),
+        })
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(socket) => socket.as_fd(),
+            Self::Unix(socket) => socket.as_fd(),
+        }
     }
 }
 
@@ -225,10 +307,37 @@ mod tests {
         let bound = Bound::bind(&"127.0.0.1:0".parse().expect("an address"), TWO).expect("a port");
         let Address::Tcp(address) = *bound.local_address() else { panic!("no TCP address") };
         assert_ne!(address.port(), 0);
-        let error = Bound::bind(&Address::Tcp(address), TWO).err().expect("in use");
+        let error = Bound::bind(&Address::Tcp(address), TWO).expect_err("in use");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         assert!(error.to_string().contains(&address.to_string()), "{error}");
-        assert_eq!(bound.into_sockets().len(), 2);
+        assert_eq!(bound.sockets().len(), 2);
+    }
+
+    #[test]
+    fn every_socket_is_somebodys_and_every_worker_has_one() {
+        for sockets in 1..6 {
+            let count = |number| NonZeroUsize::new(number).expect("not 0");
+            let bound = Bound::bind(&"127.0.0.1:0".parse().expect("an address"), count(sockets)).expect("a port");
+            let handed: Vec<_> = bound.sockets().iter().map(|socket| socket.as_fd().try_clone_to_owned()).collect();
+            let adopted = Bound::adopt(handed.into_iter().collect::<io::Result<_>>().expect("descriptors"));
+            let adopted = adopted.expect("listening sockets");
+            assert_eq!(adopted.local_address(), bound.local_address());
+            // The kernel's number of a socket, whatever the descriptor.
+            let inode = |socket: &Socket| rustix::fs::fstat(socket).expect("a descriptor").st_ino;
+            for workers in 1..6 {
+                let shares = adopted.shares(count(workers)).expect("descriptors");
+                assert_eq!(shares.len(), workers);
+                assert!(shares.iter().all(|share| !share.is_empty()), "{workers} workers, {sockets} sockets");
+                let mut taken: Vec<_> = shares.iter().flatten().map(inode).collect();
+                assert_eq!(taken.len(), workers.max(sockets), "none is taken in vain");
+                taken.sort_unstable();
+                taken.dedup();
+                assert_eq!(taken.len(), sockets);
+            }
+        }
+        let file = std::fs::File::open("/dev/null").expect("a file");
+        assert!(Bound::adopt(vec![file.into()]).is_err());
+        assert!(Bound::adopt(Vec::new()).is_err());
     }
 
     #[test]

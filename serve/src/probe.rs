@@ -1,8 +1,9 @@
-//! One GET to a server of this machine: how each binary checks its own health, without a shell or curl in its image.
+//! One request to a server of this machine: how each binary checks its own health, and how its commands ask the running
+//! process, without a shell or curl in its image.
 
 use crate::listener::Address;
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -28,8 +29,8 @@ pub enum ProbeError {
     #[error("{0}")]
     Body(Box<dyn std::error::Error + Send + Sync>),
     /// Too slow.
-    #[error("no answer within {} s", PROBE_TIMEOUT.as_secs())]
-    Timeout,
+    #[error("no answer within {} s", .0.as_secs())]
+    Timeout(Duration),
 }
 
 /// Asks for a path; an address of "any" is asked on loopback.
@@ -37,13 +38,26 @@ pub enum ProbeError {
 /// # Errors
 /// [`ProbeError`] when there is no answer; an answer with an error status is an answer.
 pub async fn get(address: &Address, path: &str) -> Result<(StatusCode, String), ProbeError> {
+    send(address, Method::GET, path, PROBE_TIMEOUT).await
+}
+
+/// As [`get`], with another method, and for as long as `limit`.
+///
+/// # Errors
+/// As [`get`].
+pub async fn send(
+    address: &Address,
+    method: Method,
+    path: &str,
+    limit: Duration,
+) -> Result<(StatusCode, String), ProbeError> {
     let asking = async {
         match address {
-            Address::Tcp(address) => ask(TcpStream::connect(reachable(*address)).await?, path).await,
-            Address::Unix(socket) => ask(UnixStream::connect(socket).await?, path).await,
+            Address::Tcp(address) => ask(TcpStream::connect(reachable(*address)).await?, method, path).await,
+            Address::Unix(socket) => ask(UnixStream::connect(socket).await?, method, path).await,
         }
     };
-    tokio::time::timeout(PROBE_TIMEOUT, asking).await.unwrap_or(Err(ProbeError::Timeout))
+    tokio::time::timeout(limit, asking).await.unwrap_or(Err(ProbeError::Timeout(limit)))
 }
 
 fn reachable(address: SocketAddr) -> SocketAddr {
@@ -55,9 +69,14 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-async fn ask(stream: impl AsyncRead + AsyncWrite + Unpin, path: &str) -> Result<(StatusCode, String), ProbeError> {
+async fn ask(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    method: Method,
+    path: &str,
+) -> Result<(StatusCode, String), ProbeError> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let mut request = Request::new(Empty::<Bytes>::new());
+    *request.method_mut() = method;
     *request.uri_mut() = path.parse().map_err(|error: http::uri::InvalidUri| ProbeError::Body(error.into()))?;
     request.headers_mut().insert(header::HOST, header::HeaderValue::from_static("localhost"));
     let answering = async {

@@ -4,7 +4,7 @@
 //! Measured with the same code behind the same sockets: one multi-threaded runtime costs 20 % more CPU a request than
 //! one local runtime a core, and 58 % more with a shared client pool.
 
-use crate::drain::Drain;
+use crate::drain::{Drain, UnderWay};
 use std::io;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
@@ -32,15 +32,17 @@ enum Phase {
 /// Running workers. Dropping it stops them at once; [`Workers::drain`] does so gracefully.
 pub struct Workers {
     phase: watch::Sender<Phase>,
-    drained: mpsc::UnboundedReceiver<usize>,
+    drained: mpsc::UnboundedReceiver<Drained>,
     threads: Vec<JoinHandle<()>>,
 }
 
 /// What a drain could not finish.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Drained {
     /// Connections that were cut at the deadline.
     pub cut: usize,
+    /// What was under way on them.
+    pub work: UnderWay,
 }
 
 /// Builds the runtime of a worker: single-threaded, so that tasks need not be `Send` and no queue is locked.
@@ -92,12 +94,14 @@ impl Workers {
     /// Stops accepting, waits until every connection has ended or `limit` has passed, and ends the threads.
     pub async fn drain(mut self, limit: Duration) -> Drained {
         let _ = self.phase.send(Phase::Draining(limit));
-        let mut cut = 0;
+        let mut all = Drained::default();
         for _ in 0..self.threads.len() {
-            cut += self.drained.recv().await.unwrap_or(0);
+            let Drained { cut, work } = self.drained.recv().await.unwrap_or_default();
+            all.cut += cut;
+            all.work += work;
         }
         self.stop();
-        Drained { cut }
+        all
     }
 
     fn stop(&mut self) {
@@ -121,7 +125,7 @@ async fn live<S>(
     set_up: S,
     mut phase: watch::Receiver<Phase>,
     ready: &mpsc::UnboundedSender<io::Result<()>>,
-    drained: &mpsc::UnboundedSender<usize>,
+    drained: &mpsc::UnboundedSender<Drained>,
 ) where
     S: AsyncFnOnce(Worker) -> io::Result<()>,
 {
@@ -137,7 +141,7 @@ async fn live<S>(
     };
     drain.begin();
     let _ = tokio::time::timeout(limit, drain.all_closed()).await;
-    let _ = drained.send(drain.open_count());
+    let _ = drained.send(Drained { cut: drain.open_count(), work: drain.under_way() });
     // Other workers may still use what lives on this runtime, such as database connections opened here.
     let _ = phase.wait_for(|phase| *phase == Phase::Ended).await;
 }
@@ -164,7 +168,7 @@ mod tests {
         })
         .await
         .expect("workers");
-        assert_eq!(workers.drain(Duration::from_millis(20)).await, Drained { cut: 1 });
+        assert_eq!(workers.drain(Duration::from_millis(20)).await, Drained { cut: 1, ..Drained::default() });
     }
 
     #[tokio::test]

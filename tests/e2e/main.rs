@@ -2,6 +2,7 @@
 
 mod access_log;
 mod accounts;
+mod activation;
 mod admin;
 mod attachments;
 #[path = "../browser/mod.rs"]
@@ -22,6 +23,8 @@ mod errors;
 mod events;
 mod faults;
 mod files;
+mod files_coding;
+mod files_ranges;
 mod forwarding;
 mod grpc;
 mod http2;
@@ -46,7 +49,9 @@ mod proxy_protocol;
 mod redirect;
 mod regressions;
 mod reload;
+mod reload_under_load;
 mod rfc8725;
+mod rolling;
 mod rules;
 mod signing_keys;
 mod site;
@@ -58,6 +63,7 @@ mod tls;
 mod token_attacks;
 mod token_vectors;
 mod tokens;
+mod upgrade;
 mod upstream_http2;
 mod upstream_tls;
 mod volume;

@@ -114,7 +114,7 @@ impl Edge {
     ) -> Self {
         let read = read(config, folder.path(), &variables);
         let log = Log::default();
-        let options = StartOptions { config_path: None, request_log: Some(Box::new(log.clone())) };
+        let options = StartOptions { request_log: Some(Box::new(log.clone())), ..StartOptions::default() };
         let mut config = read.unwrap_or_else(|problems| unreachable!("a test's configuration is good: {problems}"));
         adjust(&mut config);
         let started = run::start(config, options).await;

@@ -20,6 +20,7 @@ pub mod head;
 pub mod hpack;
 pub mod http2;
 pub mod linked;
+pub mod load;
 pub mod log;
 pub mod metrics;
 pub mod origin;

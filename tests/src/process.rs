@@ -19,6 +19,16 @@ pub struct Process {
     /// What it has said of its listeners.
     listening: Vec<String>,
     folder: TempDir,
+    /// The process that has taken over from the one that was started.
+    successor: Option<u32>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(id) = self.successor {
+            let _ = std::process::Command::new("kill").args(["-s", "KILL", &id.to_string()]).status();
+        }
+    }
 }
 
 impl Process {
@@ -29,9 +39,18 @@ impl Process {
     ///
     /// When it does not start.
     pub async fn start(config: &str) -> Self {
+        Self::start_with(config, |_| Command::new(binary("portcullis"))).await
+    }
+
+    /// As [`Process::start`], by another way to the program: the command gets the folder, and `run` as its last argument.
+    ///
+    /// # Panics
+    ///
+    /// As [`Process::start`].
+    pub async fn start_with(config: &str, command: impl FnOnce(&Path) -> Command) -> Self {
         let folder = TempDir::new().expect("a folder");
         configure(folder.path(), config);
-        let mut child = Command::new(binary("portcullis"))
+        let mut child = command(folder.path())
             .arg("run")
             .current_dir(folder.path())
             .env_clear()
@@ -41,9 +60,39 @@ impl Process {
             .spawn()
             .expect("it starts");
         let said = BufReader::new(child.stderr.take().expect("its standard error")).lines();
-        let mut process = Self { child, said, listening: Vec::new(), folder };
+        let mut process = Self { child, said, listening: Vec::new(), folder, successor: None };
         process.says("admin listening").await;
         process
+    }
+
+    /// Runs one of its commands beside it, for example `reload`: whether that went well, its exit code, and what it said.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end.
+    pub async fn command(&self, name: &str) -> (i32, String) {
+        let run = Command::new(binary("portcullis")).arg(name).current_dir(self.folder()).env_clear().output();
+        let output = tokio::time::timeout(std::time::Duration::from_secs(120), run).await;
+        let output = output.expect("a command ends").expect("it runs");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code().expect("an exit code"), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// Has it hand over to a new process, which is the one that later calls are about.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such process.
+    pub async fn upgrade(&mut self) {
+        let (code, said) = self.command("upgrade").await;
+        assert_eq!(code, 0, "{said}");
+        let id = said.strip_prefix("process ").and_then(|rest| rest.split(' ').next()).expect("a process");
+        self.successor = Some(id.parse().expect("a number"));
+    }
+
+    /// Waits for the end of the process that was started, while its successor serves.
+    pub async fn first_ended(&mut self) -> ExitStatus {
+        within("the end of the first process", self.child.wait()).await.expect("it ends")
     }
 
     /// Its working directory.
@@ -57,25 +106,49 @@ impl Process {
         configure(self.folder.path(), config);
     }
 
+    /// Says which process has taken over from it: later calls are about that one.
+    ///
+    /// # Panics
+    ///
+    /// When that is no process.
+    pub fn succeeded_by(&mut self, id: &str) {
+        self.successor = Some(id.parse().expect("a number"));
+    }
+
+    /// Waits for a line of the log, and reads the value that stands behind `key` in it.
+    ///
+    /// # Panics
+    ///
+    /// When it ends before, or the line has no such key.
+    pub async fn says_with(&mut self, part: &str, key: &str) -> String {
+        let line = self.line(part).await;
+        let value = line.split(key).nth(1).and_then(|rest| rest.split_whitespace().next());
+        value.expect("the key").to_owned()
+    }
+
     /// Waits for a line of the log.
     ///
     /// # Panics
     ///
     /// When it ends before.
     pub async fn says(&mut self, part: &str) {
+        let _ = self.line(part).await;
+    }
+
+    async fn line(&mut self, part: &str) -> String {
         within(format!("the line {part:?}"), async {
             loop {
                 let line = self.said.next_line().await.expect("text").expect("it runs on");
                 let found = line.contains(part);
                 if line.contains("listening") {
-                    self.listening.push(line);
+                    self.listening.push(line.clone());
                 }
                 if found {
-                    return;
+                    return line;
                 }
             }
         })
-        .await;
+        .await
     }
 
     /// The TCP address of a listener, as its log names it.
@@ -141,7 +214,7 @@ impl Process {
     }
 
     fn id(&self) -> u32 {
-        self.child.id().expect("it runs")
+        self.successor.unwrap_or_else(|| self.child.id().expect("it runs"))
     }
 }
 

@@ -4,10 +4,11 @@ mod keys;
 mod tokens;
 
 use crate::config::{Config, DatabaseUrl, DemoConfig, EdgeConfig, keys_below};
-use crate::run::{self, Running};
+use crate::run::{self, Running, StartOptions};
 use crate::units::{parse_bytes, parse_duration};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serve::handover::{Predecessor, Program};
 use serve::listener::Address;
 use serve::telemetry::{self, Format};
 use std::io::Write;
@@ -190,11 +191,17 @@ fn block_on<T>(future: impl Future<Output = Result<T, String>>) -> Result<T, Str
 
 fn serve(flags: RunFlags) -> Result<ExitCode, String> {
     telemetry::init(flags.log_format.into(), &flags.log_level).map_err(|error| format!("--log-level: {error}"))?;
-    let config = flags.into_config()?;
+    let predecessor = Predecessor::from_environment().map_err(|error| format!("no handover: {error}"))?;
+    let config = flags.into_config().inspect_err(|error| {
+        // Whoever hands over hears why it goes on itself.
+        predecessor.iter().for_each(|predecessor| predecessor.failed(error));
+    })?;
     block_on(async {
-        let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-        let (Ok(terminate), Ok(interrupt)) = signals else { return Err("signals can't be received".to_owned()) };
-        let running = run::start(config).await.map_err(|error| error.to_string())?;
+        let signals = Signals::listen().map_err(|error| format!("signals can't be received: {error}"))?;
+        let inherited = serve::activation::sockets().map_err(|error| error.to_string())?;
+        let program = Some(Program::of_this_process().map_err(|error| error.to_string())?);
+        let options = StartOptions { inherited, predecessor, program };
+        let running = run::start_with(config, options).await.map_err(|error| error.to_string())?;
         if let Some(user) = running.new_demo_user() {
             let mut line = format!("demo user created: username={}", user.username);
             // The only place where a password is ever written, and only when this start has generated it.
@@ -205,23 +212,45 @@ fn serve(flags: RunFlags) -> Result<ExitCode, String> {
             say(&mut std::io::stdout(), &line);
         }
         tracing::info!(address = %running.address(), "listening");
-        Ok(until_stopped(running, terminate, interrupt).await)
+        serve::notify::say(serve::notify::READY);
+        Ok(until_stopped(running, signals).await)
     })
 }
 
-async fn until_stopped(running: Running, mut terminate: Signal, mut interrupt: Signal) -> ExitCode {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    user_2: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            user_2: signal(SignalKind::user_defined2())?,
+        })
+    }
+}
+
+async fn until_stopped(mut running: Running, mut signals: Signals) -> ExitCode {
+    loop {
+        tokio::select! {
+            _ = signals.user_2.recv() => running.begin_upgrade(),
+            () = running.retired() => break,
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+        }
     }
     tracing::info!("draining");
     tokio::select! {
         drained = running.shutdown() => {
-            tracing::info!(cut = drained.cut, "stopped");
+            let serve::drain::UnderWay { requests, streams, websockets } = drained.work;
+            tracing::info!(connections = drained.cut, requests, streams, websockets, "stopped; these were cut");
             if drained.cut == 0 { ExitCode::SUCCESS } else { ExitCode::from(CUT) }
         }
         // Who asks twice does not want to wait; the end of the process ends its threads.
-        _ = interrupt.recv() => std::process::exit(i32::from(CUT)),
+        _ = signals.interrupt.recv() => std::process::exit(i32::from(CUT)),
     }
 }
 

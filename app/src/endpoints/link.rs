@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use serve::connection::ConnectionLimits;
 use serve::contract::link::{self as contract, Event, Hello, Part, Revoke};
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
@@ -152,7 +153,9 @@ impl Teller {
             () = self.state.draining.cancelled() => {
                 // What was decided until now goes first; this is the last that is heard of this process.
                 while self.tell_news().await? {}
-                self.made.push_back(Event::Draining.encode(None).into());
+                if !self.state.handed_over.load(Relaxed) {
+                    self.made.push_back(Event::Draining.encode(None).into());
+                }
                 self.phase = Phase::Over;
             }
             () = self.ear.change() => {

@@ -20,7 +20,7 @@ use ring::Ring;
 use serve::Body;
 use serve::admission::Admission;
 use serve::connection::{Acceptor, ConnectionInfo, ConnectionLimits};
-use serve::listener::{Address, Bound};
+use serve::listener::{Address, Bound, Socket};
 use serve::telemetry::{Format, RequestLines, RequestLog};
 use serve::worker::{Worker, Workers};
 use std::convert::Infallible;
@@ -57,6 +57,8 @@ pub struct HostConfig {
 
 /// A host that serves.
 pub struct Host {
+    /// Beside the workers' own descriptors; none once it has been handed over or drains.
+    bound: Option<Bound>,
     address: Address,
     readiness: Readiness,
     drain_timeout: Duration,
@@ -100,15 +102,14 @@ where
     let in_flight = Arc::new(Semaphore::new(config.in_flight_max.min(Semaphore::MAX_PERMITS)));
     let slots = Arc::new(Semaphore::new(config.connections_max.min(Semaphore::MAX_PERMITS)));
     let log = config.access_log.map(|format| RequestLog::start(io::stdout()).map(|log| (format, log))).transpose()?;
-    let mut sockets = bound.into_sockets().into_iter();
+    let mut shares = bound.shares(config.threads)?.into_iter();
     let workers = Workers::start(config.threads, "app", |_| {
-        let socket = sockets.next();
+        let sockets = shares.next().unwrap_or_default();
         let (make_callable, readiness, local) = (make_callable.clone(), readiness.clone(), Arc::clone(&local));
         let (in_flight, slots) = (Arc::clone(&in_flight), Arc::clone(&slots));
         let lines = log.as_ref().and_then(|(format, log)| Some((*format, log.sender()?)));
         let request_timeout = config.request_timeout;
         async move |worker: Worker| {
-            let socket = socket.ok_or_else(|| io::Error::other("no socket for a worker"))?;
             let log = lines.map(|(format, sender)| Rc::new(AccessLog::new(format, RequestLines::new(sender))));
             let callable = make_callable();
             let make_service = move |_: &ConnectionInfo| Ring {
@@ -120,20 +121,30 @@ where
             };
             let limits =
                 Rc::new(ConnectionLimits { header_count_max: HEADER_COUNT_MAX, ..ConnectionLimits::default() });
-            let drain = worker.drain;
-            let admission = Admission::default();
-            let acceptor = Acceptor { socket, local, limits, tls: None, slots, drain, admission, make_service };
-            tokio::task::spawn_local(async move {
-                if let Err(error) = acceptor.run().await {
-                    tracing::error!(%error, "a worker can't accept");
-                }
-            });
+            for socket in sockets {
+                let acceptor = Acceptor {
+                    socket,
+                    local: Arc::clone(&local),
+                    limits: Rc::clone(&limits),
+                    tls: None,
+                    slots: Arc::clone(&slots),
+                    drain: Rc::clone(&worker.drain),
+                    admission: Admission::default(),
+                    make_service: make_service.clone(),
+                };
+                tokio::task::spawn_local(async move {
+                    if let Err(error) = acceptor.run().await {
+                        tracing::error!(%error, "a worker can't accept");
+                    }
+                });
+            }
             Ok(())
         }
     })
     .await?;
     readiness.set(true);
-    Ok(Host { address, readiness, drain_timeout: config.drain_timeout, workers, _log: log.map(|(_, log)| log) })
+    let log = log.map(|(_, log)| log);
+    Ok(Host { bound: Some(bound), address, readiness, drain_timeout: config.drain_timeout, workers, _log: log })
 }
 
 impl Host {
@@ -149,11 +160,27 @@ impl Host {
         &self.readiness
     }
 
+    /// Its sockets, for a process that takes them over.
+    ///
+    /// # Errors
+    /// There are no descriptors left.
+    pub fn sockets(&self) -> io::Result<Vec<Socket>> {
+        self.bound.iter().flat_map(Bound::sockets).map(Socket::try_clone).collect()
+    }
+
+    /// Says that another process accepts on its sockets.
+    pub fn handed_over(&mut self) {
+        self.bound = None;
+    }
+
     /// Stops accepting, lets requests finish until the deadline, and ends the workers.
-    pub async fn drain(self) -> Drained {
+    pub async fn drain(mut self) -> Drained {
         self.readiness.set(false);
+        let is_last = self.bound.take().is_some();
         let drained = self.workers.drain(self.drain_timeout).await;
-        if let Address::Unix(path) = &self.address {
+        if let Address::Unix(path) = &self.address
+            && is_last
+        {
             // Nobody listens there any more; the next start would remove it too.
             let _ = std::fs::remove_file(path);
         }

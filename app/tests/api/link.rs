@@ -117,7 +117,7 @@ async fn a_stream_begins_with_a_snapshot_and_tells_what_happens() {
     let told = edge.expect("revoke").await;
     assert_eq!((&told["kind"], &told["previous"]), (&json!("session"), &json!(before)));
     assert!(told["at_ms"].as_u64().is_some_and(|at| at > 1_700_000_000_000));
-    app.application.begin_drain();
+    app.application.begin_drain(false);
     edge.expect("draining").await;
     assert_eq!(edge.hear().await, None, "the stream ends");
 }

@@ -295,9 +295,8 @@ impl RouteRule {
             return Err(self.refuse(Cause::Csrf(CsrfProblem::Missing)));
         };
         // Without a session a token would be everybody's.
-        let session = verified.identity().session.as_deref();
-        match session.zip(self.csrf_signer.as_deref()) {
-            Some((session, signer)) if signer.accepts_csrf(session, token) => Ok(()),
+        match verified.session().zip(self.csrf_signer.as_deref()) {
+            Some((session, signer)) if signer.accepts_csrf(&session, token) => Ok(()),
             _ => Err(self.refuse(Cause::Csrf(CsrfProblem::Wrong))),
         }
     }

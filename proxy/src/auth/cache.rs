@@ -12,8 +12,7 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 
-/// The default bound of one worker's cache, in bytes. The 10,000 tokens of the benchmark do not all fit: each entry counts
-/// its identity's JSON too.
+/// The default bound of one worker's cache, in bytes: over ten thousand tokens of the usual kind.
 pub const CACHE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What the list and the table need for one entry beside the token's own data, in bytes.

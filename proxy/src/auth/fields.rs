@@ -1,6 +1,7 @@
 //! The `X-Auth-*` fields that tell logs and simple applications who the caller is. Only the assertion proves it.
 
-use http::{HeaderMap, HeaderValue};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serve::contract::identity::{
     Identity, X_AUTH_ISSUER, X_AUTH_SCOPE, X_AUTH_SESSION, X_AUTH_SUBJECT, X_AUTH_TOKEN_ID,
@@ -12,52 +13,61 @@ const INVISIBLE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// In a scope the space separates words and stays.
 const INVISIBLE_IN_SCOPE: &AsciiSet = &CONTROLS.add(b'%');
 
-/// The values, made once per token; empty ones are left out.
+/// Each field with how its value is written.
+static FIELDS: [(&HeaderName, &AsciiSet); 5] = [
+    (&X_AUTH_SUBJECT, INVISIBLE),
+    (&X_AUTH_ISSUER, INVISIBLE),
+    (&X_AUTH_SCOPE, INVISIBLE_IN_SCOPE),
+    (&X_AUTH_SESSION, INVISIBLE),
+    (&X_AUTH_TOKEN_ID, INVISIBLE),
+];
+
+/// The values of the fields, made once per token, in one piece of memory; empty ones are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IdentityFields {
-    subject: Option<HeaderValue>,
-    issuer: Option<HeaderValue>,
-    scope: Option<HeaderValue>,
-    session: Option<HeaderValue>,
-    token_id: Option<HeaderValue>,
+    text: Bytes,
+    /// Where the value of each field ends.
+    ends: [usize; FIELDS.len()],
 }
 
 impl IdentityFields {
     /// Prepares the fields of an identity.
     #[must_use]
     pub fn new(identity: &Identity) -> Self {
-        let text = |text: &str| value(text, INVISIBLE);
-        Self {
-            subject: text(&identity.subject),
-            issuer: text(&identity.issuer),
-            scope: value(identity.scope.trim_matches(' '), INVISIBLE_IN_SCOPE),
-            session: identity.session.as_deref().and_then(text),
-            token_id: identity.token_id.as_deref().and_then(text),
+        let values = [
+            identity.subject.as_str(),
+            &identity.issuer,
+            identity.scope.trim_matches(' '),
+            identity.session.as_deref().unwrap_or_default(),
+            identity.token_id.as_deref().unwrap_or_default(),
+        ];
+        let mut text = String::with_capacity(values.iter().map(|value| value.len()).sum());
+        let mut ends = [0; FIELDS.len()];
+        for ((value, (_, encoded)), end) in values.into_iter().zip(FIELDS).zip(&mut ends) {
+            text.extend(utf8_percent_encode(value, encoded));
+            *end = text.len();
         }
+        Self { text: Bytes::from(text.into_boxed_str().into_boxed_bytes()), ends }
     }
 
     /// Sets the fields on a request whose forged ones were stripped before.
     pub fn write(&self, headers: &mut HeaderMap) {
-        for (name, value) in [
-            (&X_AUTH_SUBJECT, &self.subject),
-            (&X_AUTH_ISSUER, &self.issuer),
-            (&X_AUTH_SCOPE, &self.scope),
-            (&X_AUTH_SESSION, &self.session),
-            (&X_AUTH_TOKEN_ID, &self.token_id),
-        ] {
-            if let Some(value) = value {
-                // A clone of a value shares its bytes.
-                headers.insert(name, value.clone());
+        let mut start = 0;
+        for ((name, _), &end) in FIELDS.iter().zip(&self.ends) {
+            // All values share their bytes.
+            if end > start
+                && let Ok(value) = HeaderValue::from_maybe_shared(self.text.slice(start..end))
+            {
+                headers.insert(*name, value);
             }
+            start = end;
         }
     }
-}
 
-fn value(text: &str, encoded: &'static AsciiSet) -> Option<HeaderValue> {
-    if text.is_empty() {
-        return None;
+    /// The memory of its text, in bytes.
+    pub(super) fn weight_bytes(&self) -> usize {
+        self.text.len()
     }
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(utf8_percent_encode(text, encoded).to_string())).ok()
 }
 
 #[cfg(test)]

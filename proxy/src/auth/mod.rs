@@ -32,6 +32,7 @@ mod fields;
 mod fuzz;
 mod issuers;
 mod jwks;
+mod kept_claims;
 mod keys;
 mod linked;
 mod object;

@@ -2,7 +2,6 @@
 
 use super::verified::Verified;
 use http::{HeaderMap, HeaderValue};
-use serve::contract::identity::Identity;
 use std::sync::Arc;
 
 /// Made only by [`RouteRule::authorize`](super::RouteRule::authorize); whatever acts on a request demands one, so a
@@ -31,13 +30,7 @@ impl Permit {
         self.next_nonce.as_deref()
     }
 
-    /// Who the caller is; `None` for nobody in particular.
-    #[must_use]
-    pub fn identity(&self) -> Option<&Arc<Identity>> {
-        self.verified.as_ref().map(|verified| verified.identity())
-    }
-
-    /// The verified token, with what revocations look at.
+    /// The verified token, which says who the caller is; `None` for nobody in particular.
     #[must_use]
     pub fn verified(&self) -> Option<&Arc<Verified>> {
         self.verified.as_ref()

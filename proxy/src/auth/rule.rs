@@ -32,8 +32,8 @@ impl ClaimCheck {
 
     /// Whether the token satisfies the rule.
     pub(crate) fn holds(&self, verified: &Verified) -> bool {
-        let value = verified.claim(&self.claim).and_then(|claim| claim.pointer(&self.below));
-        holds(&self.test, value)
+        let claim = verified.claim(&self.claim);
+        holds(&self.test, claim.as_ref().and_then(|claim| claim.pointer(&self.below)))
     }
 }
 

@@ -1,12 +1,16 @@
-//! A token that was verified: the identity, what rules and revocations look at, and its fields ready to send.
+//! A token that was verified: who it names, what rules and revocations look at, and its fields ready to send.
+//!
+//! A worker keeps thousands of these, so it is all text: an [`Identity`] is made only
+//! to be written as JSON.
 
 use super::claims::Claims;
 use super::fields::IdentityFields;
+use super::kept_claims::KeptClaims;
 use super::policy::{Checked, Policy, Validity};
 use super::reject::Reason;
 use super::revocations::{Known, Names, Revocations};
+use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Map, Value};
 use serve::contract::identity::Identity;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,37 +18,35 @@ use std::time::Instant;
 /// What one verification found. Shared between the cache and the requests that use it.
 #[derive(Debug)]
 pub struct Verified {
-    identity: Arc<Identity>,
-    /// The identity as JSON: every assertion repeats it.
+    subject: Box<str>,
+    /// [`Identity`] as JSON: every assertion repeats it.
     identity_json: Box<RawValue>,
-    /// The claims that [`Identity`] holds under a name of its own, in their original form, for claim rules.
-    lifted: Map<String, Value>,
+    claims: KeptClaims,
     fields: IdentityFields,
     validity: Validity,
-    kid: Option<String>,
+    kid: Option<Box<str>>,
     revocations: Arc<Revocations>,
     names: Names,
 }
 
 impl Verified {
     /// Takes the claims of a token whose signature was good.
-    pub(crate) fn new(policy: &Policy, claims: Claims, checked: Checked, kid: Option<String>) -> Self {
-        let mut claims = claims.into_inner();
-        let mut lifted = Map::new();
+    pub(crate) fn new(policy: &Policy, claims: Claims, checked: Checked, kid: Option<&str>) -> Self {
+        let mut others = claims.into_inner();
+        let mut kept = Vec::with_capacity(others.len());
         for name in [policy.subject_claim.as_str(), "iss", "exp", "scope", "sid", "jti"] {
-            if let Some((name, value)) = claims.remove_entry(name) {
-                lifted.insert(name, value);
-            }
+            kept.extend(others.remove_entry(name));
         }
-        let text = |name: &str| lifted.get(name).and_then(Value::as_str).map(str::to_owned);
+        let claim = |name: &str| kept.iter().find_map(|(known, value)| (known == name).then_some(value));
+        let text = |name: &str| claim(name).and_then(Value::as_str).map(str::to_owned);
         let identity = Identity {
             subject: checked.subject,
             issuer: policy.issuer.clone(),
-            scope: scope(lifted.get("scope")),
+            scope: scope(claim("scope")),
             session: text("sid"),
             token_id: text("jti"),
             expires_at: checked.validity.expires_at,
-            claims,
+            claims: others,
         };
         let fields = IdentityFields::new(&identity);
         // Texts, numbers and JSON always serialise. Were it otherwise, `null` would say that nobody is known.
@@ -52,26 +54,35 @@ impl Verified {
         let names = Names::new(
             identity.token_id.as_deref(),
             identity.session.as_deref(),
-            kid.as_deref(),
+            kid,
             &identity.subject,
             checked.validity.issued_at,
         );
+        kept.extend(identity.claims);
         Self {
-            identity: Arc::new(identity),
+            subject: identity.subject.into(),
             identity_json,
-            lifted,
+            claims: KeptClaims::new(kept),
             fields,
             validity: checked.validity,
-            kid,
+            kid: kid.map(Box::from),
             revocations: Arc::clone(&policy.revocations),
             names,
         }
     }
 
-    /// Who it is.
+    /// The user, as the issuer names it; empty where the token names none and need not.
     #[must_use]
-    pub fn identity(&self) -> &Arc<Identity> {
-        &self.identity
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The session that the token belongs to.
+    pub(super) fn session(&self) -> Option<String> {
+        match self.claim("sid")? {
+            Value::String(session) => Some(session),
+            _ => None,
+        }
     }
 
     /// Who it is, in the JSON of an assertion.
@@ -99,8 +110,8 @@ impl Verified {
 
     /// A claim as the issuer wrote it.
     #[must_use]
-    pub fn claim(&self, name: &str) -> Option<&Value> {
-        self.lifted.get(name).or_else(|| self.identity.claims.get(name))
+    pub fn claim(&self, name: &str) -> Option<Value> {
+        self.claims.get(name)
     }
 
     /// Whether the token is for one of `audiences`.
@@ -109,7 +120,7 @@ impl Verified {
         let ours = |value: &Value| audiences.iter().any(|audience| value == audience.as_str());
         match self.claim("aud") {
             Some(Value::Array(many)) => many.iter().any(ours),
-            Some(one) => ours(one),
+            Some(one) => ours(&one),
             None => false,
         }
     }
@@ -131,20 +142,12 @@ impl Verified {
 
     /// Roughly the memory it takes, in bytes: the cache is bounded by it.
     pub(crate) fn weight_bytes(&self) -> usize {
-        let identity = &self.identity;
-        let texts = [Some(&identity.subject), Some(&identity.issuer), Some(&identity.scope)]
-            .into_iter()
-            .chain([identity.session.as_ref(), identity.token_id.as_ref(), self.kid.as_ref()])
-            .flatten()
-            // Once here and once more as a field.
-            .map(|text| 2 * text.len())
-            .sum::<usize>();
         size_of::<Self>()
-            + size_of::<Identity>()
+            + self.subject.len()
             + self.identity_json.get().len()
-            + texts
-            + members_bytes(&self.lifted)
-            + members_bytes(&identity.claims)
+            + self.fields.weight_bytes()
+            + self.kid.as_deref().map_or(0, str::len)
+            + self.claims.weight_bytes()
     }
 }
 
@@ -155,19 +158,4 @@ fn scope(claim: Option<&Value>) -> String {
         Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
         _ => String::new(),
     }
-}
-
-fn members_bytes(members: &Map<String, Value>) -> usize {
-    // A tree node has room for eleven entries and is on average two thirds full.
-    members.iter().map(|(name, value)| 48 + name.len() + value_bytes(value)).sum()
-}
-
-fn value_bytes(value: &Value) -> usize {
-    size_of::<Value>()
-        + match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-            Value::String(text) => text.len(),
-            Value::Array(items) => items.iter().map(value_bytes).sum(),
-            Value::Object(members) => members_bytes(members),
-        }
 }

@@ -62,7 +62,7 @@ pub(super) fn verify(token: &[u8], candidates: &[Candidate<'_>], now: u64) -> Re
         match attempt(&jws, &header, &claims, candidate, now) {
             Ok((checked, key)) => {
                 let claims = std::mem::take(&mut claims);
-                return Ok((index, Verified::new(candidate.policy, claims, checked, key.kid.clone())));
+                return Ok((index, Verified::new(candidate.policy, claims, checked, key.kid.as_deref())));
             }
             // Somebody else's token says nothing; the issuer that it may belong to says why.
             Err(reject) if reject.reason == Reason::Issuer || weight(reject) < weight(rejected.reject) => {}

@@ -1,7 +1,9 @@
 //! What every step from a text to a configuration shares.
 
+use super::disk;
 use super::problem::{Problem, Problems, listed, nearest};
 use super::source::Span;
+use std::path::Path;
 
 /// What reading and checking share: the mistakes so far and the outside world.
 pub(super) struct Context<'a> {
@@ -11,6 +13,18 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// A regular file's bytes. The error is worded for a message.
+    pub(super) fn read_bytes(&mut self, path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+        self.problems.sources.note(path);
+        disk::read_bytes(path, bytes_max)
+    }
+
+    /// A regular file's text.
+    pub(super) fn read_text(&mut self, path: &Path, bytes_max: u64) -> Result<String, String> {
+        self.problems.sources.note(path);
+        disk::read_text(path, bytes_max)
+    }
+
     /// Reports a mistake; notes and help can be added to what it returns.
     pub(super) fn problem(&mut self, at: Span, message: impl Into<String>) -> &mut Problem {
         self.problems.add(Some(at), message)

@@ -1,6 +1,5 @@
 //! Reads the main file and everything that it includes, and joins them into one.
 
-use super::disk::read_text;
 use super::file::File;
 use super::include;
 use super::node;
@@ -23,14 +22,24 @@ const FILES_MAX: usize = 256;
 /// # Errors
 /// Every mistake that was found: in the syntax of any file, else in the meaning of the whole.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
-    match read_text(path, FILE_BYTES_MAX) {
-        Ok(text) => load_str(&path.display().to_string(), &text, env, path.parent().unwrap_or(Path::new(""))),
-        Err(reason) => {
-            let mut problems = Problems::default();
-            problems.add(None, format!("cannot read {}: {reason}", path.display()));
-            Err(problems)
+    load_seen(path, env).0
+}
+
+/// As [`load`], with every file and folder that was looked at, whether the configuration is sound or not.
+pub fn load_seen(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> (Result<Config, Problems>, Vec<PathBuf>) {
+    let mut context = Context { problems: Problems::default(), env };
+    let loaded = match context.read_text(path, FILE_BYTES_MAX) {
+        Ok(text) => {
+            let base_dir = path.parent().unwrap_or(Path::new(""));
+            load_text(&path.display().to_string(), &text, &mut context, base_dir)
         }
-    }
+        Err(reason) => {
+            context.problems.add(None, format!("cannot read {}: {reason}", path.display()));
+            None
+        }
+    };
+    let seen = context.problems.sources.seen();
+    (finish(loaded, context), seen)
 }
 
 /// Reads and checks a configuration that is already in memory, called `name` in messages. Relative paths start at
@@ -45,13 +54,20 @@ pub fn load_str(
     base_dir: &Path,
 ) -> Result<Config, Problems> {
     let mut context = Context { problems: Problems::default(), env };
-    let config = if text.len() as u64 > FILE_BYTES_MAX {
+    let loaded = load_text(name, text, &mut context, base_dir);
+    finish(loaded, context)
+}
+
+fn load_text(name: &str, text: &str, context: &mut Context<'_>, base_dir: &Path) -> Option<Config> {
+    if text.len() as u64 > FILE_BYTES_MAX {
         context.problems.add(None, format!("{name} is larger than {FILE_BYTES_MAX} bytes"));
-        None
-    } else {
-        read_all(name, text, base_dir, &mut context).and_then(|whole| check::check(whole, &mut context))
-    };
-    match config {
+        return None;
+    }
+    read_all(name, text, base_dir, context).and_then(|whole| check::check(whole, context))
+}
+
+fn finish(loaded: Option<Config>, mut context: Context<'_>) -> Result<Config, Problems> {
+    match loaded {
         Some(config) if context.problems.count() == 0 => Ok(config),
         _ => {
             context.problems.sort();
@@ -133,6 +149,10 @@ fn included(file: Option<&File>, context: &mut Context<'_>) -> Vec<Pending> {
         let shown = context.problems.sources.get(pattern.at.source).map(|source| source.name.clone());
         let shown = shown.as_deref().and_then(|name| Path::new(name).parent()).unwrap_or(Path::new("")).to_owned();
         let dir = context.problems.sources.resolve(pattern.at, "");
+        if let Some(folder) = dir.join(&pattern.value.0).parent() {
+            // Files may come.
+            context.problems.sources.note(folder);
+        }
         match include::matches(&dir, &pattern.value.0) {
             Ok(files) => pending.extend(files.into_iter().map(|relative| Pending {
                 name: shown.join(&relative).display().to_string(),
@@ -160,7 +180,7 @@ fn open(file: &Pending, seen: &mut Vec<PathBuf>, context: &mut Context<'_>) -> O
         return None;
     }
     seen.push(canonical);
-    match read_text(&file.path, FILE_BYTES_MAX) {
+    match context.read_text(&file.path, FILE_BYTES_MAX) {
         Ok(text) => {
             let dir = file.path.parent().unwrap_or(Path::new("")).to_owned();
             Some(context.problems.sources.add(file.name.clone(), dir, text))

@@ -6,6 +6,7 @@
 #[macro_use]
 mod table;
 mod check;
+mod coding;
 mod context;
 mod disk;
 pub mod drill;
@@ -27,8 +28,9 @@ mod template;
 mod units;
 mod whole;
 
+pub use coding::{Coding, Compress, MediaPattern};
 pub use line::{BadTemplate, LineField, LinePiece, LineTemplate};
-pub use load::{load, load_str};
+pub use load::{load, load_seen, load_str};
 pub use origin::WebOrigin;
 pub use pattern::BadPattern;
 pub use print::print;
@@ -81,12 +83,18 @@ pub struct Server {
     pub bad_tokens_per_minute_max: Option<NonZeroU32>,
     /// How long a stop waits for work in flight. Default 30 s.
     pub drain_timeout: Duration,
+    /// Whether changed files are taken without being told.
+    pub reload_on_change: bool,
     /// Where the proxy keeps what it makes itself (development certificates). Default `./var/portcullis`.
     pub state: PathBuf,
     /// Bytes of memory that held request bodies may take together. Default 256 MiB.
     pub buffer_memory_bytes_max: u64,
     /// Bytes of disk that they may take together. Default 8 GiB.
     pub buffer_disk_bytes_max: u64,
+    /// Bytes of small files in memory, each worker. Default 32 MiB.
+    pub file_memory_bytes_max: usize,
+    /// Large files that are held open, each worker. Default 128.
+    pub open_files_max: usize,
     /// Peers whose `Forwarded` and `X-Forwarded-*` are believed. Default: none.
     pub trusted_proxies: Vec<IpNet>,
     /// Further field names that are stripped from every request, beside `X-Auth-*`. Default: none.
@@ -651,8 +659,29 @@ pub struct Files {
     pub strip_prefix: Option<String>,
     /// `Cache-Control` by default: `no-cache` for pages, a day for the rest, a year and immutable for fingerprinted names.
     pub cache_control: Option<HeaderValue>,
+    /// Which links are followed. Default none.
+    pub symlinks: Symlinks,
     /// Files up to this size are kept in memory by each worker. Default 256 KiB.
     pub cached_bytes_max: u64,
+    /// How long a kept file is served without looking at the disk. Default one second.
+    pub fresh_for: Duration,
+    /// The types whose files come compressed to clients that take it.
+    pub compressible_types: Vec<MediaPattern>,
+    /// Whether twins that were compressed beforehand are looked for.
+    pub precompressed: bool,
+    /// What is compressed when there is no twin; `None`: nothing.
+    pub compress: Option<Compress>,
+}
+
+/// Which symbolic links are followed beneath a root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Symlinks {
+    /// None.
+    No,
+    /// Those that stay beneath the root all the way.
+    SameRoot,
+    /// All.
+    Any,
 }
 
 /// `forward = "app"` or `forward = { upstream = "app", ... }`.

@@ -7,9 +7,9 @@ use super::file::{FormatName, ProxyProtocol};
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, AuthMode, Authorities, Buffer, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Config, DpopMode,
-    EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits, Log,
-    LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server,
+    Action, Admin, AuthMode, Authorities, Buffer, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Compress, Config,
+    DpopMode, EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener, ListenerLimits,
+    Log, LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server,
     Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue, Uri};
@@ -128,9 +128,12 @@ fn print_server(page: &mut Page, server: &Server) {
         connections_per_client_max,
         bad_tokens_per_minute_max,
         drain_timeout,
+        reload_on_change,
         state,
         buffer_memory_bytes_max,
         buffer_disk_bytes_max,
+        file_memory_bytes_max,
+        open_files_max,
         trusted_proxies,
         identity_headers,
         trace,
@@ -141,9 +144,12 @@ fn print_server(page: &mut Page, server: &Server) {
     page.key("connections_per_client_max", connections_per_client_max.map_or(0, NonZeroU32::get));
     page.key("bad_tokens_per_minute_max", bad_tokens_per_minute_max.map_or(0, NonZeroU32::get));
     page.key("drain_timeout", time(drain_timeout));
+    page.key("reload_on_change", reload_on_change);
     page.key("state", path(state));
     page.key("buffer_memory_max", text(size(*buffer_memory_bytes_max)));
     page.key("buffer_disk_max", text(size(*buffer_disk_bytes_max)));
+    page.key("file_memory_max", text(size(*file_memory_bytes_max as u64)));
+    page.key("open_files_max", open_files_max.to_string());
     page.key("trusted_proxies", texts(trusted_proxies));
     page.key("identity_headers", texts(identity_headers));
     page.key("trace", trace);
@@ -437,14 +443,37 @@ pub(super) fn token_source(source: &TokenSource) -> String {
     }
 }
 
+fn print_compress(Compress { codings, bytes_min, bytes_max }: &Compress) -> String {
+    let codings = list(codings, |coding| text(coding.spelled()));
+    inline([("codings", codings), ("bytes_min", text(size(*bytes_min))), ("bytes_max", text(size(*bytes_max)))])
+}
+
 fn print_action(page: &mut Page, action: &Action) {
     match action {
-        Action::Files(Files { root, index, fallback, strip_prefix, cache_control, cached_bytes_max }) => {
+        Action::Files(files) => {
+            let Files {
+                root,
+                index,
+                fallback,
+                strip_prefix,
+                cache_control,
+                symlinks,
+                cached_bytes_max,
+                fresh_for,
+                compressible_types,
+                precompressed,
+                compress,
+            } = files;
             let mut keys = vec![("root", path(root)), ("index", text(index))];
             keys.extend(fallback.as_ref().map(|fallback| ("fallback", text(fallback))));
             keys.push(("strip_prefix", strip_prefix.is_some().to_string()));
             keys.extend(cache_control.as_ref().map(|value| ("cache_control", header_value(value))));
+            keys.push(("symlinks", text(symlinks.spelled())));
             keys.push(("cached_bytes_max", text(size(*cached_bytes_max))));
+            keys.push(("fresh_for", text(duration(*fresh_for))));
+            keys.push(("compressible_types", list(compressible_types, |pattern| text(pattern.as_str()))));
+            keys.push(("precompressed", precompressed.to_string()));
+            keys.push(("compress", compress.as_ref().map_or_else(|| false.to_string(), print_compress)));
             page.key("files", inline(keys));
         }
         Action::Forward(Forward { upstream, internal_root, path: path_rule, host }) => {

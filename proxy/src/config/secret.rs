@@ -4,7 +4,6 @@
 //! becoming structure. `$${` stands for a literal `${`.
 
 use super::context::Context;
-use super::disk::read_text;
 use super::source::Span;
 
 /// Bytes of a file that a reference may bring in.
@@ -62,7 +61,7 @@ impl Context<'_> {
             }
             Some(("file", path)) => {
                 let path = self.problems.sources.resolve(at, path);
-                match read_text(&path, FILE_BYTES_MAX) {
+                match self.read_text(&path, FILE_BYTES_MAX) {
                     // Editors and `echo` end a file with a line end that is no part of the secret.
                     Ok(text) => Some(
                         text.strip_suffix('\n').map(|t| t.strip_suffix('\r').unwrap_or(t)).unwrap_or(&text).to_owned(),

@@ -1,5 +1,6 @@
 //! The texts that a configuration is made of, and places in them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A range of bytes in one of the [`Sources`].
@@ -24,19 +25,33 @@ pub(super) struct Source {
 
 /// Every file that was read, in order.
 #[derive(Default)]
-pub(super) struct Sources(Vec<Source>);
+pub(super) struct Sources {
+    texts: Vec<Source>,
+    /// Whatever was looked at on the disk: these, and the files and folders that they name.
+    seen: BTreeSet<PathBuf>,
+}
 
 impl Sources {
     /// Keeps a text and returns its index.
     pub(super) fn add(&mut self, name: String, dir: PathBuf, text: String) -> usize {
         let line_starts =
             std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|i| i + 1)).collect();
-        self.0.push(Source { name, dir, text, line_starts });
-        self.0.len() - 1
+        self.texts.push(Source { name, dir, text, line_starts });
+        self.texts.len() - 1
+    }
+
+    /// Remembers a file or folder that was looked at.
+    pub(super) fn note(&mut self, path: &Path) {
+        self.seen.insert(path.to_owned());
+    }
+
+    /// What was looked at.
+    pub(super) fn seen(&self) -> Vec<PathBuf> {
+        self.seen.iter().cloned().collect()
     }
 
     pub(super) fn get(&self, index: usize) -> Option<&Source> {
-        self.0.get(index)
+        self.texts.get(index)
     }
 
     /// A path as it was written at `span`, read relative to the directory of the file that it stands in.

@@ -3,12 +3,12 @@
 use super::body::FileBody;
 use super::conditional::{self, Outcome};
 use super::error::FileError;
+use super::multipart::{Multipart, part_of};
 use super::range::{self, ByteRange, Selection};
 use super::representation::{Content, Representation};
-use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LAST_MODIFIED,
-    RANGE,
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, LAST_MODIFIED, RANGE,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use std::sync::Arc;
@@ -36,6 +36,12 @@ pub(super) fn answer(
         match range::select(request, size_bytes) {
             Selection::Whole => {}
             Selection::Part(part) => return Ok(partial(representation, part)),
+            // Without random bytes for a boundary: section 14.2 lets a server ignore the field.
+            Selection::Parts(parts) => {
+                if let Some(multipart) = Multipart::new(representation, &parts) {
+                    return Ok(several(representation, multipart));
+                }
+            }
             Selection::Unsatisfiable => return Err(FileError::RangeNotSatisfiable { size_bytes }),
         }
     }
@@ -49,7 +55,7 @@ pub(super) fn answer(
 /// 304: what updates a stored answer, without what describes a body (RFC 9110 section 15.4.5).
 fn not_modified(representation: &Representation) -> Response<FileBody> {
     let mut headers = representation.headers.clone();
-    for name in [ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE] {
+    for name in [ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE] {
         headers.remove(name);
     }
     if representation.validators.etag.is_some() {
@@ -65,17 +71,16 @@ fn partial(representation: &Representation, part: ByteRange) -> Response<FileBod
     if let Some(value) = part.content_range(representation.content.size()) {
         headers.insert(CONTENT_RANGE, value);
     }
-    let body = match &representation.content {
-        Content::Memory(bytes) => FileBody::memory(slice(bytes, part)),
-        Content::File(file, _) => FileBody::stream(Arc::clone(file), part.first, part.len()),
-    };
-    respond(StatusCode::PARTIAL_CONTENT, headers, body)
+    respond(StatusCode::PARTIAL_CONTENT, headers, part_of(&representation.content, part))
 }
 
-/// A range lies within the content that it was selected for.
-fn slice(bytes: &Bytes, part: ByteRange) -> Bytes {
-    let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-    bytes.slice(at(part.first)..at(part.last.saturating_add(1)))
+/// 206 with several parts, which carry their own `Content-Range` (RFC 9110 section 15.3.7.2). The fields of the
+/// representation stay, its coding too: the parts are parts of the coded bytes.
+fn several(representation: &Representation, multipart: Multipart) -> Response<FileBody> {
+    let mut headers = representation.headers.clone();
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(multipart.length));
+    headers.insert(CONTENT_TYPE, multipart.content_type);
+    respond(StatusCode::PARTIAL_CONTENT, headers, multipart.body)
 }
 
 /// Puts a response together.

@@ -1,8 +1,11 @@
 //! The body of a file answer: bytes from memory, or a large file in pieces.
 
+mod chain;
+
 use super::piece::{self, PIECE_BYTES};
 use super::read;
 use bytes::Bytes;
+use chain::Chain;
 use http_body::{Body, Frame, SizeHint};
 use serve::BodyError;
 use std::fs::File;
@@ -23,6 +26,7 @@ pub struct FileBody(Kind);
 enum Kind {
     Memory(Option<Bytes>),
     Stream(FileStream),
+    Chain(Box<Chain>),
 }
 
 impl FileBody {
@@ -40,6 +44,11 @@ impl FileBody {
     pub(super) const fn stream(file: Arc<File>, offset: u64, length: u64) -> Self {
         Self(Kind::Stream(FileStream { file, offset, remaining: length, pieces: 0, fetch: None }))
     }
+
+    /// One after the other.
+    pub(super) fn chain(bodies: Vec<Self>) -> Self {
+        Self(Kind::Chain(Box::new(Chain::new(bodies))))
+    }
 }
 
 impl Body for FileBody {
@@ -50,6 +59,7 @@ impl Body for FileBody {
         match &mut self.0 {
             Kind::Memory(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::Stream(stream) => stream.poll_piece(cx).map(|piece| piece.map(|piece| piece.map(Frame::data))),
+            Kind::Chain(chain) => chain.poll_frame(cx),
         }
     }
 
@@ -57,6 +67,7 @@ impl Body for FileBody {
         match &self.0 {
             Kind::Memory(bytes) => bytes.is_none(),
             Kind::Stream(stream) => stream.remaining == 0,
+            Kind::Chain(chain) => chain.remaining() == 0,
         }
     }
 
@@ -64,6 +75,7 @@ impl Body for FileBody {
         SizeHint::with_exact(match &self.0 {
             Kind::Memory(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
             Kind::Stream(stream) => stream.remaining,
+            Kind::Chain(chain) => chain.remaining(),
         })
     }
 }

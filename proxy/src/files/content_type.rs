@@ -13,7 +13,7 @@ const TEXTUAL: &[&str] = &[
 ];
 
 /// The `Content-Type` for a file name; bytes without a meaning when the extension says nothing.
-pub(super) fn of(file_name: &str) -> HeaderValue {
+pub(crate) fn of(file_name: &str) -> HeaderValue {
     let extension = file_name.rsplit_once('.').map_or("", |(_, extension)| extension);
     let essence = essence(extension);
     if essence.starts_with("text/") || TEXTUAL.contains(&essence) {

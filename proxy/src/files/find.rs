@@ -1,14 +1,17 @@
 //! From a checked name to a representation: from memory, or from the disk and then into memory.
 
 use super::cache_control::{Audience, CachePolicy};
+use super::coding::{Codings, Twins};
 use super::error::{FileError, FilesError};
 use super::open::{Opened, Root};
+use super::open_files::ServerId;
 use super::path::RelativePath;
 use super::read;
 use super::representation::{Content, Representation};
-use super::small::{ServerId, SmallFiles};
+use super::small::SmallFiles;
 use super::stamp::Stamp;
 use super::validators::Validators;
+use crate::config::Symlinks;
 use bytes::Bytes;
 use rustix::io::Errno;
 use std::fs::File;
@@ -16,13 +19,16 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How often a file that is being written to is read again before it is streamed instead.
 const ATTEMPTS_MAX: usize = 3;
 
 /// Files that an application hands over are kept in memory up to this size: 256 KiB.
 const INTERNAL_CACHED_BYTES_MAX: u64 = 256 * 1024;
+
+/// They are looked at again after this time.
+const INTERNAL_FRESH_FOR: Duration = Duration::from_secs(1);
 
 /// Where each server's [`ServerId`] comes from.
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
@@ -55,6 +61,10 @@ pub(super) struct Tree {
     pub cache_policy: CachePolicy,
     /// Files up to this size are kept in memory.
     pub cached_bytes_max: u64,
+    /// How long a file is served without looking at the disk.
+    pub fresh_for: Duration,
+    /// In which codings files are sent.
+    pub codings: Codings,
 }
 
 impl Tree {
@@ -62,13 +72,16 @@ impl Tree {
     ///
     /// # Errors
     /// When it is no directory that can be entered.
-    pub(super) fn open(root: &Path) -> Result<Self, FilesError> {
-        let opened = Root::open(root).map_err(|source| FilesError::Root { root: root.to_owned(), source })?;
+    pub(super) fn open(root: &Path, symlinks: Symlinks) -> Result<Self, FilesError> {
+        let opened = Root::open(root, symlinks).map_err(|source| FilesError::Root { root: root.to_owned(), source })?;
         Ok(Self {
             id: ServerId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
             root: opened,
             cache_policy: CachePolicy { configured: None, audience: Audience::Client },
             cached_bytes_max: INTERNAL_CACHED_BYTES_MAX,
+            fresh_for: INTERNAL_FRESH_FOR,
+            // What a file that an application hands over is, the application says.
+            codings: Codings::default(),
         })
     }
 
@@ -78,7 +91,11 @@ impl Tree {
     /// When there is no such file, or it can't be read.
     pub(super) async fn find(&self, path: &RelativePath, memory: Memory<'_>) -> Result<Found, FileError> {
         let Memory { files, key, now } = memory;
-        let known = key.and_then(|key| files.claim(self.id, key, now));
+        if let Some(open) = key.and_then(|key| files.fresh_open(self.id, key, now)) {
+            return Ok(Found::File(open));
+        }
+        files.note_look();
+        let known = key.and_then(|key| files.claim(self.id, key, now + self.fresh_for));
         let opened = match (self.root.open_beneath(path).await, &known) {
             (Ok(opened), _) => opened,
             // Out of descriptors, or the disk is away: what was right a second ago is better than nothing.
@@ -94,23 +111,26 @@ impl Tree {
             self.forget(memory);
             return Ok(Found::Directory);
         };
+        let twins = self.open_twins(path, &stamp).await;
         if let Some((known_stamp, representation)) = known
             && known_stamp == stamp
+            && representation.variants.twins() == twins.each_ref().map(|twin| twin.as_ref().map(|(_, stamp)| *stamp))
         {
             return Ok(Found::File(representation));
         }
-        self.load(path, file, stamp, memory).await.map(Found::File)
+        self.load(path, file, stamp, twins, memory).await.map(Found::File)
     }
 
     async fn load(
         &self,
         path: &RelativePath,
         file: File,
-        stamp: Stamp,
+        opened: Stamp,
+        twins: Twins,
         memory: Memory<'_>,
     ) -> Result<Rc<Representation>, FileError> {
         let file = Arc::new(file);
-        let settled = self.read_settled(&file, stamp).await?;
+        let settled = self.read_settled(&file, opened).await?;
         let now = SystemTime::now();
         let (validators, content) = match &settled {
             Read::Small(content, stamp) => {
@@ -118,10 +138,21 @@ impl Tree {
             }
             Read::Large(stamp) => (Validators::of_stamp(stamp, now), Content::File(file, stamp.size)),
         };
-        let representation = Rc::new(Representation::new(path.file_name(), validators, content, &self.cache_policy));
+        let mut representation = Representation::new(path.file_name(), validators, content, &self.cache_policy);
+        let (Read::Small(_, stamp) | Read::Large(stamp)) = settled;
+        // A file that was written to meanwhile may be newer than what lies beside it.
+        let twins = if stamp == opened { twins } else { Twins::default() };
+        self.add_variants(&mut representation, stamp, twins).await?;
+        let representation = Rc::new(representation);
+        let (now, fresh_until) = (memory.now, memory.now + self.fresh_for);
         match (settled, memory.key) {
             (Read::Small(_, stamp), Some(key)) => {
-                memory.files.insert(self.id, key, stamp, &representation, memory.now);
+                memory.files.insert(self.id, key, stamp, &representation, fresh_until);
+            }
+            // Not one that was written to a moment ago: the next look would find another.
+            (Read::Large(stamp), Some(key)) if stamp == opened => {
+                self.forget(memory);
+                memory.files.insert_open(self.id, key, stamp, &representation, (now, fresh_until));
             }
             _ => self.forget(memory),
         }

@@ -2,20 +2,26 @@
 //!
 //! The way of a request, top down: [`server`] decides which name is meant; [`path`] maps it; [`small`] may have it in
 //! memory; [`find`] else looks at the disk, where [`open`] lets nothing leave the root and [`read`] never lets a worker
-//! wait; [`representation`] prepares its fields ([`content_type`], [`cache_control`], [`validators`]); [`answer`]
-//! compares them with the request ([`conditional`], [`range`]) and [`body`] carries the bytes.
+//! wait; [`representation`] prepares its fields ([`content_type`], [`cache_control`], [`validators`]); [`negotiate`]
+//! chooses among its codings ([`coding`]); [`answer`]
+//! compares them with the request ([`conditional`], [`range`]), and [`body`] carries the bytes, of several ranges
+//! as [`multipart`].
 //!
 //! [`FileServer`] belongs to a snapshot and is shared; [`SmallFiles`] belongs to a worker.
 
 mod answer;
 mod body;
 mod cache_control;
+pub mod coding;
 mod conditional;
 mod content_type;
 mod error;
 mod find;
 mod internal;
+mod multipart;
+mod negotiate;
 mod open;
+mod open_files;
 mod path;
 mod piece;
 mod range;
@@ -25,13 +31,15 @@ mod server;
 mod small;
 mod stamp;
 mod validators;
+mod walk;
 
 #[cfg(test)]
 mod tests;
 
 pub use body::FileBody;
+pub(crate) use content_type::of as content_type;
 pub use error::{FileError, FilesError};
 pub use internal::FIELDS_BYTES_MAX;
 pub use path::PathRefusal;
 pub use server::{ALLOW, FileRequest, FileServer};
-pub use small::{SMALL_FILES_BYTES_MAX, SmallFiles};
+pub use small::SmallFiles;

@@ -1,27 +1,22 @@
 //! Opening files beneath a root: whatever the name is and whatever happens on the disk meanwhile, the kernel resolves
-//! no link and nothing outside the root.
+//! no link that the route does not allow, and nothing outside the root.
 //!
 //! `openat2` does this in one call. Where the kernel lacks it, or a container's seccomp filter forbids it, each step of
-//! the name is opened on its own without following links.
+//! the name is opened on its own (`walk`), with the same result.
 
 use super::error::FileError;
 use super::path::RelativePath;
 use super::stamp::Stamp;
+use super::walk::{self, READ, READ_LINKED, STEP};
+use crate::config::Symlinks;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-/// `NONBLOCK`: a FIFO must not hang the worker before it is recognised. `NOCTTY`: nor may a terminal become ours.
-const READ: OFlags =
-    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOFOLLOW).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
-
-/// A directory on the way, held without being readable.
-const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-/// Never above the root, never through a link, also not through those of `/proc`.
+/// What a kernel must know for the whole name to be resolved in one call.
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
 /// How often the kernel may ask to try again (a rename raced with the lookup).
@@ -32,6 +27,7 @@ const ATTEMPTS_MAX: usize = 3;
 pub(super) struct Root {
     directory: Arc<OwnedFd>,
     lookup: Lookup,
+    symlinks: Symlinks,
 }
 
 /// What a name turned out to be.
@@ -52,32 +48,44 @@ enum Lookup {
     Stepwise,
 }
 
+/// How `openat2` resolves a name, and how it opens what it finds. Links of `/proc` are never followed: they lead out of
+/// every root, to files that only this process holds.
+const fn strictness(symlinks: Symlinks) -> (ResolveFlags, OFlags) {
+    match symlinks {
+        Symlinks::No => (BENEATH, READ),
+        Symlinks::SameRoot => (ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS), READ_LINKED),
+        Symlinks::Any => (ResolveFlags::NO_MAGICLINKS, READ_LINKED),
+    }
+}
+
 impl Root {
     /// Opens the root itself; links on the way to it are the operator's and are followed.
     ///
     /// # Errors
     /// The system's, when it is no directory that can be entered.
-    pub(super) fn open(path: &Path) -> Result<Self, Errno> {
+    pub(super) fn open(path: &Path, symlinks: Symlinks) -> Result<Self, Errno> {
         let directory = openat(CWD, path, STEP.difference(OFlags::NOFOLLOW), Mode::empty())?;
         let lookup = Lookup::probe(&directory);
-        Ok(Self { directory: Arc::new(directory), lookup })
+        Ok(Self { directory: Arc::new(directory), lookup, symlinks })
     }
 
     /// Opens what `path` names. What the kernel has in memory is opened at once; when it would have to ask the disk,
     /// a blocking thread waits instead of the worker.
     ///
     /// # Errors
-    /// [`FileError::NotFound`] also for links, devices, FIFOs and sockets.
+    /// [`FileError::NotFound`] also for links that the route does not allow, devices, FIFOs and sockets.
     pub(super) async fn open_beneath(&self, path: &RelativePath) -> Result<Opened, FileError> {
         let name = if path.as_str().is_empty() { "." } else { path.as_str() };
         if self.lookup == (Lookup::Beneath { cached: true }) {
-            match openat2(&*self.directory, name, READ, Mode::empty(), BENEATH.union(ResolveFlags::CACHED)) {
+            let (resolve, flags) = strictness(self.symlinks);
+            match openat2(&*self.directory, name, flags, Mode::empty(), resolve.union(ResolveFlags::CACHED)) {
                 Err(Errno::AGAIN) => {}
                 opened => return inspect(opened?),
             }
         }
-        let (directory, lookup, name) = (Arc::clone(&self.directory), self.lookup, name.to_owned());
-        tokio::task::spawn_blocking(move || inspect(lookup.open(&directory, &name)?))
+        let (directory, name) = (Arc::clone(&self.directory), name.to_owned());
+        let (lookup, symlinks) = (self.lookup, self.symlinks);
+        tokio::task::spawn_blocking(move || inspect(lookup.open(&directory, &name, symlinks)?))
             .await
             .unwrap_or(Err(FileError::Unavailable(Errno::CANCELED)))
     }
@@ -95,32 +103,26 @@ impl Lookup {
         }
     }
 
-    fn open(self, root: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+    fn open(self, root: &OwnedFd, name: &str, symlinks: Symlinks) -> Result<OwnedFd, Errno> {
         match self {
             Self::Beneath { .. } => {
+                let (resolve, flags) = strictness(symlinks);
                 let mut attempt = 1;
                 loop {
-                    match openat2(root, name, READ, Mode::empty(), BENEATH) {
+                    match openat2(root, name, flags, Mode::empty(), resolve) {
                         Err(Errno::AGAIN | Errno::INTR) if attempt < ATTEMPTS_MAX => attempt += 1,
                         outcome => return outcome,
                     }
                 }
             }
-            Self::Stepwise => open_stepwise(root, name),
+            Self::Stepwise => match symlinks {
+                Symlinks::No => walk::without_links(root, name),
+                Symlinks::SameRoot => walk::beneath(root, name),
+                // As [`RelativePath`] holds no `..`, only links lead out, and these may.
+                Symlinks::Any => openat(root, name, READ_LINKED, Mode::empty()),
+            },
         }
     }
-}
-
-/// Relies on [`RelativePath`] holding no `..`: each step goes down, into a real directory.
-fn open_stepwise(root: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
-    let mut held: Option<OwnedFd> = None;
-    let mut steps = name.split('/').peekable();
-    while let Some(step) = steps.next() {
-        let flags = if steps.peek().is_some() { STEP } else { READ };
-        let from = held.as_ref().map_or(root.as_fd(), AsFd::as_fd);
-        held = Some(openat(from, step, flags, Mode::empty())?);
-    }
-    held.ok_or(Errno::NOENT)
 }
 
 /// Looks at the opened file itself, so that nothing can be exchanged between the check and the use.
@@ -160,18 +162,68 @@ mod tests {
         tree
     }
 
-    fn roots(tree: &tempfile::TempDir) -> [Root; 3] {
+    fn roots(tree: &tempfile::TempDir, symlinks: Symlinks) -> [Root; 3] {
         [Lookup::Beneath { cached: true }, Lookup::Beneath { cached: false }, Lookup::Stepwise].map(|lookup| {
-            let found = Root::open(&tree.path().join("site")).expect("root");
+            let found = Root::open(&tree.path().join("site"), symlinks).expect("root");
             Root { lookup, ..found }
         })
+    }
+
+    #[tokio::test]
+    async fn links_lead_as_far_as_they_may() {
+        let tree = tree();
+        let site = tree.path().join("site");
+        symlink("deep/page.html", site.join("docs/page")).expect("a link with a step down");
+        symlink("../docs/./deep/../page", site.join("docs/twice")).expect("a link through a link");
+        symlink("docs", site.join("other")).expect("a link to a directory within");
+        symlink("../site/docs/deep/page.html", site.join("out-and-in")).expect("a link that leaves on its way");
+        symlink(site.join("docs/deep/page.html"), site.join("absolute")).expect("an absolute link");
+        symlink("docs/deep/page.html/x", site.join("below-a-file")).expect("a link below a file");
+        symlink("docs/deep/page.html/", site.join("slash")).expect("a link to a file as a directory");
+        symlink("fifo", site.join("to-fifo")).expect("a link to a FIFO");
+        use Symlinks::{Any, No, SameRoot};
+        for (name, allowed_by) in [
+            ("docs/deep/page.html", &[No, SameRoot, Any][..]),
+            ("inner", &[SameRoot, Any]),
+            ("docs/page", &[SameRoot, Any]),
+            ("docs/twice", &[SameRoot, Any]),
+            ("other/deep/page.html", &[SameRoot, Any]),
+            ("other/twice", &[SameRoot, Any]),
+            ("link", &[Any]),
+            ("up/secret", &[Any]),
+            ("up/site/docs/page", &[Any]),
+            ("out-and-in", &[Any]),
+            ("absolute", &[Any]),
+            ("loop", &[]),
+            ("below-a-file", &[]),
+            ("slash", &[]),
+            ("to-fifo", &[]),
+            ("fifo", &[]),
+        ] {
+            let path = RelativePath::from_plain(name).expect(name);
+            for symlinks in [No, SameRoot, Any] {
+                for root in roots(&tree, symlinks) {
+                    let opened = root.open_beneath(&path).await;
+                    let case = format!("{name}, {symlinks:?}, {:?}", root.lookup);
+                    if allowed_by.contains(&symlinks) {
+                        assert!(matches!(opened, Ok(Opened::File(..))), "{case}: {opened:?}");
+                    } else {
+                        assert_eq!(opened.err(), Some(FileError::NotFound { no_store: false }), "{case}");
+                    }
+                }
+            }
+        }
+        let other = RelativePath::from_plain("other").expect("a name");
+        for root in roots(&tree, SameRoot) {
+            assert!(matches!(root.open_beneath(&other).await, Ok(Opened::Directory)), "{:?}", root.lookup);
+        }
     }
 
     #[tokio::test]
     async fn only_regular_files_beneath_the_root_are_opened() {
         let tree = tree();
         let gone = FileError::NotFound { no_store: false };
-        for root in roots(&tree) {
+        for root in roots(&tree, Symlinks::No) {
             for name in [
                 "link",
                 "inner",
@@ -201,7 +253,7 @@ mod tests {
     async fn a_file_as_a_directory_is_not_found() {
         let tree = tree();
         let path = RelativePath::from_plain("docs/deep/page.html/x").expect("path");
-        for root in roots(&tree) {
+        for root in roots(&tree, Symlinks::No) {
             assert_eq!(root.open_beneath(&path).await.err(), Some(FileError::NotFound { no_store: false }));
         }
     }
@@ -209,7 +261,7 @@ mod tests {
     #[test]
     fn the_root_must_be_a_directory() {
         let tree = tree();
-        assert_eq!(Root::open(&tree.path().join("none")).err(), Some(Errno::NOENT));
-        assert_eq!(Root::open(&tree.path().join("secret")).err(), Some(Errno::NOTDIR));
+        assert_eq!(Root::open(&tree.path().join("none"), Symlinks::No).err(), Some(Errno::NOENT));
+        assert_eq!(Root::open(&tree.path().join("secret"), Symlinks::No).err(), Some(Errno::NOTDIR));
     }
 }

@@ -150,6 +150,11 @@ impl RelativePath {
         Self { text, final_slash: false }
     }
 
+    /// The file beside this one whose name has `extension` behind it.
+    pub(super) fn beside(&self, extension: &str) -> Self {
+        Self { text: format!("{}{extension}", self.text), final_slash: false }
+    }
+
     /// The name below the root.
     pub(super) fn as_str(&self) -> &str {
         &self.text

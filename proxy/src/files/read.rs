@@ -39,20 +39,28 @@ pub(super) async fn whole(file: &Arc<File>, size: usize) -> Result<Vec<u8>, Errn
         return Ok(content);
     }
     let file = Arc::clone(file);
-    tokio::task::spawn_blocking(move || {
-        let mut filled = 0;
-        while let Some(rest) = content.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match from_disk(&file, rest, filled as u64) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) => return Err(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
-            }
+    tokio::task::spawn_blocking(move || fill(&file, content)).await.unwrap_or(Err(Errno::CANCELED))
+}
+
+/// As [`whole`], on a blocking thread.
+///
+/// # Errors
+/// The disk's.
+pub(super) fn whole_blocking(file: &File, size: usize) -> Result<Vec<u8>, Errno> {
+    fill(file, vec![0; size])
+}
+
+fn fill(file: &File, mut content: Vec<u8>) -> Result<Vec<u8>, Errno> {
+    let mut filled = 0;
+    while let Some(rest) = content.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match from_disk(file, rest, filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) => return Err(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
         }
-        content.truncate(filled);
-        Ok(content)
-    })
-    .await
-    .unwrap_or(Err(Errno::CANCELED))
+    }
+    content.truncate(filled);
+    Ok(content)
 }
 
 #[cfg(test)]

@@ -1,15 +1,20 @@
 //! A file as it is answered: its fields, made once per version, and where its content is.
 
+mod variants;
+
 use super::cache_control::CachePolicy;
 use super::content_type;
 use super::validators::Validators;
+use crate::config::Coding;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue};
 use std::fs::File;
 use std::sync::Arc;
+pub(super) use variants::{Choice, Form, Variants, forbids_transformation};
 
 /// The selected representation of RFC 9110 section 3.2, for one version of one file.
 #[derive(Debug, Clone)]
@@ -20,6 +25,8 @@ pub(super) struct Representation {
     pub validators: Validators,
     /// Its bytes.
     pub content: Content,
+    /// The same in other codings; empty in these themselves.
+    pub variants: Variants,
 }
 
 /// Where the bytes are.
@@ -51,9 +58,25 @@ impl Representation {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(content.size()));
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        let mut representation = Self { headers, validators, content };
+        let mut representation = Self { headers, validators, content, variants: Variants::default() };
         representation.write_validators();
         representation
+    }
+
+    /// The same in a coding. The fields are those of the file (RFC 9110 section 8.4: it is the type of what is decoded
+    /// that counts), but for what describes the bytes.
+    pub(super) fn coded(&self, coding: Coding, validators: Validators, content: Content) -> Self {
+        let mut headers = self.headers.clone();
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(content.size()));
+        let mut coded = Self { headers, validators, content, variants: Variants::default() };
+        coded.write_validators();
+        coded
+    }
+
+    /// The form that a request gets, of those that are there.
+    pub(super) fn in_coding(&self, coding: Option<Coding>) -> &Self {
+        coding.and_then(|coding| self.variants.ready(coding)).map_or(self, |coded| coded)
     }
 
     /// Brings the fields in line with the validators.

@@ -3,15 +3,18 @@
 use super::answer::{answer, respond};
 use super::body::FileBody;
 use super::cache_control::{Audience, CachePolicy};
+use super::coding::{Codings, Results};
 use super::error::{FileError, FilesError};
 use super::find::{Found, Memory, Tree};
 use super::internal;
 use super::path::{HiddenNames, RelativePath, is_plainly_spelled};
+use super::representation::Choice;
 use super::small::SmallFiles;
 use crate::config;
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The methods of files, for `Allow` beside [`FileError::MethodNotAllowed`].
@@ -52,7 +55,9 @@ impl FileServer {
             tree: Tree {
                 cache_policy: CachePolicy { configured: config.cache_control.clone(), audience: Audience::Everyone },
                 cached_bytes_max: config.cached_bytes_max,
-                ..Tree::open(&config.root)?
+                fresh_for: config.fresh_for,
+                codings: Codings::new(config),
+                ..Tree::open(&config.root, config.symlinks)?
             },
             prefix: prefix.split('/').filter(|segment| !segment.is_empty()).map(Box::from).collect(),
             index: plain(&config.index)?,
@@ -65,13 +70,25 @@ impl FileServer {
     /// # Errors
     /// When it is no directory that can be entered.
     pub fn internal(root: &Path) -> Result<Self, FilesError> {
-        Ok(Self { tree: Tree::open(root)?, prefix: Vec::new(), index: plain("index.html")?, fallback: None })
+        Ok(Self {
+            tree: Tree::open(root, config::Symlinks::No)?,
+            prefix: Vec::new(),
+            index: plain("index.html")?,
+            fallback: None,
+        })
     }
 
     /// For a route that asks who the client is: by default only the client itself may keep the answers.
     #[must_use]
     pub fn for_identified_clients(mut self) -> Self {
         self.tree.cache_policy.audience = Audience::Client;
+        self
+    }
+
+    /// Keeps what is compressed on the fly among these results, which the process shares.
+    #[must_use]
+    pub fn with_results(mut self, results: &Arc<Results>) -> Self {
+        self.tree.codings.results = Arc::clone(results);
         self
     }
 
@@ -87,7 +104,13 @@ impl FileServer {
             return Some(Err(FileError::MethodNotAllowed));
         }
         let representation = files.fresh(self.tree.id, request.raw_path, now)?;
-        Some(answer(request.method, request.headers, &representation))
+        if representation.variants.is_empty() {
+            return Some(answer(request.method, request.headers, &representation));
+        }
+        match representation.variants.choose(request.headers) {
+            Choice::Ready(coding) => Some(answer(request.method, request.headers, representation.in_coding(coding))),
+            Choice::Make { .. } => None,
+        }
     }
 
     /// Answers a request for a file of this route.
@@ -111,7 +134,11 @@ impl FileServer {
             self.tree.find(&path, Memory { files, key, now }).await
         };
         match found {
-            Ok(Found::File(representation)) => answer(request.method, request.headers, &representation),
+            Ok(Found::File(representation)) => {
+                let representation =
+                    self.tree.negotiate(representation, request.headers, Memory { files, key, now }).await;
+                answer(request.method, request.headers, &representation)
+            }
             Ok(Found::Directory) if path.final_slash() => Err(FileError::NotFound { no_store: false }),
             Ok(Found::Directory) => redirect_to_slash(&request),
             Err(FileError::NotFound { .. }) => self.serve_missing(&path, &request, files, now).await,
@@ -134,13 +161,16 @@ impl FileServer {
         let Some(fallback) = &self.fallback else { return Err(FileError::NotFound { no_store: false }) };
         // Under its own name: one entry for all addresses, and no client's path looks like it (they begin with `/`).
         let key = Some(fallback.as_str());
-        if let Some(representation) = files.fresh(self.tree.id, fallback.as_str(), now) {
-            return answer(request.method, request.headers, &representation);
-        }
-        match self.tree.find(fallback, Memory { files, key, now }).await? {
-            Found::File(representation) => answer(request.method, request.headers, &representation),
-            Found::Directory => Err(FileError::NotFound { no_store: false }),
-        }
+        let memory = Memory { files, key, now };
+        let representation = match files.fresh(self.tree.id, fallback.as_str(), now) {
+            Some(representation) => representation,
+            None => match self.tree.find(fallback, memory).await? {
+                Found::File(representation) => representation,
+                Found::Directory => return Err(FileError::NotFound { no_store: false }),
+            },
+        };
+        let representation = self.tree.negotiate(representation, request.headers, memory).await;
+        answer(request.method, request.headers, &representation)
     }
 
     /// Answers with a file that an application has handed over: `redirect` is the value of its `X-Accel-Redirect`, a

@@ -37,6 +37,12 @@ impl Stamp {
         since_epoch(self.modified)
     }
 
+    /// Whether this can be a coded form of a file of that version: not older, and smaller, as no useful one is larger
+    /// than its file.
+    pub(super) fn can_be_twin_of(&self, file: &Self) -> bool {
+        self.modified >= file.modified && self.size > 0 && self.size < file.size
+    }
+
     /// Whether the file may have changed twice under this stamp.
     pub(super) fn is_settled(&self, now: SystemTime) -> bool {
         since_epoch(self.changed).is_some_and(|changed| now.duration_since(changed).is_ok_and(|age| age >= TICK_MAX))

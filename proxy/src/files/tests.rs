@@ -3,8 +3,10 @@
 
 mod answers;
 mod changes;
+mod codings;
 mod hostile;
 mod internal;
+mod ranges;
 
 use super::*;
 use crate::config;
@@ -53,7 +55,12 @@ impl Site {
             fallback: None,
             strip_prefix: None,
             cache_control: None,
+            symlinks: config::Symlinks::No,
             cached_bytes_max: 1000,
+            fresh_for: std::time::Duration::from_secs(1),
+            compressible_types: config::MediaPattern::compressible(),
+            precompressed: true,
+            compress: None,
         };
         adjust(&mut config);
         let server = FileServer::open(&config).expect("server");

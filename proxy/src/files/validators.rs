@@ -1,6 +1,7 @@
 //! Validators: what a client may hold against a file to learn whether it has changed (RFC 9110 section 8.8).
 
 use super::stamp::Stamp;
+use crate::config::Coding;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,6 +26,30 @@ impl Validators {
         Self { etag: EntityTag::strong(content), last_modified: LastModified::of_file(stamp, now) }
     }
 
+    /// For coded bytes at hand: made from these, and marked with the coding, so that no two forms share a tag
+    /// (RFC 9110 section 8.8.3.3).
+    pub(super) fn of_coded_content(content: &[u8], coding: Coding, stamp: &Stamp, now: SystemTime) -> Self {
+        Self { etag: EntityTag::of_coded(content, coding), last_modified: LastModified::of_file(stamp, now) }
+    }
+
+    /// For bytes that were coded here, of a file of this version. Its date does not tell which release of the encoder
+    /// made them, so it is no strong validator.
+    pub(super) fn of_made_content(etag: Option<EntityTag>, file: &Self) -> Self {
+        let last_modified = file.last_modified.clone().map(|modified| LastModified { is_strong: false, ..modified });
+        Self { etag, last_modified }
+    }
+
+    /// For a twin that is only streamed, as [`Self::of_stamp`].
+    pub(super) fn of_coded_stamp(stamp: &Stamp, coding: Coding, now: SystemTime) -> Self {
+        let bytes = stamp.to_bytes();
+        let tag = hash(&bytes);
+        let etag = match stamp.is_settled(now) {
+            true => EntityTag::coded(&tag, coding),
+            false => EntityTag::parse_text(&format!("W/\"{tag}-{}\"", coding.token())),
+        };
+        Self { etag, last_modified: LastModified::of_file(stamp, now) }
+    }
+
     /// For a file that is only streamed: the tag is made from the stamp, hashed so that it tells nothing of the disk.
     /// It is weak while the file may still change without changing its stamp (RFC 9110 section 8.8.1).
     pub(super) fn of_stamp(stamp: &Stamp, now: SystemTime) -> Self {
@@ -45,6 +70,24 @@ impl EntityTag {
 
     fn weak(facts: &[u8]) -> Option<Self> {
         Self::parse(HeaderValue::try_from(format!("W/\"{}\"", hash(facts))).ok()?)
+    }
+
+    /// The tag of coded bytes, with the coding's name at its end.
+    pub(super) fn of_coded(content: &[u8], coding: Coding) -> Option<Self> {
+        Self::coded(&hash(content), coding)
+    }
+
+    fn coded(tag: &str, coding: Coding) -> Option<Self> {
+        Self::parse_text(&format!("\"{tag}-{}\"", coding.token()))
+    }
+
+    fn parse_text(text: &str) -> Option<Self> {
+        Self::parse(HeaderValue::try_from(text).ok()?)
+    }
+
+    /// Whether it stands for exactly one sequence of bytes.
+    pub(super) fn is_strong(&self) -> bool {
+        !self.0.as_bytes().starts_with(b"W/")
     }
 
     /// Takes a field value that is one entity tag.

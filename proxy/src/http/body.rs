@@ -1,6 +1,7 @@
 //! The body of an answer, whatever made it, and what happens at its end.
 
 use super::access_log::Line;
+use super::farewell::{Farewell, Word};
 use crate::coalesce::Begun;
 use crate::files::FileBody;
 use crate::upstream::UpstreamBody;
@@ -18,6 +19,8 @@ pub struct ProxyBody {
     deadline: Option<Deadline>,
     /// Written when the body ends or is dropped.
     line: Option<Box<Line>>,
+    /// What ends it in order when the process stops.
+    farewell: Option<Box<Farewell>>,
 }
 
 enum Kind {
@@ -37,13 +40,21 @@ impl ProxyBody {
 
     /// Ends the body with an error when the deadline passes. A tunnel has a limit of its own.
     pub(super) fn set_deadline(&mut self, deadline: Deadline) {
-        let is_tunnel = matches!(&self.kind, Kind::Upstream(body) if body.is_tunnel());
-        self.deadline = (!is_tunnel).then_some(deadline);
+        self.deadline = (!self.is_tunnel()).then_some(deadline);
     }
 
     /// Has this line written at the end.
     pub(super) fn set_line(&mut self, line: Box<Line>) {
         self.line = Some(line);
+    }
+
+    /// Has it ended in order when the process stops.
+    pub(super) fn set_farewell(&mut self, farewell: Farewell) {
+        self.farewell = Some(Box::new(farewell));
+    }
+
+    pub(super) fn is_tunnel(&self) -> bool {
+        matches!(&self.kind, Kind::Upstream(body) if body.is_tunnel())
     }
 
     fn ended(&mut self, error: Option<BodyError>) {
@@ -55,7 +66,7 @@ impl ProxyBody {
 
 impl From<Kind> for ProxyBody {
     fn from(kind: Kind) -> Self {
-        Self { kind, deadline: None, line: None }
+        Self { kind, deadline: None, line: None, farewell: None }
     }
 }
 
@@ -85,6 +96,16 @@ impl HttpBody for ProxyBody {
         let this = self.get_mut();
         // First: a body that is faster than its reader never has to wait itself.
         let late = this.deadline.as_ref().is_some_and(|deadline| deadline.poll(cx).is_ready());
+        let word = this.farewell.as_mut().map_or(Word::None, |farewell| farewell.word());
+        let drops = match word {
+            Word::None => false,
+            Word::Said => true,
+            Word::End => {
+                this.kind = Kind::Bytes(None);
+                false
+            }
+            Word::Last(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+        };
         let polled = match &mut this.kind {
             _ if late => Poll::Ready(Some(Err(BodyError::TooSlow))),
             Kind::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
@@ -92,8 +113,16 @@ impl HttpBody for ProxyBody {
             Kind::Upstream(body) => Pin::new(body).poll_frame(cx),
             Kind::Begun(body) => Pin::new(&mut **body).poll_frame(cx),
         };
+        if drops && matches!(polled, Poll::Ready(Some(Ok(_)))) {
+            // The rest of what the endpoint sends. It is asked again at once, in its turn.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
+                if let (Some(farewell), Some(data)) = (&mut this.farewell, frame.data_ref()) {
+                    farewell.sent(data);
+                }
                 if let (Some(line), Some(data)) = (&mut this.line, frame.data_ref()) {
                     line.sent(data.len());
                 }

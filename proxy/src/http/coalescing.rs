@@ -116,7 +116,7 @@ pub(super) async fn turn(
 /// from two people behind one address, who must not get one answer with one cookie for both.
 fn names_sender(head: &request::Parts, permit: &Permit, body: &Held) -> bool {
     !body.bytes().is_empty()
-        || permit.identity().is_some()
+        || permit.verified().is_some()
         || head.uri.query().is_some()
         || [COOKIE, AUTHORIZATION].iter().any(|name| head.headers.contains_key(name))
 }
@@ -142,8 +142,8 @@ fn key_of(
     key.part(context.origin.client.map(|client| client.to_string()).unwrap_or_default().as_bytes());
     key.part(&[u8::from(context.origin.https)]);
     // A token in `Authorization` has left the fields by now, so the caller it named is compared.
-    let identity = permit.identity().and_then(|identity| serde_json::to_vec(&**identity).ok());
-    key.part(&[u8::from(identity.is_some())]).part(&identity.unwrap_or_default());
+    let identity = permit.verified().map(|verified| verified.identity_json().get());
+    key.part(&[u8::from(identity.is_some())]).part(identity.unwrap_or_default().as_bytes());
     key.part(head.uri.path().as_bytes()).part(head.uri.query().unwrap_or_default().as_bytes());
     let mut fields = head.headers.clone();
     headers::remove_hop_by_hop(&mut fields);

@@ -2,6 +2,7 @@
 
 use super::random;
 use super::websocket;
+use crate::auth::Verified;
 use crate::config::Server;
 use crate::rules::Facts;
 use crate::snapshot::Snapshot;
@@ -38,7 +39,7 @@ pub(super) struct RequestContext {
     pub(super) attempt: Attempt,
     /// The id of the request that made the upstream call, where it was another one.
     pub(super) coalesced: Option<Arc<str>>,
-    pub(super) subject: Option<Arc<serve::contract::identity::Identity>>,
+    pub(super) caller: Option<Arc<Verified>>,
     /// An extended CONNECT to WebSocket (RFC 8441), which goes on as the GET of a handshake.
     pub(super) extended_connect: bool,
     /// For the client's next DPoP proof.
@@ -84,7 +85,7 @@ impl RequestContext {
             upstream: None,
             attempt: Attempt::default(),
             coalesced: None,
-            subject: None,
+            caller: None,
             extended_connect: websocket::is_extended_connect(head),
             dpop_nonce: None,
             asked: None,
@@ -140,7 +141,7 @@ impl RequestContext {
             request_id: self.request_id.as_str(),
             route: self.route.as_deref().unwrap_or_default(),
             site: self.site_index.map_or("", |site| &snapshot.site(site).name),
-            subject: self.subject.as_ref().map_or("", |identity| &identity.subject),
+            subject: self.caller.as_ref().map_or("", |caller| caller.subject()),
             tls_version: self.info.tls.as_ref().and_then(|tls| tls.version).map_or("", version_of_tls),
         }
     }

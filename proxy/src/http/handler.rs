@@ -89,7 +89,7 @@ pub(super) async fn handle(
         worker.metrics.refused_tokens.made(refusal.log_reason());
         Cause::Refused(Box::new(refusal))
     })?;
-    context.subject = permit.identity().cloned();
+    context.caller = permit.verified().cloned();
     context.dpop_nonce = permit.next_nonce().cloned().map(Box::new);
     identity::strip(&mut head.headers, &snapshot.config.server.identity_headers);
     auth.cleanse(&mut head.headers);

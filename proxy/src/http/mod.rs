@@ -8,6 +8,7 @@ mod body;
 mod coalescing;
 mod context;
 mod error;
+mod farewell;
 mod handler;
 mod headers;
 mod location;

@@ -4,6 +4,7 @@ use super::access_log::{Head, Line};
 use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
+use super::farewell::Farewell;
 use super::handler::{self, Entrance};
 use super::response_rules;
 use super::worker::WorkerState;
@@ -122,6 +123,9 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     }
     if is_head {
         strip_body(&mut response);
+    }
+    if let Some(farewell) = Farewell::of(&response, response.body().is_tunnel(), &worker.drain) {
+        response.body_mut().set_farewell(farewell);
     }
     if let Some((access, head)) = worker.access.as_ref().zip(noted) {
         let mut line = Line::new(access, context, head, response.status(), &local.secret_parameters);

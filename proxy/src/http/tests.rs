@@ -90,7 +90,7 @@ fn with_front_of(http2: bool, format: LogFormat, test: impl AsyncFnOnce(Front)) 
     };
     let runtime = serve::worker::local_runtime().expect("a runtime");
     runtime.block_on(async {
-        let worker = WorkerState::new(tools, Arc::default());
+        let worker = WorkerState::new(tools, Arc::default(), serve::drain::Drain::new());
         let local = Arc::new(Address::Tcp("127.0.0.1:80".parse().expect("an address")));
         let peer = Peer::Tcp("192.0.2.7:4711".parse().expect("an address"));
         let info = ConnectionInfo { peer, transport_peer: peer, local, tls: None, http2 };

@@ -3,13 +3,14 @@
 use super::access_log::{Access, SecretParameters};
 use crate::auth::{CACHE_BYTES_MAX, TokenCache};
 use crate::config::{LogFormat, Upstream as Upstreamed};
-use crate::files::{SMALL_FILES_BYTES_MAX, SmallFiles};
+use crate::files::SmallFiles;
 use crate::metrics::WorkerMetrics;
 use crate::snapshot::Snapshot;
 use crate::upstream::{Pools, Upstream};
 use arc_swap::ArcSwap;
 use http::HeaderName;
 use serve::contract::forwarded;
+use serve::drain::Drain;
 use serve::telemetry::{LineSender, RequestLines};
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -30,10 +31,11 @@ pub struct WorkerState {
     current: RefCell<arc_swap::Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
     local: RefCell<Rc<Local>>,
     pools: Rc<Pools>,
-    pub(super) files: SmallFiles,
+    pub(super) files: Rc<SmallFiles>,
     pub(super) tokens: TokenCache,
     pub(super) access: Option<Access>,
     pub(super) metrics: Arc<WorkerMetrics>,
+    pub(super) drain: Rc<Drain>,
 }
 
 /// A snapshot with the worker's own connections to its upstreams.
@@ -51,25 +53,35 @@ pub(super) struct Local {
 impl WorkerState {
     /// Must be called on the worker's local runtime.
     #[must_use]
-    pub fn new(tools: WorkerTools, metrics: Arc<WorkerMetrics>) -> Rc<Self> {
+    pub fn new(tools: WorkerTools, metrics: Arc<WorkerMetrics>, drain: Rc<Drain>) -> Rc<Self> {
         let pools = Pools::new();
         let access = tools.log.map(|(sender, format)| Access::new(RequestLines::new(sender), format));
         let mut current = arc_swap::Cache::new(tools.current);
         let local = RefCell::new(Local::new(current.load(), &pools, &metrics));
+        let server = &current.load().config.server;
+        let files = SmallFiles::new(server.file_memory_bytes_max, server.open_files_max, Arc::clone(&metrics.files));
+        let files = Rc::new(files);
+        files.sweep_regularly();
         Rc::new(Self {
             current: RefCell::new(current),
             local,
             pools,
-            files: SmallFiles::new(SMALL_FILES_BYTES_MAX),
+            files,
             tokens: TokenCache::new(CACHE_BYTES_MAX),
             access,
             metrics,
+            drain,
         })
     }
 
     /// Whether the current snapshot trusts what this peer says of its clients.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         forwarded::is_trusted(peer, &self.local().snapshot.config.server.trusted_proxies)
+    }
+
+    /// Lets go of a snapshot that is not in force any more. The next request would do so too.
+    pub(crate) fn refresh(&self) {
+        drop(self.local());
     }
 
     /// The current snapshot; a request takes it once and keeps it. Costs one relaxed load unless it has changed, and

@@ -19,6 +19,12 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
+    /// Whether both are one edge's to one upstream.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        let of = |credentials: &Self| hmac::sign(&credentials.key, b"the same").as_ref().to_vec();
+        self.audience == other.audience && of(self) == of(other)
+    }
+
     pub(super) fn new(upstream: &str, key: &SharedKey) -> Self {
         Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), audience: upstream.to_owned() }
     }

@@ -189,6 +189,18 @@ impl Links {
         self.upstreams.iter().zip(&self.addresses).for_each(|(linked, addresses)| linked.retain(addresses));
     }
 
+    /// Whether both listen to the same endpoints, with the same keys.
+    #[must_use]
+    pub fn asks_as(&self, other: &Self) -> bool {
+        let same = |(one, other): (&Task, &Task)| {
+            one.address == other.address
+                && one.upstream_index == other.upstream_index
+                && Arc::ptr_eq(&one.endpoint, &other.endpoint)
+                && one.credentials.is_as(&other.credentials)
+        };
+        self.tasks.len() == other.tasks.len() && self.tasks.iter().zip(&other.tasks).all(same)
+    }
+
     /// Whom to listen to.
     #[must_use]
     pub fn tasks(&self) -> &[Task] {

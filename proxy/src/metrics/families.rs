@@ -3,7 +3,7 @@
 use super::family::{Family, Kind, Label, Samples};
 use super::requests::{CLASSES, PROTOCOLS};
 use super::upstreams::{Failure, UpstreamCounters};
-use super::{EndpointSample, Metrics, WorkerMetrics};
+use super::{EndpointSample, FileCounters, Metrics, WorkerMetrics};
 use serve::counters::{Protection, Refusal};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -30,7 +30,21 @@ const FETCH_OUTCOMES: [(&str, &str); 2] = [
     ("failed", "No answer, or none that can be used; the log says why. The keys from before stay in use."),
 ];
 
+const RELOAD_OUTCOMES: [(&str, &str); 2] = [
+    ("good", "The new configuration is in force."),
+    (
+        "failed",
+        "It has a mistake, or something that it needs is missing; the log says what. The old one stays in force.",
+    ),
+];
+
+const RELOAD: Label = Label { name: "outcome", values: Some(|| RELOAD_OUTCOMES.to_vec()) };
+
 const FETCH: Label = Label { name: "outcome", values: Some(|| FETCH_OUTCOMES.to_vec()) };
+
+const CODING: Label = Label { name: "coding", values: Some(|| CODINGS.to_vec()) };
+
+const CODINGS: [(&str, &str); 3] = [("br", "Brotli."), ("zstd", "Zstandard."), ("gzip", "Gzip.")];
 
 const fn counter(
     name: &'static str,
@@ -66,6 +80,24 @@ pub(super) static ALL: &[Family] = &[
     gauge("portcullis_worker_threads", &[], "Workers, one thread each.", |metrics, samples| {
         samples.add([], metrics.workers.len() as u64);
     }),
+    gauge(
+        "portcullis_snapshots_live",
+        &[],
+        "Revisions of the configuration that are in memory: the one in force, and those that requests and streams from \
+         before a reload still use.",
+        |metrics, samples| samples.add([], (metrics.live_snapshots)() as u64),
+    ),
+    counter("portcullis_reloads_total", &[RELOAD], "Reloads of the configuration.", |metrics, samples| {
+        metrics.reloads.read().into_iter().for_each(|(outcome, count, _)| samples.add([outcome], count));
+    }),
+    gauge(
+        "portcullis_reload_last_timestamp_seconds",
+        &[RELOAD],
+        "When the last reload was, in seconds since 1970-01-01 UTC; 0: there was none.",
+        |metrics, samples| {
+            metrics.reloads.read().into_iter().for_each(|(outcome, _, last)| samples.add([outcome], last));
+        },
+    ),
     counter(
         "portcullis_connections_accepted_total",
         &[],
@@ -209,6 +241,64 @@ pub(super) static ALL: &[Family] = &[
             }
         },
     ),
+    counter(
+        "portcullis_files_hits_total",
+        &[],
+        "Requests answered from a file in memory, or from one that was open, without a look at the disk.",
+        |metrics, samples| samples.add([], of_files(metrics, |files| files.hits.get())),
+    ),
+    counter(
+        "portcullis_files_looks_total",
+        &[],
+        "Looks at the disk: for files that were not kept, and for kept ones that were last looked at too long ago.",
+        |metrics, samples| samples.add([], of_files(metrics, |files| files.looks.get())),
+    ),
+    counter(
+        "portcullis_files_evictions_total",
+        &[],
+        "Files that left memory, or were closed, to make room for others.",
+        |metrics, samples| samples.add([], of_files(metrics, |files| files.evictions.get())),
+    ),
+    gauge("portcullis_files_bytes", &[], "Bytes of files in memory, fields and names included.", |metrics, samples| {
+        samples.add([], of_files(metrics, |files| files.bytes.get()));
+    }),
+    gauge("portcullis_files_kept", &[], "Files in memory.", |metrics, samples| {
+        samples.add([], of_files(metrics, |files| files.kept.get()));
+    }),
+    gauge(
+        "portcullis_files_open",
+        &[],
+        "Files held open because they are too large for memory.",
+        |metrics, samples| samples.add([], of_files(metrics, |files| files.open.get())),
+    ),
+    gauge(
+        "portcullis_compressed_bytes",
+        &[],
+        "Bytes of files that were compressed on the fly and are kept, for all workers together.",
+        |metrics, samples| samples.add([], (metrics.compressed)().bytes),
+    ),
+    counter(
+        "portcullis_compressed_files_total",
+        &[CODING],
+        "Versions of files that were compressed on the fly.",
+        |metrics, samples| {
+            for (coding, count) in (metrics.compressed)().made {
+                samples.add([coding], count);
+            }
+        },
+    ),
+    counter(
+        "portcullis_compressed_useless_total",
+        &[],
+        "Versions of files that were compressed on the fly with nothing gained, or that changed meanwhile.",
+        |metrics, samples| samples.add([], (metrics.compressed)().useless),
+    ),
+    counter(
+        "portcullis_compressed_busy_total",
+        &[],
+        "Requests that got a file uncompressed because too many others waited to be compressed.",
+        |metrics, samples| samples.add([], (metrics.compressed)().busy),
+    ),
     gauge(
         "portcullis_link_up",
         &[label("upstream"), label("endpoint")],
@@ -311,10 +401,14 @@ fn by_upstream<const N: usize>(
     sums
 }
 
+fn of_files(metrics: &Metrics, number: fn(&FileCounters) -> u64) -> u64 {
+    metrics.workers.iter().map(|worker| number(&worker.files)).fold(0, u64::wrapping_add)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{KeyFreshness, LinkSample, LinkSamples, PostedSample};
+    use crate::metrics::{CompressedSample, KeyFreshness, LinkSample, LinkSamples, PostedSample};
     use std::num::NonZeroUsize;
     use std::time::Duration;
 
@@ -333,7 +427,8 @@ mod tests {
             ..LinkSample::default()
         };
         let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0, keys)
-            .with_links(move || LinkSamples { upstreams: vec![link()], posted: vec![PostedSample::default()] });
+            .with_links(move || LinkSamples { upstreams: vec![link()], posted: vec![PostedSample::default()] })
+            .with_compressed(|| CompressedSample { made: vec![("br", 1)], ..CompressedSample::default() });
         let worker = &metrics.workers()[0];
         worker.errors.made("no_route");
         worker.refused_tokens.made("signature_wrong");

@@ -6,17 +6,23 @@
 //!
 //! `families` is the one list of all metrics: the exposition and `docs/metrics.md` are made from it.
 
+mod compressed;
 mod exposition;
 mod families;
 mod family;
+mod files;
 mod links;
 mod reference;
+mod reloads;
 mod requests;
 mod upstreams;
 
+pub use compressed::CompressedSample;
 pub use exposition::CONTENT_TYPE;
+pub use files::FileCounters;
 pub use links::{EndpointSample, LinkSample, LinkSamples, PostedSample};
 pub use reference::reference;
+pub use reloads::Reloads;
 pub use requests::{Errors, Requests};
 pub use upstreams::{Failure, UpstreamCounters, Upstreams};
 
@@ -32,6 +38,9 @@ pub struct Metrics {
     dropped_log_blocks: Box<dyn Fn() -> u64 + Send + Sync>,
     keys: Box<dyn Fn() -> Vec<KeyFreshness> + Send + Sync>,
     links: Box<dyn Fn() -> LinkSamples + Send + Sync>,
+    reloads: Arc<Reloads>,
+    live_snapshots: Box<dyn Fn() -> usize + Send + Sync>,
+    compressed: Box<dyn Fn() -> CompressedSample + Send + Sync>,
 }
 
 /// How fresh the keys of one issuer are that come from elsewhere.
@@ -62,6 +71,8 @@ pub struct WorkerMetrics {
     pub refused_tokens: Errors,
     /// What it did with upstreams.
     pub upstreams: Upstreams,
+    /// The files that it keeps.
+    pub files: Arc<FileCounters>,
 }
 
 impl Metrics {
@@ -81,13 +92,32 @@ impl Metrics {
             dropped_log_blocks: Box::new(dropped_log_blocks),
             keys: Box::new(keys),
             links: Box::new(LinkSamples::default),
+            reloads: Arc::default(),
+            live_snapshots: Box::new(|| 1),
+            compressed: Box::new(CompressedSample::default),
         }
+    }
+
+    /// With what is counted of reloads, and the number of snapshots that live.
+    #[must_use]
+    pub fn with_reloads(
+        self,
+        reloads: Arc<Reloads>,
+        live_snapshots: impl Fn() -> usize + Send + Sync + 'static,
+    ) -> Self {
+        Self { reloads, live_snapshots: Box::new(live_snapshots), ..self }
     }
 
     /// With what upstreams tell over their links, asked anew each time.
     #[must_use]
     pub fn with_links(self, links: impl Fn() -> LinkSamples + Send + Sync + 'static) -> Self {
         Self { links: Box::new(links), ..self }
+    }
+
+    /// With what is known of files that were compressed on the fly, asked anew each time.
+    #[must_use]
+    pub fn with_compressed(self, compressed: impl Fn() -> CompressedSample + Send + Sync + 'static) -> Self {
+        Self { compressed: Box::new(compressed), ..self }
     }
 
     /// The counters of each worker.

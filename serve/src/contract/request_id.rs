@@ -21,7 +21,7 @@ impl RequestId {
         let bytes = value.as_bytes();
         let sane = (8..=REQUEST_ID_BYTES_MAX).contains(&bytes.len())
             && bytes.iter().all(|&b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-        sane.then(|| Self(value.clone()))
+        sane.then(|| Self::new(value.clone()))
     }
 
     /// Makes an id from 128 random bits: 32 lower-case hexadecimal digits, usable as a W3C trace id.
@@ -29,7 +29,14 @@ impl RequestId {
     pub fn from_random(random: u128) -> Self {
         let mut text = [0; 32];
         hex::write(&mut text, &random.to_be_bytes());
-        Self(HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("00000000")))
+        Self::new(HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("00000000")))
+    }
+
+    /// No second message will have this value: in HTTP/2's table of fields it would only push out others, and each look
+    /// for the next id would compare it with all of those before.
+    fn new(mut value: HeaderValue) -> Self {
+        value.set_sensitive(true);
+        Self(value)
     }
 
     /// The id as text.

@@ -51,7 +51,10 @@ impl TraceParent {
         let mut text = *BEGUN;
         text[TRACE_ID].copy_from_slice(trace);
         hex::write(&mut text[PARENT_ID], &span.max(1).to_be_bytes());
-        Self { value: HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("")), begun_here: true }
+        let mut value = HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""));
+        // Never seen twice, so HTTP/2's table of fields shall not keep it.
+        value.set_sensitive(true);
+        Self { value, begun_here: true }
     }
 
     /// Begins a trace with random ids. An id of zero would be invalid, so zero counts as one.

@@ -14,7 +14,7 @@ use super::reading::{poll_read_body, poll_read_small};
 use crate::body::Body;
 use crate::body_error::BodyError;
 use crate::counters::{ConnectionCounters, Protection};
-use crate::drain::Drain;
+use crate::drain::{Drain, LAST_REQUEST_WITHIN, Work};
 use crate::exchange::{Demand, Exchange};
 use crate::handler::Handler;
 use crate::limits::ConnectionLimits;
@@ -95,9 +95,12 @@ where
                 requests_left = requests_left.saturating_sub(1);
                 turn.keep_alive &= requests_left > 0;
                 wire.hand_over(&mut turn);
+                let doing = drain.work();
                 // Nobody here has anything to wait for before a call.
                 let answer = handler.call(request);
                 let response = wire.answer(pin!(answer), &mut turn).await?;
+                let switches = turn.offers_tunnel && response.status() == StatusCode::SWITCHING_PROTOCOLS;
+                doing.is(Work::of(&response, switches));
                 wire.reply(response, &mut turn, drain).await?;
                 if !wire.is_ready_for_next(&mut turn).await {
                     return wire.close(turn.incoming_is_left()).await;
@@ -211,6 +214,8 @@ struct Wire<'a> {
     waits_for_reader: bool,
     /// Bytes that the client took since the deadline was set.
     taken: u64,
+    /// The drain has begun: another request is waited for a moment only.
+    told: bool,
     /// The client has said all; until when it gets something to read, or is taken to have left.
     half_closed: Option<Deadline>,
 }
@@ -229,6 +234,7 @@ impl<'a> Wire<'a> {
             buffer: early,
             waits_for_reader: false,
             taken: 0,
+            told: false,
             half_closed: None,
         }
     }
@@ -247,8 +253,8 @@ impl<'a> Wire<'a> {
                 Ok(None) => {}
             }
             let begun = self.reader.has_begun();
-            if !begun && drain.has_begun() {
-                return Poll::Ready(Ok(Arrival::Nothing));
+            if !begun && drain.has_begun() && !std::mem::replace(&mut self.told, true) {
+                self.deadline.set(self.limits.idle_timeout.min(LAST_REQUEST_WITHIN));
             }
             match self.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Arrival::Nothing)),

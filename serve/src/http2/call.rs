@@ -2,6 +2,7 @@
 
 use super::wire::Wire;
 use crate::counters::{ConnectionCounters, Protection};
+use crate::drain::{Doing, Work};
 use crate::exchange::{Exchange, Interim};
 use crate::limits::ConnectionLimits;
 use bytes::Bytes;
@@ -47,6 +48,8 @@ pub(super) struct Call<'a> {
     pub(super) offers_tunnel: bool,
     /// The client waits for leave to send its body (RFC 9110 section 10.1.1).
     pub(super) expects_continue: bool,
+    /// The drain waits for it.
+    pub(super) doing: Doing<'a>,
 }
 
 impl Call<'_> {
@@ -62,7 +65,11 @@ impl Call<'_> {
             return Poll::Ready(None);
         }
         interim.into_iter().for_each(|interim| self.send_interim(interim));
-        answer.map(|Ok(response)| Some(response))
+        answer.map(|Ok(response)| {
+            let switches = self.offers_tunnel && response.status().is_success();
+            self.doing.is(Work::of(&response, switches));
+            Some(response)
+        })
     }
 
     fn send_interim(&mut self, Interim { status, fields }: Interim) {

@@ -230,6 +230,7 @@ impl<H: Handler> Driver<'_, H> {
             expects_continue: fields
                 .get(header::EXPECT)
                 .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
+            doing: self.drain.work(),
         };
         let answer = if let Some(malformed) = refused {
             if let Some(protection) = malformed.protection() {

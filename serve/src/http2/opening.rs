@@ -5,7 +5,7 @@ use super::ending::Ended;
 use super::head::FIELD_OVERHEAD_BYTES;
 use super::meter::LOCAL_RESETS_MAX;
 use super::wire::Handle;
-use crate::drain::Drain;
+use crate::drain::{Drain, LAST_REQUEST_WITHIN};
 use crate::timer::Deadline;
 use bytes::Bytes;
 use h2::server::{Builder, Connection};
@@ -44,7 +44,7 @@ pub(super) async fn begin(shared: &Shared<'_>, drain: &Drain) -> Result<Option<C
         .enable_connect_protocol();
     let mut handshake = pin!(builder.handshake(Handle(Rc::clone(&shared.wire))));
     let deadline = Deadline::after(limits.idle_timeout);
-    let mut has_begun = false;
+    let (mut has_begun, mut told) = (false, false);
     poll_fn(|cx| {
         shared.wire.borrow_mut().begin_turn();
         if let Poll::Ready(outcome) = handshake.as_mut().poll(cx) {
@@ -63,11 +63,15 @@ pub(super) async fn begin(shared: &Shared<'_>, drain: &Drain) -> Result<Option<C
             has_begun = true;
             deadline.set(limits.header_timeout);
         }
-        if !has_begun && drain.has_begun() {
-            return Poll::Ready(Ok(None));
+        if !has_begun && drain.has_begun() && !std::mem::replace(&mut told, true) {
+            deadline.set(limits.idle_timeout.min(LAST_REQUEST_WITHIN));
         }
         ready!(deadline.poll(cx));
-        Poll::Ready(Err(if has_begun { Ended::NotBegun } else { Ended::Idle }))
+        Poll::Ready(match (has_begun, told) {
+            (true, _) => Err(Ended::NotBegun),
+            (false, true) => Ok(None),
+            (false, false) => Err(Ended::Idle),
+        })
     })
     .await
 }

@@ -1,7 +1,7 @@
 //! HTTP/2 in the clear by prior knowledge (RFC 9113 section 3.3): the first bytes of a connection say which version it
 //! speaks.
 
-use crate::drain::Drain;
+use crate::drain::{Drain, LAST_REQUEST_WITHIN};
 use crate::limits::ConnectionLimits;
 use crate::timer::Deadline;
 use crate::transport::Transport;
@@ -33,7 +33,7 @@ pub(crate) async fn beginning(
     drain: &Drain,
 ) -> Option<Beginning> {
     let deadline = Deadline::after(limits.idle_timeout);
-    let mut early = BytesMut::new();
+    let (mut early, mut told) = (BytesMut::new(), false);
     poll_fn(|cx| {
         loop {
             if !early.is_empty() {
@@ -42,8 +42,8 @@ pub(crate) async fn beginning(
                 if !http2 || compared == PREFACE.len() {
                     return Poll::Ready(Some(http2));
                 }
-            } else if drain.has_begun() {
-                return Poll::Ready(None);
+            } else if drain.has_begun() && !std::mem::replace(&mut told, true) {
+                deadline.set(limits.idle_timeout.min(LAST_REQUEST_WITHIN));
             }
             let mut space = [0; READ_BYTES];
             let mut read = ReadBuf::new(&mut space);

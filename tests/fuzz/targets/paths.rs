@@ -5,10 +5,10 @@
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use libfuzzer_sys::fuzz_target;
-use portcullis::config::Files;
+use portcullis::config::{Files, Symlinks};
 use portcullis::files::{FileRequest, FileServer, SmallFiles};
 use portcullis::route::NormalPath;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// What the file beside the root holds.
@@ -34,7 +34,12 @@ fn site() -> (TempDir, FileServer) {
         fallback: None,
         strip_prefix: Some("/p/".to_owned()),
         cache_control: None,
+        symlinks: Symlinks::No,
         cached_bytes_max: 1024,
+        compressible_types: Vec::new(),
+        precompressed: false,
+        compress: None,
+        fresh_for: Duration::from_secs(1),
     };
     let server = FileServer::open(&files).expect("a root");
     (folder, server)

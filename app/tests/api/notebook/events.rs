@@ -90,7 +90,7 @@ async fn a_stream_ends_with_the_drain() {
     let mut stream = notebook.listen(&ann, None).await;
     notebook.note(&ann, "last").await;
     assert_eq!(stream.expect().await.kind(), "created");
-    notebook.app.application.begin_drain();
+    notebook.app.application.begin_drain(false);
     assert!(stream.next().await.is_none());
     let request = notebook.request(&ann, Method::GET, "/api/events/").body(Body::empty()).expect("a request");
     assert_eq!(refusal(&notebook.app.send(request).await), (503, "draining".into()));

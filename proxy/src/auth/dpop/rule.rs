@@ -79,7 +79,7 @@ impl DpopRule {
     ) -> Result<Option<HeaderValue>, DpopFault> {
         match (bound_to(verified)?, scheme) {
             (Some(thumbprint), Scheme::Dpop) if self.mode != DpopMode::Off => {
-                self.prove(request, token, thumbprint, now)
+                self.prove(request, token, &thumbprint, now)
             }
             (Some(_), _) => Err(BindingFault::WithoutProof.into()),
             (None, Scheme::Dpop) => Err(BindingFault::Unbound.into()),
@@ -126,10 +126,10 @@ impl DpopRule {
 
 /// The thumbprint of the key that a token is bound to (section 6.1). Other members of `cnf` are other confirmations,
 /// which are nothing to this edge (RFC 7800 section 3.1).
-fn bound_to(verified: &Verified) -> Result<Option<&str>, BindingFault> {
+fn bound_to(verified: &Verified) -> Result<Option<String>, BindingFault> {
     match verified.claim("cnf") {
         None => Ok(None),
-        Some(Value::Object(members)) => match members.get("jkt") {
+        Some(Value::Object(mut members)) => match members.remove("jkt") {
             None => Ok(None),
             Some(Value::String(thumbprint)) => Ok(Some(thumbprint)),
             Some(_) => Err(BindingFault::Confirmation),

@@ -1,7 +1,7 @@
 //! A route's rule over whole requests.
 
 use super::support::{NOW, Signer, ask, at, bearer, claims, presented, route, rule_with};
-use crate::auth::{AssertionSigner, BadTokens, Presented, RequestFacts, TokenCache};
+use crate::auth::{AssertionSigner, BadTokens, CACHE_BYTES_MAX, Presented, RequestFacts, TokenCache};
 use crate::config::{AuthMode, ClaimRule, ClaimTest, ErrorShape, RouteAuth, TokenSource, WebOrigin};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -51,7 +51,7 @@ async fn who_gets_through() {
         let rule = rule_with(&signer, |_| {}, &RouteAuth { mode, ..route() });
         let found = rule.authorize(presented(headers), &TokenCache::new(0), at(NOW)).await;
         let found = found
-            .map(|permit| permit.identity().is_some())
+            .map(|permit| permit.verified().is_some())
             .map_err(|refusal| (refusal.status().as_u16(), refusal.code(), refusal.log_reason()));
         assert_eq!(found, expected, "{mode:?} {headers:?}");
     }
@@ -98,7 +98,7 @@ async fn a_cached_token_still_expires_and_still_obeys_each_route() {
     let headers = bearer(&signer.sign(&claims(json!({"exp": NOW + 10}))));
     let first = open.authorize(presented(&headers), &cache, at(NOW)).await.expect("a permit");
     let second = open.authorize(presented(&headers), &cache, at(NOW)).await.expect("a permit");
-    assert!(std::sync::Arc::ptr_eq(first.identity().expect("an identity"), second.identity().expect("an identity")));
+    assert!(std::sync::Arc::ptr_eq(first.verified().expect("a caller"), second.verified().expect("a caller")));
     assert_eq!(
         (cache.len(), admin.authorize(presented(&headers), &cache, at(NOW)).await.expect_err("403").status().as_u16()),
         (1, 403)
@@ -129,6 +129,23 @@ async fn the_cache_is_bounded_in_bytes_and_keeps_what_is_used() {
     let kept = cache.len();
     rule.authorize(presented(&first), &cache, at(NOW)).await.expect("a permit");
     assert_eq!(cache.len(), kept, "the token in use was never pushed out");
+}
+
+#[tokio::test]
+async fn ten_thousand_usual_tokens_are_remembered_by_default() {
+    let signer = Signer::new("k1");
+    let rule = rule_with(&signer, |_| {}, &route());
+    let cache = TokenCache::new(CACHE_BYTES_MAX);
+    for user in 0..100 {
+        let usual = claims(json!({
+            "sub": format!("6f9619ff-8b86-d011-b42d-{user:012}"), "jti": format!("0f2a6c1e5d7b4e3f9a8b7c6d{user:08x}"),
+            "sid": format!("5d7b4e3f0f2a6c1e9a8b7c6d{user:08x}"), "name": "Ann Example", "email": "ann@mail.example",
+        }));
+        rule.authorize(presented(&bearer(&signer.sign(&usual))), &cache, at(NOW)).await.expect("a permit");
+    }
+    let bytes = cache.bytes() / cache.len();
+
+    assert!(bytes * 10_000 < CACHE_BYTES_MAX, "{bytes} bytes each");
 }
 
 #[tokio::test]
@@ -206,7 +223,9 @@ async fn an_assertion_says_who_it_is() {
     let payload = value.to_str().expect("ASCII").split('.').nth(1).expect("a payload");
     let payload = URL_SAFE_NO_PAD.decode(payload).expect("base64url");
     let assertion: Assertion = serde_json::from_slice(&payload).expect("an assertion");
-    assert_eq!(assertion.identity.as_ref(), permit.identity().map(|identity| &**identity));
+    let identity = assertion.identity.expect("an identity");
+    assert_eq!((&*identity.subject, &*identity.issuer, identity.expires_at), ("ann", "https://id.example", NOW + 290));
+    assert_eq!(identity.claims["name"], json!("Ann \"\u{e9}"));
     assert_eq!((assertion.aud.as_str(), assertion.iat, assertion.exp), ("app", NOW, NOW + 30));
 }
 

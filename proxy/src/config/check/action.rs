@@ -53,7 +53,20 @@ pub(super) fn action(
 }
 
 fn files(written: file::Files, path: Option<&At<PathPattern>>, context: &mut Context<'_>) -> Option<Files> {
-    let file::Files { written: keys, root, index, fallback, strip_prefix, cache_control, cached_bytes_max } = written;
+    let file::Files {
+        written: keys,
+        root,
+        index,
+        fallback,
+        strip_prefix,
+        cache_control,
+        symlinks,
+        cached_bytes_max,
+        fresh_for,
+        compressible_types,
+        precompressed,
+        compress,
+    } = written;
     if let Some(root) = &root {
         let dir = &root.value.0;
         if !dir.exists() {
@@ -67,6 +80,9 @@ fn files(written: file::Files, path: Option<&At<PathPattern>>, context: &mut Con
     if let Some(index) = index.as_ref().filter(|index| index.value.0.contains('/')) {
         context.problem(index.at, "`index` is the name of a file, without `/`");
     }
+    let compress = super::compress::compress(compress, context);
+    let is_used = compress.as_ref().is_none_or(Option::is_some) || precompressed.as_ref().is_none_or(|on| on.value);
+    let compressible_types = super::compress::types(compressible_types, &keys, is_used, context);
     let strip = strip_prefix?.value;
     let strip_prefix = path.filter(|_| strip).map(|path| path.value.literal_prefix());
     if let (Some(path), Some(at)) = (path.filter(|_| strip), keys.at("strip_prefix")) {
@@ -85,7 +101,12 @@ fn files(written: file::Files, path: Option<&At<PathPattern>>, context: &mut Con
         fallback: fallback.map(|fallback| fallback.value.0),
         strip_prefix,
         cache_control: cache_control.map(|value| value.value),
+        symlinks: symlinks?.value,
         cached_bytes_max: cached_bytes_max?.value.0,
+        fresh_for: fresh_for?.value.0,
+        compressible_types: compressible_types?,
+        precompressed: precompressed?.value,
+        compress: compress?,
     })
 }
 

@@ -2,7 +2,6 @@
 //! every token, and nothing but the log would say why.
 
 use crate::config::Algorithm;
-use crate::config::disk::{read_bytes, read_text};
 use crate::config::read::{At, Context, List};
 use crate::config::source::Span;
 use crate::config::units::Spelled;
@@ -60,7 +59,7 @@ pub(super) fn check_jwks(
     context: &mut Context<'_>,
 ) -> Option<()> {
     let name = path.display();
-    let message = match read_text(path, KEYS_BYTES_MAX) {
+    let message = match context.read_text(path, KEYS_BYTES_MAX) {
         Err(reason) => format!("cannot read {name}: {reason}"),
         Ok(text) => match serde_json::from_str::<Value>(&text) {
             Err(error) => format!("{name} is no JSON: {error}"),
@@ -130,7 +129,7 @@ pub(super) fn check_pem(
     algorithms: Option<&At<List<Algorithm, 1>>>,
     context: &mut Context<'_>,
 ) -> Option<()> {
-    let bytes = match read_bytes(path, KEYS_BYTES_MAX) {
+    let bytes = match context.read_bytes(path, KEYS_BYTES_MAX) {
         Ok(bytes) => bytes,
         Err(reason) => {
             context.problem(at, format!("cannot read {}: {reason}", path.display()));

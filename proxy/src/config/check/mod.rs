@@ -7,6 +7,7 @@
 mod action;
 mod auth;
 mod coalesce;
+mod compress;
 mod issuer;
 mod key_files;
 mod keys;

@@ -1,7 +1,6 @@
 //! Certificates and keys in PEM files: readable, well formed, and belonging together.
 
 use crate::config::SecretBytes;
-use crate::config::disk::read_bytes;
 use crate::config::file::site::KeyText;
 use crate::config::file::values::FilePath;
 use crate::config::read::{At, Context};
@@ -91,7 +90,7 @@ fn certificates(path: &At<FilePath>, context: &mut Context<'_>) -> Option<(Vec<u
 }
 
 fn read<T>(path: &Path, at: &At<T>, context: &mut Context<'_>) -> Option<Vec<u8>> {
-    match read_bytes(path, PEM_BYTES_MAX) {
+    match context.read_bytes(path, PEM_BYTES_MAX) {
         Ok(bytes) => Some(bytes),
         Err(reason) => {
             context.problem(at.at, format!("cannot read {}: {reason}", path.display()));
@@ -113,7 +112,7 @@ fn key_bytes(key: &At<KeyText>, context: &mut Context<'_>) -> Option<Vec<u8>> {
         return None;
     };
     let path = context.problems.sources.resolve(key.at, path);
-    let bytes = read_bytes(&path, PEM_BYTES_MAX);
+    let bytes = context.read_bytes(&path, PEM_BYTES_MAX);
     if let Err(reason) = &bytes {
         context.problem(key.at, format!("cannot read the file of the key: {reason}"));
     }

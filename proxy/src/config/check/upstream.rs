@@ -1,7 +1,6 @@
 //! `[upstream.NAME]`.
 
 use super::pem::{self, Pair};
-use crate::config::disk::read_text;
 use crate::config::file::upstream as file;
 use crate::config::file::values::Text;
 use crate::config::print;
@@ -187,7 +186,7 @@ fn key_file(written: file::AssertionKey, context: &mut Context<'_>) -> Option<Ke
 }
 
 fn valid_key(path: &Path, at: Span, context: &mut Context<'_>) -> Option<()> {
-    let text = match read_text(path, 1024) {
+    let text = match context.read_text(path, 1024) {
         Ok(text) => text,
         Err(reason) => {
             context.problem(at, format!("cannot read {}: {reason}", path.display()));

@@ -1,10 +1,11 @@
 //! What a route does: `files`, `forward`, `redirect` or `respond`.
 
+use super::compress::CompressSwitch;
 use super::values::{Below, FilePath, Text};
 use crate::config::node::{Kind, Node};
-use crate::config::read::{About, At, Context, Keys, Written};
-use crate::config::units::{Number, Size};
-use crate::config::{HostPolicy, PathPrefix};
+use crate::config::read::{About, At, Context, Keys, List, Written};
+use crate::config::units::{Number, Size, Time};
+use crate::config::{HostPolicy, MediaPattern, PathPrefix, Symlinks};
 use http::HeaderValue;
 use serde_json::{Value, json};
 
@@ -23,10 +24,31 @@ table! {
         /// `Cache-Control` of every file. Left out: `no-cache` for pages, a day for the rest, a year and immutable for
         /// fingerprinted names.
         optional cache_control: HeaderValue,
+        /// Which symbolic links beneath the root are followed: none (`no`), those that stay beneath it all the way
+        /// (`same-root`; an absolute target never does), or all (`any`): whoever can make a link there then decides what is
+        /// public. What a link leads to may have a hidden name.
+        default("no") symlinks: Symlinks,
         /// Files up to this size are kept in memory by each worker.
         default("256KiB") cached_bytes_max: Size<0, { 1 << 30 }>,
+        /// How long a file in memory, or an open one, is served without looking at the disk for a change: `"0s"` looks each
+        /// time.
+        default("1s") fresh_for: Time<0, 86_400_000>,
+        /// The content types whose files come compressed to clients that take it: a type, all of a kind (`text/*`), or
+        /// all with a suffix (`*+json`).
+        default(MediaPattern::COMPRESSIBLE) compressible_types: List<MediaPattern, 1>,
+        /// Whether a twin that was compressed beforehand (`NAME.br`, `NAME.zst`, `NAME.gz` beside `NAME`; `portcullis
+        /// precompress` makes them) is sent in place of its file. One that is older than its file is not.
+        default(true) precompressed: bool,
+        /// Whether files without a twin are compressed when they are first asked for, and the result kept in memory.
+        default(true) compress: CompressSwitch,
     }
 }
+
+words!(Symlinks, "kind of symbolic links", {
+    "no" => Symlinks::No,
+    "same-root" => Symlinks::SameRoot,
+    "any" => Symlinks::Any,
+});
 
 table! {
     /// Forward to an upstream. `forward = "app"` is short for `forward = { upstream = "app" }`.

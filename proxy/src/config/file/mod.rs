@@ -2,6 +2,7 @@
 //! `docs/configuration.md` and in the JSON Schema; its default is written here and nowhere else.
 
 pub(super) mod action;
+pub(super) mod compress;
 pub(super) mod issuer;
 pub(super) mod maps;
 pub(super) mod route;
@@ -48,8 +49,8 @@ table! {
 }
 
 table! {
-    /// The process. Changes need a restart, except of `bad_tokens_per_minute_max`, `buffer_memory_max`,
-    /// `buffer_disk_max`, `trusted_proxies`, `identity_headers` and `trace`.
+    /// The process. Changes of `threads`, `connections_max`, `connections_per_client_max` and `state` need a restart or
+    /// an upgrade; the others are taken by a reload.
     Server as "server" => {
         /// Worker threads, one runtime each. Left out: the number of cores.
         optional threads: Number<1, 1024>,
@@ -66,6 +67,9 @@ table! {
         default(300) bad_tokens_per_minute_max: Number<0, 1_000_000>,
         /// How long a stop waits for work in flight before it is cut.
         default("30s") drain_timeout: Time<0, 86_400_000>,
+        /// Whether a change of this file, or of any file that it includes or names (certificates, keys, secrets), is
+        /// taken as SIGHUP is. They are looked at once a second; two looks must find the same.
+        default(false) reload_on_change: bool,
         /// Where the proxy keeps what it makes itself: development certificates, and request bodies that are held on
         /// disk (see `route.buffer`). Left out: `./var/portcullis` below the working directory.
         optional state: FilePath,
@@ -74,6 +78,11 @@ table! {
         default("256MiB") buffer_memory_max: Size<0, { 1 << 50 }>,
         /// Disk that they may take together.
         default("8GiB") buffer_disk_max: Size<0, { 1 << 50 }>,
+        /// Memory in which each worker keeps small files. The least recently served leave first.
+        default("32MiB") file_memory_max: Size<0, { 1 << 40 }>,
+        /// Files that are too large for memory and that each worker holds open. Each may have twins in three codings, which
+        /// are open too; one that nobody asks for is closed after a minute.
+        default(128) open_files_max: Number<0, 100_000>,
         /// Peers whose `Forwarded` and `X-Forwarded-*` are believed. From anybody else these fields are dropped.
         default([]) trusted_proxies: List<IpNet>,
         /// Further header fields that are removed from every request, beside `X-Auth-*`.
@@ -85,7 +94,8 @@ table! {
 }
 
 table! {
-    /// The operator's listener: `/livez`, `/readyz` and `/metrics`. Changes need a restart.
+    /// The operator's listener: `/livez`, `/readyz`, `/metrics`, `/revocations`, `/reload` and `/upgrade`. Changes need a
+    /// restart or an upgrade.
     Admin as "admin" => {
         /// Whether there is one.
         default(true) enabled: bool,
@@ -158,7 +168,8 @@ words!(ProxyProtocol, "use of the PROXY protocol", {
 });
 
 table! {
-    /// A bound address with its protocol settings. Changes need a restart.
+    /// A bound address with its protocol settings. A reload opens new ones and closes those that are gone; connections
+    /// that are open go on under what they began with.
     Listener as "listener" => {
         /// `"[::]:8443"`, `"127.0.0.1:8080"` or `"unix:/run/portcullis.sock"`.
         required address: Address,

@@ -4,7 +4,7 @@ use crate::config::node::{Kind, Node};
 use crate::config::problem::nearest;
 use crate::config::read::{Context, Written};
 use crate::config::{
-    Address, Balance, EndpointAddress, LineTemplate, PathPattern, SecretBytes, TokenSource, WebOrigin,
+    Address, Balance, EndpointAddress, LineTemplate, MediaPattern, PathPattern, SecretBytes, TokenSource, WebOrigin,
 };
 use http::{HeaderName, HeaderValue, Method, Uri};
 use ipnet::IpNet;
@@ -109,6 +109,10 @@ texts! {
     };
     LineTemplate: "a template such as \"{client} {status}\"", |text| {
         LineTemplate::parse(text).map_err(|bad| (bad.to_string(), Some(bad.help())))
+    };
+    MediaPattern: "a content type such as \"text/*\"", |text| match MediaPattern::parse(text) {
+        Some(pattern) => Ok(pattern),
+        None => refuse(format!("{text:?} is no content type"), "write for example \"text/*\", \"application/json\" or \"*+json\""),
     };
     TokenSource: "\"header\", \"cookie:NAME\" or \"query:NAME\"", token_source;
     Uri: "a URL", |text| match text.parse::<Uri>() {

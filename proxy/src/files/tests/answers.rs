@@ -96,8 +96,6 @@ async fn one_range_is_served_from_memory_and_from_disk() {
         }
         let behind = site.get_if(target, RANGE, &format!("bytes={size}-")).await.err();
         assert_eq!(behind, Some(FileError::RangeNotSatisfiable { size_bytes: size as u64 }));
-        let several = site.get_if(target, RANGE, "bytes=0-1,4-5").await.expect("several");
-        assert_eq!((several.head.status, several.body.len()), (StatusCode::OK, size));
     }
 }
 
@@ -207,7 +205,12 @@ fn a_bad_configuration_does_not_become_a_server() {
         fallback: fallback.map(str::to_owned),
         strip_prefix: None,
         cache_control: None,
+        symlinks: config::Symlinks::No,
         cached_bytes_max: 1000,
+        fresh_for: std::time::Duration::from_secs(1),
+        compressible_types: Vec::new(),
+        precompressed: false,
+        compress: None,
     };
     let open = |config| FileServer::open(&config).map(|_| ()).map_err(|error| error.to_string());
     let missing = open(config(PathBuf::from("/nonexistent-root"), "index.html", None));

@@ -52,6 +52,53 @@ async fn a_file_that_outgrows_memory_is_streamed() {
     assert_eq!(site.files.bytes(), 0);
 }
 
+/// Large files among those that a worker holds open.
+fn held(site: &Site) -> usize {
+    site.files.open_count()
+}
+
+#[tokio::test]
+async fn a_large_file_stays_open_and_its_replacement_is_noticed() {
+    let mut site = Site::new(&[("a.bin", &[1; 5000])]);
+    let old = site.get("/a.bin").await.expect("old");
+    assert_eq!(held(&site), 1);
+    replace(&site.path("a.bin"), &[2; 6000]);
+    // At once: to lose its last name changes a file's state.
+    let new = site.get("/a.bin").await.expect("new");
+    assert!(new.body == [2; 6000][..]);
+    assert_ne!(new.field(ETAG), old.field(ETAG));
+    std::fs::remove_file(site.path("a.bin")).expect("remove");
+    site.start += Duration::from_secs(1);
+    assert_eq!(site.get("/a.bin").await.err(), Some(FileError::NotFound { no_store: true }));
+    assert_eq!(held(&site), 0);
+}
+
+#[tokio::test]
+async fn an_open_file_that_is_written_to_is_noticed_at_once() {
+    let site = Site::new(&[("a.bin", &[1; 5000])]);
+    let old = site.get("/a.bin").await.expect("old");
+    std::fs::write(site.path("a.bin"), [2; 4000]).expect("write in place");
+    let new = site.get("/a.bin").await.expect("new");
+    assert!(new.body == [2; 4000][..]);
+    assert_ne!(new.field(ETAG), old.field(ETAG));
+}
+
+#[tokio::test]
+async fn open_files_are_bounded_and_closed_when_nobody_asks() {
+    let mut site = Site::new(&[("a.bin", &[1; 5000]), ("b.bin", &[2; 5000]), ("c.bin", &[3; 5000])]);
+    let counters = Arc::new(crate::metrics::FileCounters::default());
+    site.files = SmallFiles::new(0, 2, Arc::clone(&counters));
+    for name in ["/a.bin", "/b.bin", "/c.bin", "/c.bin"] {
+        site.get(name).await.expect(name);
+    }
+    assert_eq!((held(&site), counters.open.get()), (2, 2));
+    assert_eq!((counters.hits.get(), counters.looks.get(), counters.evictions.get()), (1, 3, 1));
+    site.files.sweep(site.start + Duration::from_secs(59));
+    assert_eq!(held(&site), 2);
+    site.files.sweep(site.start + Duration::from_secs(60));
+    assert_eq!((held(&site), counters.open.get()), (0, 0));
+}
+
 /// Content that tells which version it is at every byte.
 fn version(number: u8, length: usize) -> Vec<u8> {
     vec![number; length]

@@ -16,7 +16,7 @@ impl Line {
             None => out.extend_from_slice(b"unix:"),
         }
         out.extend_from_slice(b" - ");
-        let subject = context.subject.as_ref().map(|identity| identity.subject.as_bytes());
+        let subject = context.caller.as_ref().map(|caller| caller.subject().as_bytes());
         or_hyphen(out, subject, |out, subject| Escape::Word.push(out, subject));
         out.extend_from_slice(b" [");
         out.extend_from_slice(&self.access.shape.time.local(now));

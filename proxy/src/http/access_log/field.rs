@@ -63,7 +63,7 @@ impl Line {
             LineField::Endpoint => text(attempt.endpoint.as_deref()?),
             LineField::Attempts => Value::Number((attempt.attempts > 0).then_some(attempt.attempts)?.into()),
             LineField::Coalesced => text(context.coalesced.as_deref()?),
-            LineField::Subject => text(&context.subject.as_ref()?.subject),
+            LineField::Subject => text(context.caller.as_ref()?.subject()),
             LineField::Agent => Value::Bytes(head.agent.as_ref()?.as_bytes()),
             LineField::Referer => Value::Referer(head.referer.as_ref()?.as_bytes()),
             LineField::Code => text(context.cause.as_ref()?.0),

@@ -53,9 +53,9 @@ impl Line {
             push_number(out, self.all_received());
             out.push(b'B');
         }
-        if let Some(identity) = &context.subject {
+        if let Some(caller) = &context.caller {
             out.extend_from_slice(b" subject=");
-            Escape::Word.push(out, identity.subject.as_bytes());
+            Escape::Word.push(out, caller.subject().as_bytes());
         }
         if let Some((code, reason)) = &context.cause {
             push(out, b" code=", code.as_bytes());

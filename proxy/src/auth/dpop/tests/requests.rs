@@ -57,7 +57,7 @@ async fn ask(rule: &RouteRule, headers: &HeaderMap, now: u64) -> Result<Permit, 
 
 fn shown(outcome: Result<Permit, Refusal>) -> Result<bool, (u16, &'static str, &'static str)> {
     outcome
-        .map(|permit| permit.identity().is_some())
+        .map(|permit| permit.verified().is_some())
         .map_err(|refusal| (refusal.status().as_u16(), refusal.code(), refusal.log_reason()))
 }
 

@@ -1,0 +1,173 @@
+//! Which coding of a file a request gets: twins are found beside the file, other forms are made when they are wanted.
+
+use super::coding::{Key, Lookup, Made, Source, Twins};
+use super::content_type;
+use super::error::FileError;
+use super::find::{Memory, Tree};
+use super::open::Opened;
+use super::path::RelativePath;
+use super::read;
+use super::representation::{Choice, Content, Form, Representation, Variants, forbids_transformation};
+use super::stamp::Stamp;
+use super::validators::{EntityTag, Validators};
+use crate::config::Coding;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderValue};
+use std::fs::File;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// How long a request waits for a form that is being made. Text of some 100 KiB takes some milliseconds, and saves more
+/// than that on most networks; also, shared caches that ask first should not keep what nobody compressed. Behind a long
+/// queue the file as it is comes sooner.
+const WAIT_MAX: Duration = Duration::from_millis(100);
+
+impl Tree {
+    /// Opens what lies beside a file and can stand for it. Whatever else lies there under such a name (links, devices,
+    /// what is older than the file or can't be read) is as good as nothing.
+    pub(super) async fn open_twins(&self, path: &RelativePath, file: &Stamp) -> Twins {
+        let mut twins = Twins::default();
+        if !self.codings.precompressed || file.size == 0 || !self.codings.covers(&content_type::of(path.file_name())) {
+            return twins;
+        }
+        for coding in Coding::ALL {
+            let opened = self.root.open_beneath(&path.beside(coding.extension())).await;
+            if let Ok(Opened::File(twin, stamp)) = opened
+                && stamp.can_be_twin_of(file)
+            {
+                twins[coding as usize] = Some((twin, stamp));
+            }
+        }
+        twins
+    }
+
+    /// Completes a file that has just been read with its other forms. Twins are kept as the file is: in memory or open.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(super) async fn add_variants(
+        &self,
+        file: &mut Representation,
+        stamp: Stamp,
+        twins: Twins,
+    ) -> Result<(), FileError> {
+        let mut variants = Variants::default();
+        if file.headers.get(CONTENT_TYPE).is_some_and(|content_type| self.codings.covers(content_type)) {
+            // A weak tag names no version whose form could be kept.
+            let is_strong = file.validators.etag.as_ref().is_some_and(EntityTag::is_strong);
+            if is_strong && !forbids_transformation(&file.headers) {
+                self.codings.made_for(stamp.size).iter().for_each(|coding| variants.set(*coding, Form::Possible));
+            }
+            if twins.iter().any(Option::is_some) || !variants.is_empty() {
+                // On every form, and before these copy the fields: the answer hangs on the request's field.
+                file.headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+            }
+            for (coding, (twin, stamp)) in Coding::ALL.into_iter().zip(twins).filter_map(|(c, twin)| Some((c, twin?))) {
+                if let Some(coded) = self.twin(coding, file, twin, stamp).await? {
+                    variants.set(coding, Form::Twin(Rc::new(coded), stamp));
+                }
+            }
+        }
+        file.variants = variants;
+        Ok(())
+    }
+
+    /// `None`: it is being written to.
+    async fn twin(
+        &self,
+        coding: Coding,
+        file: &Representation,
+        twin: File,
+        stamp: Stamp,
+    ) -> Result<Option<Representation>, FileError> {
+        let (twin, now) = (Arc::new(twin), SystemTime::now());
+        let (validators, content) = match &file.content {
+            Content::File(..) => (Validators::of_coded_stamp(&stamp, coding, now), Content::File(twin, stamp.size)),
+            Content::Memory(_) => {
+                let Some(content) = read_unchanged(&twin, stamp).await? else { return Ok(None) };
+                (Validators::of_coded_content(&content, coding, &stamp, now), Content::Memory(content))
+            }
+        };
+        Ok(Some(file.coded(coding, validators, content)))
+    }
+
+    /// The form of a file that a request gets. Waits, if need be, for one that is being made, but not for long.
+    pub(super) async fn negotiate(
+        &self,
+        file: Rc<Representation>,
+        request: &HeaderMap,
+        memory: Memory<'_>,
+    ) -> Rc<Representation> {
+        if file.variants.is_empty() {
+            return file;
+        }
+        let (coding, instead) = match file.variants.choose(request) {
+            Choice::Ready(coding) => return in_coding(file, coding),
+            Choice::Make { coding, instead } => (coding, instead),
+        };
+        let form = match self.make(&file, coding).await {
+            Made::Smaller(content, etag) => {
+                let validators = Validators::of_made_content(etag, &file.validators);
+                Form::Made(Rc::new(file.coded(coding, validators, Content::Memory(content))))
+            }
+            Made::NotWorthIt => Form::None,
+            Made::Failed => return in_coding(file, instead),
+        };
+        let mut more = Representation::clone(&file);
+        more.variants.set(coding, form);
+        let more = Rc::new(more);
+        if let Some(key) = memory.key {
+            memory.files.exchange(self.id, key, &file, &more);
+        }
+        let coding = if more.variants.ready(coding).is_some() { Some(coding) } else { instead };
+        in_coding(more, coding)
+    }
+
+    async fn make(&self, file: &Representation, coding: Coding) -> Made {
+        let Some(etag) = &file.validators.etag else { return Made::Failed };
+        let key = Key { tag: etag.value().as_bytes().into(), coding };
+        match self.codings.results.find_or_make(key, || source(&file.content)) {
+            Lookup::Made(made) => made,
+            Lookup::Busy => Made::Failed,
+            Lookup::Underway(mut underway) => {
+                let made = tokio::time::timeout(WAIT_MAX, underway.wait_for(Option::is_some)).await;
+                made.ok().and_then(Result::ok).and_then(|made| made.clone()).unwrap_or(Made::Failed)
+            }
+        }
+    }
+}
+
+fn in_coding(file: Rc<Representation>, coding: Option<Coding>) -> Rc<Representation> {
+    coding.and_then(|coding| file.variants.ready(coding).cloned()).unwrap_or(file)
+}
+
+/// Reads the content where it is compressed, so that no worker waits for a large file. The tag of one that is streamed
+/// is that of its stamp, so it must still have it afterwards.
+fn source(content: &Content) -> Source {
+    match content {
+        Content::Memory(bytes) => {
+            let bytes = bytes.clone();
+            Box::new(move || Some(bytes))
+        }
+        Content::File(file, size) => {
+            let (file, size) = (Arc::clone(file), *size);
+            let stamp_of = |file: &File| file.metadata().ok().map(|metadata| Stamp::of(&metadata));
+            let before = stamp_of(&file);
+            Box::new(move || {
+                let content = read::whole_blocking(&file, usize::try_from(size).ok()?).ok()?;
+                let is_same = content.len() as u64 == size && before.is_some() && stamp_of(&file) == before;
+                is_same.then(|| Bytes::from(content))
+            })
+        }
+    }
+}
+
+/// `None` when the file is another than it was when it was opened.
+async fn read_unchanged(file: &Arc<File>, stamp: Stamp) -> Result<Option<Bytes>, FileError> {
+    let Ok(size) = usize::try_from(stamp.size) else { return Ok(None) };
+    let content = read::whole(file, size).await?;
+    let is_same = content.len() == size && file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == stamp);
+    Ok(is_same.then(|| Bytes::from(content)))
+}
