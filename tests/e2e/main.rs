@@ -18,6 +18,7 @@ mod differential;
 mod django;
 mod dpop;
 mod drain;
+mod drill;
 mod errors;
 mod events;
 mod faults;

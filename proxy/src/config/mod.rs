@@ -9,6 +9,7 @@ mod check;
 mod coding;
 mod context;
 mod disk;
+pub mod drill;
 mod file;
 mod files;
 mod glob;

@@ -14,7 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Why a text is not what a key wants: the message, and help.
-pub(super) type Refusal = (String, Option<String>);
+pub(in crate::config) type Refusal = (String, Option<String>);
 
 /// Refuses with a message and help.
 fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Refusal> {
@@ -22,7 +22,7 @@ fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, R
 }
 
 /// Reads a text by `parse`.
-pub(super) fn text<T: Written>(
+pub(in crate::config) fn text<T: Written>(
     node: &Node,
     context: &mut Context<'_>,
     parse: impl FnOnce(&str) -> Result<T, Refusal>,
