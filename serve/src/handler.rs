@@ -2,8 +2,12 @@
 
 use crate::body::Body;
 use crate::http1::Malformed;
+use crate::part::Part;
 use http::{Request, Response};
+use http_body::Body as _;
 use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use tower::Service;
 
 /// A service that can also word the refusal of bytes that are no request, so that a client and the log learn of every
@@ -14,4 +18,15 @@ pub trait Handler: Service<Request<Body>, Response = Response<Self::Body>, Error
 
     /// The answer to bytes that are no request. Nothing of them can be trusted; the connection ends behind it.
     fn refuse(&mut self, malformed: Malformed) -> Self::Response;
+
+    /// What comes next of a response's body, for a connection that can have the kernel send a file: HTTP/1 over TCP
+    /// in the clear. Others ask for frames.
+    ///
+    /// Ready with the error of the body.
+    fn poll_part(body: Pin<&mut Self::Body>, cx: &mut Context<'_>) -> Poll<Option<Result<Part, BodyErrorOf<Self>>>> {
+        body.poll_frame(cx).map(|frame| frame.map(|frame| frame.map(Part::Frame)))
+    }
 }
+
+/// The error of the bodies of a handler's responses.
+pub type BodyErrorOf<H> = <<H as Handler>::Body as http_body::Body>::Error;

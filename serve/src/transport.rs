@@ -1,10 +1,14 @@
 //! The byte stream under one connection.
 
+use crate::file_sink::FileSink;
+use rustix::fs::sendfile;
+use rustix::net::{SendFlags, send};
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 /// A socket, or a TLS session on one.
@@ -28,6 +32,11 @@ impl Transport {
 
     pub(crate) const fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
+    }
+
+    /// Whether the kernel can send a file on it: [`FileSink::poll_send_file`].
+    pub(crate) const fn sends_files(&self) -> bool {
+        matches!(self, Self::Tcp(_))
     }
 }
 
@@ -71,5 +80,33 @@ impl AsyncWrite for Transport {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+impl FileSink for Transport {
+    fn poll_write_more(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let Self::Tcp(stream) = self else { return Pin::new(self).poll_write(cx, buf) };
+        let flags = SendFlags::MORE.union(SendFlags::NOSIGNAL);
+        poll_tcp(stream, cx, |stream| Ok(send(stream, buf, flags)?))
+    }
+
+    fn poll_send_file(&mut self, cx: &mut Context<'_>, file: &File, at: u64, count: usize) -> Poll<io::Result<usize>> {
+        let Self::Tcp(stream) = self else { return Poll::Ready(Err(io::ErrorKind::Unsupported.into())) };
+        poll_tcp(stream, cx, |stream| Ok(sendfile(stream, file, Some(&mut { at }), count)?))
+    }
+}
+
+/// Repeats a call of the system until the socket takes something.
+fn poll_tcp(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    mut call: impl FnMut(&TcpStream) -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_write_ready(cx))?;
+        match stream.try_io(Interest::WRITABLE, || call(stream)) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            outcome => return Poll::Ready(outcome),
+        }
     }
 }

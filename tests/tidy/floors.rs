@@ -29,6 +29,7 @@ const SERVE: &[Room] = &[
             "date",
             "drain",
             "exchange",
+            "file_sink",
             "handler",
             "handover",
             "http1",
@@ -37,6 +38,7 @@ const SERVE: &[Room] = &[
             "held",
             "listener",
             "notify",
+            "part",
             "probe",
             "proxy_protocol",
             "shared_key",
@@ -51,6 +53,7 @@ const SERVE: &[Room] = &[
 const PROXY: &[Room] = &[
     room(9, &["main", "cli"]),
     room(8, &["run"]),
+    room(7, &["drill"]),
     room(7, &["reload"]),
     room(7, &["admin"]),
     room(7, &["links"]),

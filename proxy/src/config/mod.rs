@@ -9,9 +9,12 @@ mod check;
 mod coding;
 mod context;
 mod disk;
+pub mod drill;
 mod file;
 mod files;
 mod glob;
+mod hash_by;
+mod health;
 mod include;
 mod line;
 mod load;
@@ -26,6 +29,7 @@ mod release;
 mod rules;
 mod secret;
 mod source;
+mod sticky;
 mod template;
 mod units;
 mod whole;
@@ -33,6 +37,8 @@ mod whole;
 pub use coding::{Coding, Compress, MediaPattern};
 pub use files::{CacheRule, SecurityHeaders};
 pub use glob::{BadGlob, FileGlob};
+pub use hash_by::HashBy;
+pub use health::{Eject, Health};
 pub use line::{BadTemplate, LineField, LinePiece, LineTemplate};
 pub use load::{load, load_seen, load_str};
 pub use origin::WebOrigin;
@@ -42,6 +48,7 @@ pub use problem::Problems;
 pub use reference::{reference, schema};
 pub use release::{CURRENT, NoRelease, current_release, is_release};
 pub use rules::{HeaderRule, HostPolicy, PathPrefix, PathRule};
+pub use sticky::{SameSite, Sticky};
 pub use template::{Piece, Template, Variable};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -49,6 +56,7 @@ use ipnet::IpNet;
 pub use serve::listener::Address;
 pub use serve::proxy_protocol::{Mode as ProxyMode, Senders, Version as ProxyVersion};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -106,6 +114,8 @@ pub struct Server {
     pub identity_headers: Vec<HeaderName>,
     /// Whether forwarded requests carry a W3C trace context. Default true.
     pub trace: bool,
+    /// Who is asked for the names of endpoints. Default: whom the system asks.
+    pub resolver: Option<SocketAddr>,
 }
 
 /// `[admin]`: `/livez`, `/readyz` and `/metrics`. Default `127.0.0.1:9901`.
@@ -234,9 +244,11 @@ pub struct Upstream {
     /// Its name in the configuration, also the audience of assertions.
     pub name: String,
     /// Its members, at least one.
-    pub endpoints: Vec<EndpointAddress>,
+    pub endpoints: Vec<Endpoint>,
     /// How an endpoint is chosen. Default least-requests.
     pub balance: Balance,
+    /// Which requests go to one endpoint; only with [`Balance::Hash`], and always then.
+    pub hash_by: Option<HashBy>,
     /// What is spoken to its endpoints. Default HTTP/1.1.
     pub protocol: UpstreamProtocol,
     /// TLS to its endpoints; `None`: in the clear.
@@ -251,10 +263,18 @@ pub struct Upstream {
     pub idle_timeout: Duration,
     /// Idle connections kept per endpoint and worker. Default 64.
     pub idle_max: usize,
-    /// How long a resolved name is used before it is asked again. Default 5 s.
+    /// How long an answer of the resolver is used at most, whatever its TTL. Default 5 s.
     pub resolve_every: Duration,
     /// Says who the client is, first thing on each connection. Default: it does not.
     pub proxy_protocol: Option<ProxyVersion>,
+    /// Brings clients back to their endpoint. Default: nothing does.
+    pub sticky: Option<Sticky>,
+    /// Active probes. Default: none.
+    pub health: Option<Health>,
+    /// When an endpoint that fails requests gets none for a while. `None`: never.
+    pub eject: Option<Eject>,
+    /// How long an endpoint that is new or comes back gets less than its share. `None`, the default: not at all.
+    pub slow_start: Option<Duration>,
 }
 
 /// What is spoken to the endpoints of an upstream.
@@ -300,6 +320,15 @@ pub struct ClientIdentity {
 }
 
 /// One member of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Where it is.
+    pub address: EndpointAddress,
+    /// Its share of the requests beside that of others. Default 1.
+    pub weight: u32,
+}
+
+/// Where an endpoint is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EndpointAddress {
     /// A name or an address literal, and a port.
@@ -311,6 +340,8 @@ pub enum EndpointAddress {
     },
     /// A Unix socket.
     Unix(PathBuf),
+    /// A name whose SRV records (RFC 2782) say hosts and ports.
+    Srv(String),
 }
 
 /// How an endpoint is chosen.
@@ -320,6 +351,10 @@ pub enum Balance {
     RoundRobin,
     /// The one with the fewest requests in flight; ties rotate.
     LeastRequests,
+    /// Of two by chance, the one that would answer sooner.
+    PeakEwma,
+    /// The same for the same clients; [`Upstream::hash_by`] says which are.
+    Hash,
 }
 
 /// A 256-bit key that two servers share, base64url in a file of mode 0600.

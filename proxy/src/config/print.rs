@@ -8,9 +8,9 @@ use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
     Action, Admin, AuthMode, Authorities, Buffer, CacheRule, ClaimRule, ClaimTest, ClientIdentity, Coalesce, Compress,
-    Config, DpopMode, EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Listener,
-    ListenerLimits, Log, LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth, RouteMatch, RoutePolicy,
-    Senders, Server, Site, Template, Tls, TokenSource, Upstream, UpstreamTls,
+    Config, DpopMode, Eject, Endpoint, EndpointAddress, Files, Forward, HeaderRule, Health, HostPolicy, Issuer,
+    KeyFile, Keys, Listener, ListenerLimits, Log, LogFormat, PathRule, ProxyMode, Redirect, Respond, Route, RouteAuth,
+    RouteMatch, RoutePolicy, Senders, Server, Site, Sticky, Template, Tls, TokenSource, Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use serde_json::Value;
@@ -114,6 +114,17 @@ pub(super) fn endpoint(endpoint: &EndpointAddress) -> String {
         EndpointAddress::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
         EndpointAddress::Tcp { host, port } => format!("{host}:{port}"),
         EndpointAddress::Unix(path) => format!("unix:{}", path.display()),
+        EndpointAddress::Srv(name) => format!("srv:{name}"),
+    }
+}
+
+/// As a text alone where there is nothing else to say.
+fn weighted(one: &Endpoint) -> String {
+    let Endpoint { address, weight } = one;
+    let address = text(endpoint(address));
+    match weight {
+        1 => address,
+        weight => inline([("address", address), ("weight", weight.to_string())]),
     }
 }
 
@@ -137,6 +148,7 @@ fn print_server(page: &mut Page, server: &Server) {
         trusted_proxies,
         identity_headers,
         trace,
+        resolver,
     } = server;
     page.table("[server]");
     page.key("threads", threads);
@@ -153,6 +165,9 @@ fn print_server(page: &mut Page, server: &Server) {
     page.key("trusted_proxies", texts(trusted_proxies));
     page.key("identity_headers", texts(identity_headers));
     page.key("trace", trace);
+    if let Some(server) = resolver {
+        page.key("resolver", text(server));
+    }
 }
 
 fn print_listener(page: &mut Page, listener: &Listener) {
@@ -236,6 +251,7 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
         name,
         endpoints,
         balance,
+        hash_by,
         protocol,
         tls,
         assertion_key,
@@ -245,10 +261,17 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
         idle_max,
         resolve_every,
         proxy_protocol,
+        sticky,
+        health,
+        eject,
+        slow_start,
     } = upstream;
     page.table(format_args!("[upstream.{}]", toml_key(name)));
-    page.key("endpoints", list(endpoints, |one| text(endpoint(one))));
+    page.key("endpoints", list(endpoints, weighted));
     page.key("balance", text(balance.spelled()));
+    if let Some(by) = hash_by {
+        page.key("hash_by", text(by));
+    }
     page.key("protocol", text(protocol.spelled()));
     if let Some(tls) = tls {
         page.key("tls", client_tls(tls));
@@ -267,6 +290,48 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
     if let Some(version) = proxy_protocol {
         page.key("proxy_protocol", text(version.spelled()));
     }
+    if let Some(sticky) = sticky {
+        page.key("sticky", inline(sticky_keys(sticky)));
+    }
+    if let Some(health) = health {
+        page.key("health", inline(health_keys(health)));
+    }
+    page.key("eject", eject.as_ref().map_or_else(|| false.to_string(), |eject| inline(eject_keys(eject))));
+    if let Some(slow_start) = slow_start {
+        page.key("slow_start", time(slow_start));
+    }
+}
+
+fn sticky_keys(sticky: &Sticky) -> Vec<(&'static str, String)> {
+    let Sticky { cookie, key, path: below, secure, same_site, max_age } = sticky;
+    let mut keys = vec![("cookie", text(cookie))];
+    if let Some(KeyFile { path: file, create }) = key {
+        keys.push(("key", inline([("file", path(file)), ("create", create.to_string())])));
+    }
+    keys.extend([("path", text(below)), ("secure", secure.to_string()), ("same_site", text(same_site.spelled()))]);
+    keys.extend(max_age.as_ref().map(|age| ("max_age", time(age))));
+    keys
+}
+
+fn health_keys(health: &Health) -> Vec<(&'static str, String)> {
+    let Health { path, every, timeout, status, body, rise, fall } = health;
+    let mut keys = vec![("path", text(path)), ("every", time(every)), ("timeout", time(timeout))];
+    if !status.is_empty() {
+        keys.push(("status", list(status, |status| status.as_u16().to_string())));
+    }
+    keys.extend(body.as_ref().map(|body| ("body", text(body))));
+    keys.extend([("rise", rise.to_string()), ("fall", fall.to_string())]);
+    keys
+}
+
+fn eject_keys(eject: &Eject) -> [(&'static str, String); 4] {
+    let Eject { failures, success_percent_min, time: long, survivors_percent_min } = eject;
+    [
+        ("failures", failures.to_string()),
+        ("success_percent_min", success_percent_min.to_string()),
+        ("time", time(long)),
+        ("survivors_percent_min", survivors_percent_min.to_string()),
+    ]
 }
 
 fn print_issuer(page: &mut Page, issuer: &Issuer) {

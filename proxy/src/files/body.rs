@@ -7,7 +7,7 @@ use super::read;
 use bytes::Bytes;
 use chain::Chain;
 use http_body::{Body, Frame, SizeHint};
-use serve::BodyError;
+use serve::{BodyError, FilePart, Part};
 use std::fs::File;
 use std::io;
 use std::pin::Pin;
@@ -48,6 +48,18 @@ impl FileBody {
     /// One after the other.
     pub(super) fn chain(bodies: Vec<Self>) -> Self {
         Self(Kind::Chain(Box::new(Chain::new(bodies))))
+    }
+}
+
+impl FileBody {
+    /// The next part: of a large file as one for the kernel to send, if the page cache holds it.
+    pub(crate) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, BodyError>>> {
+        match &mut self.0 {
+            Kind::Stream(stream) => stream.poll_part(cx),
+            Kind::Memory(_) | Kind::Chain(_) => {
+                Pin::new(self).poll_frame(cx).map(|frame| frame.map(|frame| frame.map(Part::Frame)))
+            }
+        }
     }
 }
 
@@ -123,6 +135,24 @@ impl FileStream {
             Ok((buffer, count))
         }));
         self.poll_piece(cx)
+    }
+
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, BodyError>>> {
+        let length = usize::try_from(self.remaining).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
+        let is_at_hand = self.fetch.is_none()
+            && self.pieces < PIECES_PER_TURN
+            && length > 0
+            && read::is_in_page_cache(&self.file, self.offset, length);
+        if !is_at_hand {
+            return self
+                .poll_piece(cx)
+                .map(|piece| piece.map(|piece| piece.map(|data| Part::Frame(Frame::data(data)))));
+        }
+        let part = FilePart { file: Arc::clone(&self.file), offset: self.offset, length };
+        self.pieces += 1;
+        self.offset += length as u64;
+        self.remaining -= length as u64;
+        Poll::Ready(Some(Ok(Part::File(part))))
     }
 
     fn deliver(&mut self, buffer: Box<[u8]>, count: usize) -> Poll<Option<Result<Bytes, BodyError>>> {
@@ -204,6 +234,61 @@ mod tests {
             assert!(delivered <= PIECES_PER_TURN);
         }
         body.collect().await.expect("the rest");
+    }
+
+    /// What a connection that sends files would send, and how much of it was never read here.
+    async fn parts(mut body: FileBody) -> (Result<Vec<u8>, BodyError>, usize) {
+        let (mut bytes, mut by_kernel) = (Vec::new(), 0);
+        while let Some(part) = std::future::poll_fn(|cx| body.poll_part(cx)).await {
+            match part {
+                Ok(Part::Frame(frame)) => bytes.extend_from_slice(&frame.into_data().expect("data")),
+                Ok(Part::File(FilePart { file, offset, length })) => {
+                    let mut part = vec![0; length];
+                    std::os::unix::fs::FileExt::read_exact_at(&*file, &mut part, offset).expect("the part is there");
+                    bytes.extend_from_slice(&part);
+                    by_kernel += length;
+                }
+                Err(error) => return (Err(error), by_kernel),
+            }
+        }
+        (Ok(bytes), by_kernel)
+    }
+
+    #[tokio::test]
+    async fn parts_for_the_kernel_are_the_same_bytes() {
+        let content = numbered(PIECE_BYTES * (PIECES_PER_TURN as usize + 2) + 17);
+        let (_kept, file) = file(&content);
+        let is_known = read::is_in_page_cache(&file, 0, PIECE_BYTES);
+        for (offset, length) in [(0, content.len()), (1, PIECE_BYTES), (PIECE_BYTES, 1), (5, 0)] {
+            let body = FileBody::stream(Arc::clone(&file), offset as u64, length as u64);
+            let (bytes, by_kernel) = parts(body).await;
+            assert_eq!(bytes.expect("whole"), content[offset..offset + length], "{offset} {length}");
+            assert!(!is_known || by_kernel == length, "{by_kernel} of {length}");
+        }
+        let (bytes, by_kernel) = parts(FileBody::memory(Bytes::from_static(b"hello"))).await;
+        assert_eq!((bytes.expect("whole"), by_kernel), (b"hello".to_vec(), 0));
+    }
+
+    #[tokio::test]
+    async fn no_part_is_given_of_what_a_file_has_lost() {
+        let (kept, file) = file(&numbered(3 * PIECE_BYTES));
+        kept.as_file().set_len(PIECE_BYTES as u64 + 10).expect("truncate");
+        let (outcome, by_kernel) = parts(FileBody::stream(file, 0, 3 * PIECE_BYTES as u64)).await;
+        assert_eq!(outcome.expect_err("it is too short"), BodyError::File);
+        assert!(by_kernel <= PIECE_BYTES);
+    }
+
+    #[tokio::test]
+    async fn a_long_body_in_parts_lets_others_have_a_turn() {
+        let content = numbered(PIECE_BYTES * (PIECES_PER_TURN as usize + 1));
+        let (_kept, file) = file(&content);
+        let mut body = FileBody::stream(file, 0, content.len() as u64);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut delivered = 0;
+        while body.poll_part(&mut cx).is_ready() {
+            delivered += 1;
+            assert!(delivered <= PIECES_PER_TURN);
+        }
     }
 
     #[tokio::test]

@@ -7,8 +7,8 @@ use crate::files::FileBody;
 use crate::upstream::UpstreamBody;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use serve::BodyError;
 use serve::timer::Deadline;
+use serve::{BodyError, Part};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -57,6 +57,47 @@ impl ProxyBody {
         matches!(&self.kind, Kind::Upstream(body) if body.is_tunnel())
     }
 
+    /// The next part, for a connection on which the kernel can send files.
+    pub(super) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, BodyError>>> {
+        if !matches!(self.kind, Kind::File(_)) {
+            return Pin::new(self).poll_frame(cx).map(|frame| frame.map(|frame| frame.map(Part::Frame)));
+        }
+        let late = self.is_late(cx);
+        let polled = match &mut self.kind {
+            Kind::File(body) if !late => body.poll_part(cx),
+            _ => Poll::Ready(Some(Err(BodyError::TooSlow))),
+        };
+        self.account(&polled, Part::bytes, |_| false);
+        polled
+    }
+
+    fn is_late(&self, cx: &mut Context<'_>) -> bool {
+        self.deadline.as_ref().is_some_and(|deadline| deadline.poll(cx).is_ready())
+    }
+
+    /// Counts what goes out, and has the line written at the end.
+    fn account<T>(
+        &mut self,
+        polled: &Poll<Option<Result<T, BodyError>>>,
+        bytes: impl FnOnce(&T) -> usize,
+        is_last: impl FnOnce(&T) -> bool,
+    ) {
+        match polled {
+            Poll::Ready(Some(Ok(given))) => {
+                if let Some(line) = &mut self.line {
+                    line.sent(bytes(given));
+                }
+                // A server need not ask again once the announced length is reached, or behind trailers.
+                if is_last(given) || self.is_end_stream() {
+                    self.ended(None);
+                }
+            }
+            Poll::Ready(Some(Err(error))) => self.ended(Some(*error)),
+            Poll::Ready(None) => self.ended(None),
+            Poll::Pending => {}
+        }
+    }
+
     fn ended(&mut self, error: Option<BodyError>) {
         if let Some(mut line) = self.line.take() {
             line.ended(error);
@@ -95,7 +136,7 @@ impl HttpBody for ProxyBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         // First: a body that is faster than its reader never has to wait itself.
-        let late = this.deadline.as_ref().is_some_and(|deadline| deadline.poll(cx).is_ready());
+        let late = this.is_late(cx);
         let word = this.farewell.as_mut().map_or(Word::None, |farewell| farewell.word());
         let drops = match word {
             Word::None => false,
@@ -118,23 +159,12 @@ impl HttpBody for ProxyBody {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => {
-                if let (Some(farewell), Some(data)) = (&mut this.farewell, frame.data_ref()) {
-                    farewell.sent(data);
-                }
-                if let (Some(line), Some(data)) = (&mut this.line, frame.data_ref()) {
-                    line.sent(data.len());
-                }
-                // A server need not ask again once the announced length is reached, or behind trailers.
-                if frame.is_trailers() || this.is_end_stream() {
-                    this.ended(None);
-                }
-            }
-            Poll::Ready(Some(Err(error))) => this.ended(Some(*error)),
-            Poll::Ready(None) => this.ended(None),
-            Poll::Pending => {}
+        if let (Some(farewell), Poll::Ready(Some(Ok(frame)))) = (&mut this.farewell, &polled)
+            && let Some(data) = frame.data_ref()
+        {
+            farewell.sent(data);
         }
+        this.account(&polled, |frame| frame.data_ref().map_or(0, Bytes::len), Frame::is_trailers);
         polled
     }
 

@@ -11,7 +11,7 @@ use crate::coalesce::{
     Answer, Begun, CallKey, CoalesceLimits, Coalescer, Held, KeyWriter, Lead, Outcome, Seat, Taken, take,
 };
 use crate::snapshot::ForwardTo;
-use crate::upstream::{Attempt, Call, HostField, SendLimits, UpstreamBody, UpstreamError};
+use crate::upstream::{Affinity, Attempt, Call, HostField, SendLimits, UpstreamBody, UpstreamError};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, DATE, EXPECT, HOST, REFERER, VIA};
 use http::{HeaderName, Method, Response, request};
 use serve::Body;
@@ -175,6 +175,7 @@ fn copy(answer: Answer) -> Response<ProxyBody> {
 pub(super) struct Outgoing {
     pub(super) head: request::Parts,
     pub(super) body: Body,
+    pub(super) affinity: Affinity,
     pub(super) limits: SendLimits,
     pub(super) prelude: Vec<u8>,
 }
@@ -215,13 +216,14 @@ async fn send(
     outgoing: Outgoing,
     attempt: &mut Attempt,
 ) -> Result<Response<UpstreamBody>, UpstreamError> {
-    let Outgoing { mut head, body, limits, prelude } = outgoing;
+    let Outgoing { mut head, body, affinity, limits, prelude } = outgoing;
     // Interim responses are for the first client only, and it can do without.
     let mut interim = |_, _| {};
     let call = Call {
         head: &mut head,
         body,
         tunnel: None,
+        affinity,
         host,
         limits,
         identity_headers: &local.identity_headers,

@@ -4,6 +4,7 @@
 //! [`error`] the only place that words errors.
 
 mod access_log;
+mod affinity;
 mod body;
 mod coalescing;
 mod context;

@@ -17,7 +17,7 @@ use http_body::Body as _;
 use serve::connection::ConnectionInfo;
 use serve::contract::request_id::X_REQUEST_ID;
 use serve::http1::Malformed;
-use serve::{Body, Handler};
+use serve::{Body, BodyError, Handler, Part};
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
@@ -87,6 +87,10 @@ impl Handler for Front {
             response.body_mut().set_line(line);
         }
         response
+    }
+
+    fn poll_part(body: Pin<&mut ProxyBody>, cx: &mut Context<'_>) -> Poll<Option<Result<Part, BodyError>>> {
+        body.get_mut().poll_part(cx)
     }
 }
 

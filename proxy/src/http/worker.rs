@@ -98,13 +98,12 @@ impl WorkerState {
 }
 
 impl Local {
-    fn new(snapshot: &Arc<Snapshot>, pools: &Pools, metrics: &WorkerMetrics) -> Rc<Self> {
+    fn new(snapshot: &Arc<Snapshot>, pools: &Rc<Pools>, metrics: &WorkerMetrics) -> Rc<Self> {
         let config = &snapshot.config;
         let counters = metrics.upstreams.of(config.upstreams.iter().map(|upstream| upstream.name.as_str()));
-        let upstreams = config.upstreams.iter().zip(&snapshot.transports).zip(counters);
-        let upstream = |((config, transport), counters): ((&Upstreamed, _), _)| {
-            let linked = snapshot.links.get(&config.name);
-            pools.upstream(config, transport, counters, linked.as_deref())
+        let upstreams = config.upstreams.iter().zip(&snapshot.transports).zip(&snapshot.groups).zip(counters);
+        let upstream = |(((config, transport), group), counters): (((&Upstreamed, _), _), _)| {
+            pools.upstream(config, transport, group, counters, snapshot.links.get(&config.name))
         };
         Rc::new(Self {
             upstreams: upstreams.map(upstream).collect(),

@@ -8,20 +8,34 @@
 //! `upload` until the head of the response comes, and the rest is polled as the `response`'s `body`, or as a `tunnel`.
 //! HTTP/2 connections are shared by many requests, so each has a task (`http2`).
 
+mod address;
+mod affinity;
 mod balance;
 mod body;
+mod choice;
 mod client_tls;
 mod connection;
 mod dial;
 mod endpoint;
+mod endpoints;
 mod error;
 mod exchange;
+mod floor;
+mod group;
+mod health;
+mod health_state;
 mod host;
 mod http2;
+mod keeper;
+mod member;
+mod names;
+mod outcome;
 mod pool;
+mod probe;
 mod resolve;
 mod response;
 mod send;
+mod sticky;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -30,12 +44,17 @@ mod tunnel;
 mod upload;
 mod watch;
 
+pub use address::display;
+pub use affinity::{Affinity, number};
 pub use client_tls::client_config;
 pub use dial::{Transport, dial};
 pub use error::UpstreamError;
+pub use group::Group;
 pub use host::HostField;
+pub use keeper::{Keeper, Kept};
+pub use member::Member;
 pub use pool::Pools;
-pub use resolve::display;
 pub use response::UpstreamBody;
 pub use send::{Attempt, Call, Upstream, take_head};
+pub use sticky::Sticky;
 pub use watch::SendLimits;

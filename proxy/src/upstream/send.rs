@@ -5,9 +5,10 @@
 //! or not a byte of it was written. The second is the race in which the application closes an idle connection at the
 //! moment it is used again; in other proxies it shows as a random 502. Small bodies are held for it (`upload`).
 
-use super::balance;
 use super::body::{Lease, Rest};
-use super::endpoint::{Counted, Endpoint, Link};
+use super::choice::{Affinity, Outcome, Tried};
+use super::endpoint::{Counted, Link};
+use super::endpoints::Endpoints;
 use super::error::UpstreamError;
 use super::exchange::Exchange;
 use super::host::HostField;
@@ -23,7 +24,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request};
 use serve::Body;
 use serve::http1::{Framing, ResponseHead};
 use serve::timer;
-use smallvec::{SmallVec, smallvec};
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
@@ -32,22 +32,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// An upstream has seldom more endpoints than this; to choose among more, memory is allocated.
-const ENDPOINTS_INLINE: usize = 8;
-
 /// A request that can be sent again without harm over HTTP/2 is sent at most this often.
 const HTTP2_ATTEMPTS_MAX: u32 = 4;
 
 /// An upstream as one worker uses it.
 pub struct Upstream {
     name: Rc<str>,
-    balance: config::Balance,
-    endpoints: Vec<Rc<Endpoint>>,
-    turn: Cell<usize>,
+    endpoints: Endpoints,
+    hash_by: Option<config::HashBy>,
     connect_timeout: Duration,
     idle_timeout: Duration,
     idle_max: usize,
-    resolve_every: Duration,
     proxy_protocol: Option<ProxyVersion>,
     counters: Arc<UpstreamCounters>,
 }
@@ -61,6 +56,8 @@ pub struct Call<'a> {
     /// For a request that offers a switch of protocols: what its client sends after the switch. The body of a 101
     /// response is then the other direction, and polling it moves both.
     pub tunnel: Option<Body>,
+    /// What of it decides about the endpoint.
+    pub affinity: Affinity,
     /// Which `Host` the endpoint is told.
     pub host: &'a HostField,
     /// How much and how long.
@@ -105,21 +102,15 @@ impl Attempt {
 }
 
 impl Upstream {
-    pub(super) fn new(
-        config: &config::Upstream,
-        endpoints: Vec<Rc<Endpoint>>,
-        counters: Arc<UpstreamCounters>,
-    ) -> Self {
+    pub(super) fn new(config: &config::Upstream, endpoints: Endpoints, counters: Arc<UpstreamCounters>) -> Self {
         Self {
             name: config.name.as_str().into(),
-            balance: config.balance,
             endpoints,
-            turn: Cell::new(0),
+            hash_by: config.hash_by.clone(),
             connect_timeout: config.connect_timeout,
             idle_timeout: config.idle_timeout,
             // A connection whose first bytes say who the client is serves no other client.
             idle_max: if config.proxy_protocol.is_some() { 0 } else { config.idle_max },
-            resolve_every: config.resolve_every,
             proxy_protocol: config.proxy_protocol,
             counters,
         }
@@ -129,6 +120,12 @@ impl Upstream {
     #[must_use]
     pub fn name(&self) -> &Rc<str> {
         &self.name
+    }
+
+    /// Which requests go to one endpoint.
+    #[must_use]
+    pub const fn hash_by(&self) -> Option<&config::HashBy> {
+        self.hash_by.as_ref()
     }
 
     /// How it is told who the client is, at the start of each connection.
@@ -144,13 +141,14 @@ impl Upstream {
     pub async fn send(&self, call: Call<'_>, attempt: &mut Attempt) -> Result<Response<UpstreamBody>, UpstreamError> {
         let started = Instant::now();
         attempt.started = Some(started);
-        let Call { head, body, mut tunnel, host, limits, identity_headers, prelude, interim } = call;
+        let Call { head, body, mut tunnel, affinity, host, limits, identity_headers, prelude, interim } = call;
         let mut upload = Upload::new(body, limits.body_bytes_max, Rc::clone(identity_headers));
         attempt.upload = upload.counter();
         let idempotent = head.method.is_idempotent();
         let mut pick = Pick { fresh: false, surely: !idempotent || upload.framing != Framing::Empty };
         loop {
-            let (link, counted) = self.connection(pick, prelude, attempt).await?;
+            let (link, counted) = self.connection(pick, &affinity, prelude, attempt).await?;
+            let sent = Instant::now();
             host.write(&mut head.headers, &counted.endpoint().host);
             let mut connection = match link {
                 Link::Http1(connection) => connection,
@@ -171,6 +169,7 @@ impl Upstream {
                     let failed = match sending.await {
                         Ok(response) => {
                             attempt.first_byte = Some(started.elapsed());
+                            answered(&counted, response.status(), response.headers(), sent);
                             return Ok(
                                 response.map(|body| UpstreamBody::http2(body, counted, limits.stream_idle_timeout))
                             );
@@ -181,7 +180,7 @@ impl Upstream {
                         Some(again) if attempt.attempts < HTTP2_ATTEMPTS_MAX => *again,
                         _ => {
                             let error = failed.error.into();
-                            self.failed(&error);
+                            self.failed_at(&counted, &error);
                             return Err(error);
                         }
                     };
@@ -203,6 +202,7 @@ impl Upstream {
                     // A body that was declined is not sent behind the answer.
                     let declined = exchange.has_declined();
                     let ResponseHead { parts, framing, keep_alive } = answer;
+                    answered(&counted, parts.status, &parts.headers, sent);
                     let body = match tunnel.take() {
                         Some(client) if parts.status == StatusCode::SWITCHING_PROTOCOLS => {
                             let tunnel = Tunnel::new(connection, client, counted, limits.stream_idle_timeout);
@@ -230,10 +230,18 @@ impl Upstream {
                     pick.fresh = true;
                 }
                 Err(error) => {
-                    self.failed(&error);
+                    self.failed_at(&counted, &error);
                     return Err(error);
                 }
             }
+        }
+    }
+
+    /// Counts an attempt that failed on a connection, and tells its endpoint unless the client is to blame.
+    fn failed_at(&self, counted: &Counted, error: &UpstreamError) {
+        self.failed(error);
+        if !matches!(error, UpstreamError::Client(_)) {
+            counted.endpoint().report(Outcome::Failed);
         }
     }
 
@@ -257,27 +265,24 @@ impl Upstream {
     async fn connection(
         &self,
         pick: Pick,
+        affinity: &Affinity,
         prelude: &[u8],
         attempt: &mut Attempt,
     ) -> Result<(Link, Counted), UpstreamError> {
         // Connections from before a reload that asked for a prelude have had none.
         let fresh = pick.fresh || self.proxy_protocol.is_some();
-        let turn = self.turn.replace(self.turn.get().wrapping_add(1));
-        let loads: SmallVec<[_; ENDPOINTS_INLINE]> =
-            self.endpoints.iter().map(|endpoint| endpoint.in_flight()).collect();
-        let mut tried: SmallVec<[_; ENDPOINTS_INLINE]> = smallvec![false; self.endpoints.len()];
+        let mut tried = Tried::default();
         let mut last = None;
         loop {
-            let good =
-                balance::choose(self.balance, &loads, turn, |index| tried[index] || self.endpoints[index].is_avoided());
-            let Some(chosen) = good.or_else(|| balance::choose(self.balance, &loads, turn, |index| tried[index]))
-            else {
-                return Err(
-                    last.unwrap_or_else(|| UpstreamError::Connect(io::Error::other("the upstream has no endpoint")))
-                );
+            let endpoint = match self.endpoints.choose(affinity, &tried) {
+                Some(endpoint) => endpoint,
+                // Rare, and large beside the rest of a request's future.
+                None => match Box::pin(self.endpoints.appear(affinity, &tried, self.connect_timeout)).await {
+                    Some(endpoint) => endpoint,
+                    None => return Err(last.unwrap_or_else(|| self.endpoints.none())),
+                },
             };
-            tried[chosen] = true;
-            let endpoint = &self.endpoints[chosen];
+            tried.note(&endpoint);
             attempt.attempts += 1;
             let counted = endpoint.count();
             attempt.endpoint = Some(Rc::clone(&endpoint.label));
@@ -291,7 +296,7 @@ impl Upstream {
             }
             let connecting = Instant::now();
             // Rare, and many times as large as the rest of a request's future.
-            let opening = Box::pin(endpoint.connect(self.resolve_every, self.connect_timeout, prelude));
+            let opening = Box::pin(endpoint.connect(prelude));
             let outcome = timer::timeout(self.connect_timeout, opening).await;
             attempt.connect = Some(connecting.elapsed());
             let error = match outcome {
@@ -304,13 +309,18 @@ impl Upstream {
                 Err(timer::Elapsed) => UpstreamError::ConnectTimeout,
             };
             if !matches!(error, UpstreamError::Busy) {
-                endpoint.avoid();
+                endpoint.report(Outcome::Unreachable);
             }
             self.failed(&error);
             tracing::debug!(upstream = &*self.name, endpoint = &*endpoint.label, %error, "no connection");
             last = Some(error);
         }
     }
+}
+
+/// Tells the endpoint how it has answered what was handed over at `sent`.
+fn answered(counted: &Counted, status: StatusCode, headers: &HeaderMap, sent: Instant) {
+    counted.endpoint().report(Outcome::Answered { status, headers, after: sent.elapsed() });
 }
 
 /// `TE` is a matter of one HTTP/1.1 connection, which is said by naming it (RFC 9110 section 10.1.4). Some servers send

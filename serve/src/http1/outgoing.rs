@@ -1,11 +1,15 @@
 //! What waits to be written: heads and chunk lines in one buffer, bodies as they are, and all of it in one system call.
+//! Parts of files have a call each, which copies nothing.
 
 use super::encode;
 use super::head::Framing;
+use crate::file_sink::FileSink;
+use crate::part::FilePart;
 use bytes::Bytes;
 use http::HeaderMap;
 use smallvec::SmallVec;
 use std::cell::Cell;
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::pin::Pin;
@@ -48,7 +52,21 @@ pub struct Outgoing {
 enum Piece {
     Text(Range<usize>),
     Data(Bytes),
+    File(FilePart),
 }
+
+impl Piece {
+    const fn len(&self) -> usize {
+        match self {
+            Self::Text(range) => range.end - range.start,
+            Self::Data(data) => data.len(),
+            Self::File(part) => part.length,
+        }
+    }
+}
+
+/// A stream that no file is gathered for.
+struct Plain<W>(W);
 
 impl Outgoing {
     /// Whether nothing waits.
@@ -106,6 +124,21 @@ impl Outgoing {
         }
     }
 
+    /// Appends a part of a file, framed. What is gathered must then be written by [`Self::poll_send`].
+    pub fn file(&mut self, framing: Framing, part: FilePart) {
+        let (length, is_chunk) = (part.length, framing == Framing::Chunked && part.length > 0);
+        if is_chunk {
+            self.text(|out| encode::chunk_line(out, length));
+        }
+        if length > 0 {
+            self.bytes += length;
+            self.pieces.push(Piece::File(part));
+        }
+        if is_chunk {
+            self.text(|out| out.extend_from_slice(b"\r\n"));
+        }
+    }
+
     /// Appends the end of a body, framed.
     pub fn end(&mut self, framing: Framing, trailer: Option<&HeaderMap>) {
         if framing == Framing::Chunked {
@@ -116,29 +149,57 @@ impl Outgoing {
     /// Writes until nothing waits.
     ///
     /// # Errors
-    /// What the stream says.
-    pub fn poll_write(&mut self, cx: &mut Context<'_>, mut io: impl AsyncWrite + Unpin) -> Poll<io::Result<()>> {
+    /// What the stream says; "unsupported" at a part of a file.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, io: impl AsyncWrite + Unpin) -> Poll<io::Result<()>> {
+        self.poll_send(cx, &mut Plain(io))
+    }
+
+    /// Writes until nothing waits, also parts of files.
+    ///
+    /// # Errors
+    /// What the stream says; "unexpected end" when a file has become shorter than a part of it.
+    pub fn poll_send(&mut self, cx: &mut Context<'_>, io: &mut impl FileSink) -> Poll<io::Result<()>> {
         while self.bytes > 0 {
-            let mut slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> = SmallVec::new();
-            for (index, piece) in self.pieces[self.first..].iter().take(SLICES_MAX).enumerate() {
-                let bytes = match piece {
-                    Piece::Text(range) => &self.text[range.clone()],
-                    Piece::Data(data) => data,
-                };
-                slices.push(IoSlice::new(if index == 0 { &bytes[self.written..] } else { bytes }));
-            }
-            let count = if let [slice] = &slices[..] {
-                ready!(Pin::new(&mut io).poll_write(cx, slice))?
+            let count = if let Some(Piece::File(part)) = self.pieces.get(self.first) {
+                let (at, left) = (part.offset + self.written as u64, part.length - self.written);
+                let count = ready!(io.poll_send_file(cx, &part.file, at, left))?;
+                if count == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+                count
             } else {
-                ready!(Pin::new(&mut io).poll_write_vectored(cx, &slices))?
+                let count = ready!(self.poll_write_bytes(cx, io))?;
+                if count == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                count
             };
-            drop(slices);
-            if count == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
             self.advance(count);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes what stands before the next part of a file.
+    fn poll_write_bytes(&self, cx: &mut Context<'_>, io: &mut impl FileSink) -> Poll<io::Result<usize>> {
+        let mut slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> = SmallVec::new();
+        let mut before_file = false;
+        for (index, piece) in self.pieces[self.first..].iter().take(SLICES_MAX).enumerate() {
+            let bytes = match piece {
+                Piece::Text(range) => &self.text[range.clone()],
+                Piece::Data(data) => data,
+                Piece::File(_) => {
+                    before_file = true;
+                    break;
+                }
+            };
+            slices.push(IoSlice::new(if index == 0 { &bytes[self.written..] } else { bytes }));
+        }
+        match &slices[..] {
+            // Usually a head, which then leaves in one packet with the beginning of the body.
+            [slice] if before_file => io.poll_write_more(cx, slice),
+            [slice] => Pin::new(io).poll_write(cx, slice),
+            _ => Pin::new(io).poll_write_vectored(cx, &slices),
+        }
     }
 
     fn advance(&mut self, count: usize) {
@@ -149,10 +210,7 @@ impl Outgoing {
         }
         let mut done = self.written + count;
         while let Some(piece) = self.pieces.get_mut(self.first) {
-            let length = match piece {
-                Piece::Text(range) => range.len(),
-                Piece::Data(data) => data.len(),
-            };
+            let length = piece.len();
             if done < length {
                 break;
             }
@@ -173,7 +231,7 @@ impl Outgoing {
         self.first = 0;
         let starts = self.pieces.iter().filter_map(|piece| match piece {
             Piece::Text(range) => Some(range.start),
-            Piece::Data(_) => None,
+            Piece::Data(_) | Piece::File(_) => None,
         });
         let unneeded = starts.min().unwrap_or(self.text.len());
         self.text.drain(..unneeded);
@@ -196,70 +254,37 @@ impl Outgoing {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Takes as many bytes at a time as it is told, and then none until asked again.
-    struct Slow {
-        taken: Vec<u8>,
-        steps: Vec<usize>,
+impl<W: AsyncWrite + Unpin> AsyncWrite for Plain<W> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
     }
 
-    impl AsyncWrite for Slow {
-        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-            let Some(step) = self.steps.pop() else { return Poll::Pending };
-            let count = step.min(buf.len());
-            self.taken.extend_from_slice(&buf[..count]);
-            Poll::Ready(Ok(count))
-        }
-
-        fn poll_write_vectored(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            bufs: &[IoSlice<'_>],
-        ) -> Poll<io::Result<usize>> {
-            let Some(step) = self.steps.pop() else { return Poll::Pending };
-            let all: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).take(step).collect();
-            self.taken.extend_from_slice(&all);
-            Poll::Ready(Ok(all.len()))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
     }
 
-    proptest! {
-        #[test]
-        fn every_byte_leaves_once_and_in_order(
-            pieces in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..40)), 0..60),
-            steps in prop::collection::vec(1_usize..50, 0..200),
-        ) {
-            let mut outgoing = Outgoing::default();
-            let mut slow = Slow { taken: Vec::new(), steps };
-            let mut wanted = Vec::new();
-            let cx = &mut Context::from_waker(std::task::Waker::noop());
-            for (is_text, bytes) in pieces {
-                wanted.extend_from_slice(&bytes);
-                if is_text {
-                    outgoing.text(|out| out.extend_from_slice(&bytes));
-                } else {
-                    outgoing.data(Bytes::from(bytes));
-                }
-                if slow.steps.len().is_multiple_of(3) {
-                    let _ = outgoing.poll_write(cx, &mut slow);
-                }
-            }
-            slow.steps = vec![usize::MAX; 100];
-            prop_assert!(outgoing.poll_write(cx, &mut slow).is_ready());
-            prop_assert!(outgoing.is_empty());
-            prop_assert_eq!(slow.taken, wanted);
-        }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
+
+impl<W: AsyncWrite + Unpin> FileSink for Plain<W> {
+    fn poll_write_more(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_send_file(&mut self, _: &mut Context<'_>, _: &File, _: u64, _: usize) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ use crate::drain::{Drain, LAST_REQUEST_WITHIN, Work};
 use crate::exchange::{Demand, Exchange};
 use crate::handler::Handler;
 use crate::limits::ConnectionLimits;
+use crate::part::Part;
 use crate::timer::Deadline;
 use crate::transport::Transport;
 use bytes::{Bytes, BytesMut};
@@ -87,7 +88,7 @@ where
                     counters.note(reason);
                 }
                 let mut turn = Turn::refused();
-                wire.reply(handler.refuse(malformed), &mut turn, drain).await?;
+                wire.reply::<H>(handler.refuse(malformed), &mut turn, drain).await?;
                 return wire.close(true).await;
             }
             Arrival::Request(head) => {
@@ -101,7 +102,7 @@ where
                 let response = wire.answer(pin!(answer), &mut turn).await?;
                 let switches = turn.offers_tunnel && response.status() == StatusCode::SWITCHING_PROTOCOLS;
                 doing.is(Work::of(&response, switches));
-                wire.reply(response, &mut turn, drain).await?;
+                wire.reply::<H>(response, &mut turn, drain).await?;
                 if !wire.is_ready_for_next(&mut turn).await {
                     return wire.close(turn.incoming_is_left()).await;
                 }
@@ -432,22 +433,30 @@ impl<'a> Wire<'a> {
     }
 
     /// Writes a response, and goes on reading the request's body for as long as the response depends on it.
-    async fn reply<B>(&mut self, response: Response<B>, turn: &mut Turn, drain: &Drain) -> Result<(), Ended>
-    where
-        B: HttpBody<Data = Bytes>,
-    {
+    async fn reply<H: Handler>(
+        &mut self,
+        response: Response<H::Body>,
+        turn: &mut Turn,
+        drain: &Drain,
+    ) -> Result<(), Ended> {
         let (parts, body) = response.into_parts();
         let mut body = pin!(body);
         let mut reply = self.begin_reply(&parts, &*body, turn, drain);
         // Its values are parts of what was read from an endpoint, and would keep that for as long as the body lasts.
         drop(parts);
+        let sends_files = self.io.sends_files();
         poll_fn(|cx| {
             loop {
                 let mut waits_for_body = false;
                 while !reply.ended && !self.out.is_full() {
-                    match body.as_mut().poll_frame(cx) {
-                        Poll::Ready(Some(Ok(frame))) => {
-                            reply.frame(frame, &mut self.out)?;
+                    let polled = if sends_files {
+                        H::poll_part(body.as_mut(), cx)
+                    } else {
+                        body.as_mut().poll_frame(cx).map(|frame| frame.map(|frame| frame.map(Part::Frame)))
+                    };
+                    match polled {
+                        Poll::Ready(Some(Ok(part))) => {
+                            reply.part(part, &mut self.out)?;
                             if !reply.ended && body.is_end_stream() {
                                 reply.end(None, &mut self.out)?;
                             }
@@ -544,7 +553,7 @@ impl<'a> Wire<'a> {
             return Poll::Ready(Ok(()));
         }
         let before = self.out.bytes();
-        let mut sent = self.out.poll_write(cx, &mut self.io);
+        let mut sent = self.out.poll_send(cx, &mut self.io);
         let taken = (before - self.out.bytes()) as u64;
         self.counters.sent_bytes.add(taken);
         self.taken += taken;
@@ -654,13 +663,20 @@ impl<'a> Wire<'a> {
 }
 
 impl Reply {
-    fn frame(&mut self, frame: Frame<Bytes>, out: &mut Outgoing) -> Result<(), Ended> {
+    fn part(&mut self, part: Part, out: &mut Outgoing) -> Result<(), Ended> {
+        if let Some(left) = &mut self.left {
+            // More than was announced would be read as the next response.
+            *left = left.checked_sub(part.bytes() as u64).ok_or(Ended::ResponseBroken)?;
+        }
+        let frame = match part {
+            Part::Frame(frame) => frame,
+            Part::File(part) => {
+                out.file(self.framing, part);
+                return Ok(());
+            }
+        };
         match frame.into_data() {
             Ok(data) => {
-                if let Some(left) = &mut self.left {
-                    // More than was announced would be read as the next response.
-                    *left = left.checked_sub(data.len() as u64).ok_or(Ended::ResponseBroken)?;
-                }
                 out.body(self.framing, data);
                 Ok(())
             }

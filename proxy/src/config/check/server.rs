@@ -36,6 +36,7 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
         trusted_proxies,
         identity_headers,
         trace,
+        resolver,
     } = or_defaults(written, context)?.value;
     super::twice(trusted_proxies.as_deref()?, ToString::to_string, context);
     super::twice(identity_headers.as_deref()?, |name| format!("`{name}`"), context);
@@ -59,6 +60,10 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
         trusted_proxies: trusted_proxies?.iter().map(|net| net.value).collect(),
         identity_headers: identity_headers?.value.0.into_iter().map(|name| name.value).collect(),
         trace: trace?.value,
+        resolver: match keys.at("resolver") {
+            Some(_) => Some(resolver?.value),
+            None => None,
+        },
     })
 }
 

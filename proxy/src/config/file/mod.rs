@@ -2,14 +2,17 @@
 //! `docs/configuration.md` and in the JSON Schema; its default is written here and nowhere else.
 
 pub(super) mod action;
+pub(super) mod assertion_key;
 pub(super) mod compress;
 pub(super) mod files;
+pub(super) mod health;
 pub(super) mod issuer;
 pub(super) mod maps;
 pub(super) mod root;
 pub(super) mod route;
 pub(super) mod rules;
 pub(super) mod site;
+pub(super) mod sticky;
 pub(super) mod upstream;
 pub(super) mod values;
 
@@ -21,6 +24,7 @@ use ipnet::IpNet;
 use issuer::Issuer;
 use route::Route;
 use site::Site;
+use std::net::SocketAddr;
 use upstream::Upstream;
 use values::{FilePath, LogLevel, Text};
 
@@ -92,6 +96,9 @@ table! {
         /// Whether forwarded requests carry a W3C trace context: the client's `traceparent` where it is sound, else a
         /// new one. Its trace id stands in the log. `false`: what the client sends goes on unread.
         default(true) trace: bool,
+        /// Who is asked for the names of endpoints: the address of a DNS server, with a port if it is not 53. Left out:
+        /// whom `/etc/resolv.conf` names. `/etc/hosts` comes first in both cases.
+        optional resolver: SocketAddr,
     }
 }
 

@@ -1,7 +1,9 @@
 //! An upstream with one endpoint, and the endpoint's end of its connections.
 
-use crate::config::{self, Balance, EndpointAddress, UpstreamProtocol};
-use crate::upstream::{Attempt, Call, HostField, Pools, SendLimits, Transport, Upstream, UpstreamBody, UpstreamError};
+use crate::config::{self, Balance, Endpoint, EndpointAddress, UpstreamProtocol};
+use crate::upstream::{
+    Affinity, Attempt, Call, Group, HostField, Pools, SendLimits, Transport, Upstream, UpstreamBody, UpstreamError,
+};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame};
@@ -33,8 +35,12 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
         let config = config::Upstream {
             link: false,
             name: "app".to_owned(),
-            endpoints: vec![EndpointAddress::Tcp { host: address.ip().to_string(), port: address.port() }],
+            endpoints: vec![Endpoint {
+                address: EndpointAddress::Tcp { host: address.ip().to_string(), port: address.port() },
+                weight: 1,
+            }],
             balance: Balance::LeastRequests,
+            hash_by: None,
             protocol: UpstreamProtocol::Http1,
             tls: None,
             assertion_key: None,
@@ -43,9 +49,13 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
             idle_max: 8,
             resolve_every: Duration::from_secs(60),
             proxy_protocol: None,
+            sticky: None,
+            health: None,
+            eject: None,
+            slow_start: None,
         };
-        let upstream =
-            pools.upstream(&config, &Transport { protocol: UpstreamProtocol::Http1, tls: None }, Arc::default(), None);
+        let transport = Transport { protocol: UpstreamProtocol::Http1, tls: None };
+        let upstream = pools.upstream(&config, &transport, &Group::new(&config, None), Arc::default(), None);
         tokio::time::timeout(Duration::from_secs(20), test(upstream, listener)).await.expect("in time");
     });
 }
@@ -116,8 +126,17 @@ pub(super) async fn send_noting(
     let tunnel = None;
     let identity_headers = &Rc::from([]);
     let head = &mut head;
-    let call =
-        Call { head, body, tunnel, host: &HostField::Kept, limits: LIMITS, identity_headers, prelude: &[], interim };
+    let call = Call {
+        head,
+        body,
+        tunnel,
+        affinity: Affinity::default(),
+        host: &HostField::Kept,
+        limits: LIMITS,
+        identity_headers,
+        prelude: &[],
+        interim,
+    };
     upstream.send(call, &mut Attempt::default()).await
 }
 
@@ -132,7 +151,17 @@ pub(super) async fn send_within(
     let interim = &mut |_, _| ();
     let identity_headers = &Rc::from([]);
     let head = &mut head;
-    let call = Call { head, body, tunnel, host: &HostField::Kept, limits, identity_headers, prelude: &[], interim };
+    let call = Call {
+        head,
+        body,
+        tunnel,
+        affinity: Affinity::default(),
+        host: &HostField::Kept,
+        limits,
+        identity_headers,
+        prelude: &[],
+        interim,
+    };
     upstream.send(call, &mut Attempt::default()).await
 }
 

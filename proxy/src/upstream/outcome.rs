@@ -1,0 +1,15 @@
+//! What the retry loop tells an endpoint.
+
+use http::{HeaderMap, StatusCode};
+use std::time::Duration;
+
+/// What became of one attempt at an endpoint. An attempt that its client has ended says nothing and is not told.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Outcome<'a> {
+    /// No connection could be made.
+    Unreachable,
+    /// There was a connection, and no response in time or none at all.
+    Failed,
+    /// The head of a response came, so long after the request was handed over.
+    Answered { status: StatusCode, headers: &'a HeaderMap, after: Duration },
+}
