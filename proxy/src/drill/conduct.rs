@@ -129,11 +129,12 @@ async fn one(fault: &Fault, tools: &Tools, shared: &Shared, stop: &watch::Receiv
         let of = if fault.times > 1 { format!(" ({time} of {})", fault.times) } else { String::new() };
         say(&format!("{}{of} ...", fault.name));
         let Outcome { failed, note } = fault::perform(fault, tools, stopped(stop)).await;
-        let mut tally = phase.tally.borrow_mut();
-        tally.notes.extend(note.filter(|_| time == 1));
         let is_over = failed.is_some();
-        tally.failed = failed;
-        drop(tally);
+        {
+            let mut tally = phase.tally.borrow_mut();
+            tally.notes.extend(note.filter(|_| time == 1));
+            tally.failed = failed;
+        }
         pause(fault.settle, stop).await;
         if is_over || *stop.borrow() {
             break;
@@ -187,7 +188,7 @@ impl Counting {
 
 async fn stopped(stop: &watch::Receiver<bool>) {
     if stop.clone().wait_for(|stop| *stop).await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

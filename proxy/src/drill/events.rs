@@ -89,14 +89,15 @@ pub(super) async fn listen(shared: Rc<Shared>, dialer: Rc<Dialer>, events: Event
     loop {
         let end = once(&shared, &dialer, &events, &mut last_id).await;
         let phase = shared.phase();
-        let mut tally = phase.tally.borrow_mut();
-        tally.stream_ends += 1;
-        if let Err(reason) = end
-            && tally.notes.len() < 8
         {
-            tally.notes.push(format!("the event stream: {reason}"));
+            let mut tally = phase.tally.borrow_mut();
+            tally.stream_ends += 1;
+            if let Err(reason) = end
+                && tally.notes.len() < 8
+            {
+                tally.notes.push(format!("the event stream: {reason}"));
+            }
         }
-        drop(tally);
         sleep(BACK_AFTER).await;
     }
 }
