@@ -1,4 +1,5 @@
-//! The operator's listener: is the process alive, is it ready, what has it counted; which tokens are revoked, from
+//! The operator's listener: is the process alive, is it ready, what has it counted, how are the
+//! endpoints; which tokens are revoked, from
 //! applications without a link; and the orders to reload and to hand over.
 
 mod journal;
@@ -35,7 +36,7 @@ pub(crate) struct Operations {
     pub(crate) upgrade: Rc<dyn Fn() -> LocalBoxFuture<'static, Answer>>,
 }
 
-/// Answers `/livez`, `/readyz`, `/metrics`, `/revocations`, `/reload` and `/upgrade`; everything else is 404.
+/// Answers `/livez`, `/readyz`, `/metrics`, `/upstreams`, `/revocations`, `/reload` and `/upgrade`; everything else is 404.
 #[derive(Clone)]
 pub(crate) struct Admin {
     readiness: Rc<dyn Fn() -> Result<(), String>>,
@@ -81,14 +82,20 @@ impl Admin {
             (&Method::GET | &Method::HEAD, "/metrics") => {
                 (StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.exposition())
             }
-            (_, "/livez" | "/readyz" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET\n".to_owned()),
+            (&Method::GET | &Method::HEAD, "/upstreams") => {
+                let states = serde_json::to_string_pretty(&self.metrics.endpoints()).unwrap_or_default();
+                (StatusCode::OK, JSON, format!("{states}\n"))
+            }
+            (_, "/livez" | "/readyz" | "/metrics" | "/upstreams") => {
+                (StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET\n".to_owned())
+            }
             (_, "/revocations" | "/reload" | "/upgrade") => {
                 (StatusCode::METHOD_NOT_ALLOWED, TEXT, "use POST\n".to_owned())
             }
             _ => (
                 StatusCode::NOT_FOUND,
                 TEXT,
-                "there are /livez, /readyz, /metrics, /revocations, /reload and /upgrade\n".to_owned(),
+                "there are /livez, /readyz, /metrics, /upstreams, /revocations, /reload and /upgrade\n".to_owned(),
             ),
         }
     }

@@ -1,6 +1,7 @@
 //! The command line: flags, output, exit codes.
 
 use crate::config::{self, Config};
+use crate::drill;
 use crate::precompress;
 use crate::reload::{self, Reloader};
 use crate::run::{self, Running, StartOptions};
@@ -56,6 +57,8 @@ enum Command {
     Check(ConfigFlag),
     /// Ask the running proxy whether it is ready; exit code 0 if so.
     Healthcheck(ConfigFlag),
+    /// Put a running stack of your own under load, do to it what a plan names, and count what is lost.
+    Drill(drill::Flags),
     /// Compress the files of a directory beforehand, as `NAME.br`, `NAME.zst` and `NAME.gz` beside `NAME`, where it
     /// pays. What is there and current stays.
     Precompress(precompress::Options),
@@ -94,6 +97,7 @@ type Failure = (u8, String);
 fn execute(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Run(flag) => return serve(&flag.config),
+        Command::Drill(flags) => return Ok(drill::run(&flags)),
         Command::Check(flag) => check(&flag.config)?,
         Command::Healthcheck(flag) => healthcheck(&load(&flag.config)?)?,
         Command::Precompress(options) => precompress(&options)?,

@@ -3,7 +3,8 @@
 //! The floors, from the ground up: [`config`] says what is meant, [`metrics`] what is counted and [`link`] what
 //! applications tell; [`auth`], [`coalesce`], [`files`], [`overload`], [`route`], [`rules`], [`spool`], [`tls`] and [`upstream`] hold
 //! one idea each and do not know each other; [`snapshot`] builds one revision of all of them;
-//! [`http`] is the path of a request through it; [`run`] and [`cli`] are the process.
+//! [`http`] is the path of a request through it; [`drill`] tries a running stack from outside; [`run`] and [`cli`] are the
+//! process.
 
 mod admin;
 pub mod auth;
@@ -11,6 +12,7 @@ mod budget;
 pub mod cli;
 pub mod coalesce;
 pub mod config;
+pub mod drill;
 pub mod files;
 pub mod http;
 pub mod link;

@@ -2,9 +2,11 @@
 
 use crate::config::UpstreamProtocol;
 use crate::link::{BUCKETS_MS, LinkedUpstream, listen};
-use crate::metrics::{EndpointSample, LinkSample, LinkSamples, PostedSample};
+use crate::metrics::{EndpointSample, EndpointState, LinkSample, LinkSamples, PostedSample};
 use crate::snapshot::Snapshot;
-use crate::upstream::{Transport, client_config, dial};
+use crate::upstream::{self, Transport, client_config};
+use std::cell::Cell;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::task::JoinSet;
@@ -25,7 +27,8 @@ impl LinkGuard {
         snapshot.links.settle();
         for task in snapshot.links.tasks() {
             let config = &snapshot.config.upstreams[task.upstream_index];
-            let (address, limit) = (config.endpoints[task.endpoint_index].clone(), config.connect_timeout);
+            let (group, part) = (Arc::clone(&snapshot.groups[task.upstream_index]), task.endpoint_index);
+            let limit = config.connect_timeout;
             let tls = config
                 .tls
                 .as_ref()
@@ -40,7 +43,20 @@ impl LinkGuard {
             };
             let task = task.clone();
             tasks.spawn_local(async move {
-                listen(task, || dial(&address, &transport, limit)).await;
+                let (link, turn) = (Arc::clone(&task.endpoint), Cell::new(0));
+                let dial = || {
+                    let (group, transport, link) = (&group, &transport, &link);
+                    let turn = turn.replace(turn.get() + 1);
+                    async move {
+                        let members = group.members_of(part).await;
+                        // Each address of a name in turn: one of them is enough, because all tell the same.
+                        let missing = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+                        let member = members.get(turn % members.len().max(1)).ok_or_else(missing)?;
+                        link.set_place(member.socket());
+                        upstream::dial(member, transport, limit).await
+                    }
+                };
+                listen(task, dial).await;
             });
         }
         tasks.spawn_local(sweep(sets(snapshot)));
@@ -62,6 +78,29 @@ async fn sweep((linked, posted): Sets) {
         linked.iter().for_each(|linked| linked.set().forget_expired(now));
         posted.iter().for_each(|set| set.forget_expired(now));
     }
+}
+
+/// What is known of endpoints now.
+pub(crate) fn endpoints(snapshot: &Snapshot) -> impl Iterator<Item = EndpointState> {
+    snapshot.groups.iter().flat_map(|group| {
+        let linked = snapshot.links.get(group.name());
+        group.members().into_iter().map(move |member| {
+            let told = linked.as_ref().and_then(|linked| linked.endpoint(&member.written));
+            let (state, cause) = member.state();
+            let (ejections, probe_failures) = member.counted();
+            EndpointState {
+                upstream: group.name().to_owned(),
+                endpoint: member.written.to_string(),
+                address: member.label(),
+                state: if told.is_some_and(|told| told.is_draining_at(member.socket())) { "draining" } else { state },
+                cause,
+                weight: member.weight,
+                in_flight: member.in_flight() as u64,
+                ejections,
+                probe_failures,
+            }
+        })
+    })
 }
 
 /// What is known of links now.

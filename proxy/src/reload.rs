@@ -164,6 +164,7 @@ fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
             identity_headers: _,
             trace: _,
             overload,
+            resolver: _,
         } = &config.server;
         let files = (*file_memory_bytes_max, *open_files_max);
         (*threads, *connections_max, *connections_per_client_max, state.clone(), files, *overload)

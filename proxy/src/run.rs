@@ -5,6 +5,7 @@
 
 mod control;
 mod doors;
+mod keep;
 mod listeners;
 mod operator;
 

@@ -9,7 +9,7 @@ use crate::link::Links;
 use crate::route::{RouteTable, SiteTable};
 use crate::rules::{Facts, HeaderRules, PathRule, fill};
 use crate::spool::{HoldLimits, Spool};
-use crate::upstream::{self, HostField, RetryPolicy, SendLimits, Transport, UpstreamError};
+use crate::upstream::{self, Group, HostField, RetryPolicy, SendLimits, Sticky, Transport, UpstreamError};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use serve::shared_key::SharedKeyError;
@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub(crate) transports: Vec<Transport>,
     /// What workers share of each upstream, in the same order.
     pub(crate) shared: Vec<Arc<upstream::Shared>>,
+    /// The endpoints of each upstream, in the order of the configuration.
+    pub(crate) groups: Vec<Arc<Group>>,
     /// Keys, by issuer.
     pub issuers: Issuers,
     /// How many bad tokens a client may send; `None`: any number.
@@ -83,6 +85,17 @@ pub enum SnapshotError {
     /// Nonces of DPoP can't be made.
     #[error("{0}")]
     Nonces(#[from] NoRandom),
+    /// The cryptographic library has no AES-256-GCM.
+    #[error("there is no AES-256-GCM to seal cookies with")]
+    NoCipher,
+    /// The key that seals the cookie of an upstream.
+    #[error("upstream \"{upstream}\": sticky: {error}")]
+    StickyKey {
+        /// The upstream's name.
+        upstream: String,
+        /// What is wrong.
+        error: SharedKeyError,
+    },
     /// TLS to an upstream.
     #[error("upstream \"{upstream}\": TLS: {error}")]
     UpstreamTls {
@@ -101,12 +114,19 @@ pub enum SnapshotError {
     },
 }
 
+/// What is made with the keys of one upstream.
+struct UpstreamKeys {
+    assertions: Option<Arc<AssertionSigner>>,
+    sticky: Option<Arc<Sticky>>,
+}
+
 /// What a site has to say about the fields of messages.
 pub(crate) struct SiteRules {
     pub(crate) name: String,
     pub(crate) request_headers: HeaderRules,
     pub(crate) response_headers: HeaderRules,
     pub(crate) security_headers: SecurityHeaders,
+    error_pages: Box<[(StatusCode, Bytes)]>,
 }
 
 pub(crate) struct PreparedRoute {
@@ -149,6 +169,8 @@ pub(crate) struct ForwardTo {
     /// `None`: the path goes on byte for byte.
     pub(crate) path: Option<PathRule>,
     pub(crate) host: HostField,
+    /// Brings clients back to their endpoint.
+    pub(crate) sticky: Option<Arc<Sticky>>,
 }
 
 pub(crate) struct RedirectTo {
@@ -186,13 +208,19 @@ impl Snapshot {
         let transports =
             config.upstreams.iter().map(|upstream| transport(upstream, previous)).collect::<Result<Vec<_>, _>>()?;
         let shared = config.upstreams.iter().map(|upstream| shared(upstream, previous)).collect();
+        let upstreams = config.upstreams.iter().zip(assertions).map(|(one, assertions)| {
+            let sticky = sticky(one, &config.server)?;
+            Ok(UpstreamKeys { assertions, sticky })
+        });
+        let upstreams = upstreams.collect::<Result<Vec<_>, SnapshotError>>()?;
+        let groups = config.upstreams.iter().map(|upstream| group(upstream, previous)).collect();
         // What was compressed under one revision need not be compressed again under the next.
         let compressed = previous.map_or_else(Arc::default, |previous| Arc::clone(&previous.compressed));
         let routes = config
             .routes
             .iter()
             .map(|route| {
-                PreparedRoute::build(route, &config, &issuers, bad_tokens.as_ref(), &proofs, &assertions, &compressed)
+                PreparedRoute::build(route, &config, &issuers, bad_tokens.as_ref(), &proofs, &upstreams, &compressed)
             })
             .collect::<Result<_, _>>()?;
         let sites = SiteTable::new(&config.sites);
@@ -212,6 +240,7 @@ impl Snapshot {
             routes,
             transports,
             shared,
+            groups,
             issuers,
             links,
             bad_tokens,
@@ -251,7 +280,17 @@ impl SiteRules {
             request_headers: HeaderRules::new(&site.request_headers),
             response_headers: HeaderRules::new(&site.response_headers),
             security_headers: site.security_headers.unwrap_or(SecurityHeaders::Off),
+            error_pages: site
+                .error_pages
+                .iter()
+                .map(|(status, _, page)| (*status, Bytes::copy_from_slice(page)))
+                .collect(),
         }
+    }
+
+    /// The page in place of a problem with this status.
+    pub(crate) fn error_page(&self, status: StatusCode) -> Option<Bytes> {
+        self.error_pages.iter().find(|(known, _)| *known == status).map(|(_, page)| page.clone())
     }
 }
 
@@ -262,7 +301,7 @@ fn links(config: &Config, previous: Option<&Snapshot>) -> Result<Links, Snapshot
         let Some(file) = &one.assertion_key else { continue };
         let key = serve::shared_key::load_or_create(&file.path, file.create)
             .map_err(|error| SnapshotError::AssertionKey { upstream: one.name.clone(), error })?;
-        let addresses: Vec<_> = one.endpoints.iter().map(upstream::display).collect();
+        let addresses: Vec<_> = one.endpoints.iter().map(|one| upstream::display(&one.address)).collect();
         links.add(index, &one.name, &key, &addresses, previous.map(|previous| &previous.links));
     }
     Ok(links)
@@ -284,6 +323,24 @@ fn bad_tokens(server: &config::Server, previous: Option<&Snapshot>) -> Option<Ar
     let kept =
         previous.and_then(|previous| previous.bad_tokens.as_ref()).filter(|kept| kept.per_minute() == per_minute);
     Some(kept.map_or_else(|| BadTokens::new(per_minute), Arc::clone))
+}
+
+/// The cookie of an upstream, under its own key or the one of this edge.
+fn sticky(one: &config::Upstream, server: &config::Server) -> Result<Option<Arc<Sticky>>, SnapshotError> {
+    let Some(sticky) = &one.sticky else { return Ok(None) };
+    let failed = |error| SnapshotError::StickyKey { upstream: one.name.clone(), error };
+    let key = match &sticky.key {
+        Some(file) => serve::shared_key::load_or_create(&file.path, file.create),
+        None => serve::shared_key::load_or_create(server.state.join("sticky.key"), true),
+    };
+    let sticky = Sticky::new(&one.name, sticky, &key.map_err(failed)?).map_err(|_| SnapshotError::NoCipher)?;
+    Ok(Some(Arc::new(sticky)))
+}
+
+/// What is known of endpoints under one revision is known under the next.
+fn group(upstream: &config::Upstream, previous: Option<&Snapshot>) -> Arc<Group> {
+    let known = previous.and_then(|previous| previous.groups.iter().find(|group| group.name() == upstream.name));
+    Group::new(upstream, known.map(AsRef::as_ref))
 }
 
 /// An unchanged upstream keeps its TLS settings, and with them the sessions that can be resumed.
@@ -322,7 +379,7 @@ impl PreparedRoute {
         issuers: &Issuers,
         bad_tokens: Option<&Arc<BadTokens>>,
         proofs: &Arc<Proofs>,
-        assertions: &[Option<Arc<AssertionSigner>>],
+        upstreams: &[UpstreamKeys],
         compressed: &Arc<Results>,
     ) -> Result<Self, SnapshotError> {
         let files_error = |error| SnapshotError::Files { route: route.name.clone(), error };
@@ -351,7 +408,7 @@ impl PreparedRoute {
                 .map_err(|error| SnapshotError::Rule { route: route.name.clone(), error })?
                 .within(bad_tokens.cloned())
                 .remembering(proofs)
-                .with_csrf_of(upstream.and_then(|upstream| assertions[upstream].clone())),
+                .with_csrf_of(upstream.and_then(|upstream| upstreams[upstream].assertions.clone())),
             send: SendLimits {
                 body_bytes_max: *body_bytes_max,
                 progress_timeout: *progress_timeout,
@@ -387,11 +444,12 @@ impl PreparedRoute {
                         response_bytes_max: usize::try_from(coalesce.response_bytes_max).unwrap_or(usize::MAX),
                         waiting_max: coalesce.waiting_max,
                     }),
-                    assertions: assertions[upstream].clone(),
+                    assertions: upstreams[upstream].assertions.clone(),
                     internal: internal.map_err(files_error)?.map(Box::new),
                     retry: retry.as_ref().map(RetryPolicy::new).map(Arc::new),
                     path: PathRule::new(&forward.path),
                     host: HostField::new(&forward.host),
+                    sticky: upstreams[upstream].sticky.clone(),
                 })
             }
             Action::Redirect(redirect) => {

@@ -23,6 +23,7 @@ pub mod linked;
 pub mod load;
 pub mod log;
 pub mod metrics;
+pub mod names;
 pub mod origin;
 pub mod peer;
 pub mod process;

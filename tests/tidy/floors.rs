@@ -53,6 +53,7 @@ const SERVE: &[Room] = &[
 const PROXY: &[Room] = &[
     room(9, &["main", "cli"]),
     room(8, &["run"]),
+    room(7, &["drill"]),
     room(7, &["reload"]),
     room(7, &["admin"]),
     room(7, &["links"]),

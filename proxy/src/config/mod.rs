@@ -9,9 +9,12 @@ mod check;
 mod coding;
 mod context;
 mod disk;
+pub mod drill;
 mod file;
 mod files;
 mod glob;
+mod hash_by;
+mod health;
 mod include;
 mod line;
 mod load;
@@ -22,9 +25,11 @@ mod print;
 mod problem;
 mod read;
 mod reference;
+mod release;
 mod rules;
 mod secret;
 mod source;
+mod sticky;
 mod template;
 mod traffic;
 mod units;
@@ -33,6 +38,8 @@ mod whole;
 pub use coding::{Coding, Compress, MediaPattern};
 pub use files::{CacheRule, SecurityHeaders};
 pub use glob::{BadGlob, FileGlob};
+pub use hash_by::HashBy;
+pub use health::{Eject, Health};
 pub use line::{BadTemplate, LineField, LinePiece, LineTemplate};
 pub use load::{load, load_seen, load_str};
 pub use origin::WebOrigin;
@@ -40,7 +47,9 @@ pub use pattern::BadPattern;
 pub use print::print;
 pub use problem::Problems;
 pub use reference::{reference, schema};
+pub use release::{CURRENT, NoRelease, current_release, is_release};
 pub use rules::{HeaderRule, HostPolicy, PathPrefix, PathRule};
+pub use sticky::{SameSite, Sticky};
 pub use template::{Piece, Template, Variable};
 pub use traffic::{Breaker, Limits, Overload, Park, Retry, RetryBudget, RetryCause};
 
@@ -49,6 +58,7 @@ use ipnet::IpNet;
 pub use serve::listener::Address;
 pub use serve::proxy_protocol::{Mode as ProxyMode, Senders, Version as ProxyVersion};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -108,6 +118,8 @@ pub struct Server {
     pub trace: bool,
     /// What is given up when memory runs out. Default: nothing.
     pub overload: Option<Overload>,
+    /// Who is asked for the names of endpoints. Default: whom the system asks.
+    pub resolver: Option<SocketAddr>,
 }
 
 /// `[admin]`: `/livez`, `/readyz` and `/metrics`. Default `127.0.0.1:9901`.
@@ -200,6 +212,8 @@ pub struct Site {
     pub response_headers: Vec<(HeaderName, HeaderRule)>,
     /// Fields for the browser's protection, on every response.
     pub security_headers: Option<SecurityHeaders>,
+    /// Pages in place of problems, by status: the file, and what was in it when the configuration was read.
+    pub error_pages: Vec<(StatusCode, PathBuf, Arc<[u8]>)>,
 }
 
 /// Where a site's certificate comes from.
@@ -234,9 +248,11 @@ pub struct Upstream {
     /// Its name in the configuration, also the audience of assertions.
     pub name: String,
     /// Its members, at least one.
-    pub endpoints: Vec<EndpointAddress>,
+    pub endpoints: Vec<Endpoint>,
     /// How an endpoint is chosen. Default least-requests.
     pub balance: Balance,
+    /// Which requests go to one endpoint; only with [`Balance::Hash`], and always then.
+    pub hash_by: Option<HashBy>,
     /// What is spoken to its endpoints. Default HTTP/1.1.
     pub protocol: UpstreamProtocol,
     /// TLS to its endpoints; `None`: in the clear.
@@ -259,10 +275,18 @@ pub struct Upstream {
     pub idle_timeout: Duration,
     /// Idle connections kept per endpoint and worker. Default 64.
     pub idle_max: usize,
-    /// How long a resolved name is used before it is asked again. Default 5 s.
+    /// How long an answer of the resolver is used at most, whatever its TTL. Default 5 s.
     pub resolve_every: Duration,
     /// Says who the client is, first thing on each connection. Default: it does not.
     pub proxy_protocol: Option<ProxyVersion>,
+    /// Brings clients back to their endpoint. Default: nothing does.
+    pub sticky: Option<Sticky>,
+    /// Active probes. Default: none.
+    pub health: Option<Health>,
+    /// When an endpoint that fails requests gets none for a while. `None`: never.
+    pub eject: Option<Eject>,
+    /// How long an endpoint that is new or comes back gets less than its share. `None`, the default: not at all.
+    pub slow_start: Option<Duration>,
 }
 
 /// What is spoken to the endpoints of an upstream.
@@ -308,6 +332,15 @@ pub struct ClientIdentity {
 }
 
 /// One member of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Where it is.
+    pub address: EndpointAddress,
+    /// Its share of the requests beside that of others. Default 1.
+    pub weight: u32,
+}
+
+/// Where an endpoint is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EndpointAddress {
     /// A name or an address literal, and a port.
@@ -319,6 +352,8 @@ pub enum EndpointAddress {
     },
     /// A Unix socket.
     Unix(PathBuf),
+    /// A name whose SRV records (RFC 2782) say hosts and ports.
+    Srv(String),
 }
 
 /// How an endpoint is chosen.
@@ -328,6 +363,10 @@ pub enum Balance {
     RoundRobin,
     /// The one with the fewest requests in flight; ties rotate.
     LeastRequests,
+    /// Of two by chance, the one that would answer sooner.
+    PeakEwma,
+    /// The same for the same clients; [`Upstream::hash_by`] says which are.
+    Hash,
 }
 
 /// A 256-bit key that two servers share, base64url in a file of mode 0600.
@@ -673,6 +712,8 @@ pub enum Action {
 pub struct Files {
     /// The directory; nothing outside is ever opened.
     pub root: PathBuf,
+    /// Set where `root` holds releases, of which `current` names the one that is served: how many others stay reachable.
+    pub releases_kept: Option<usize>,
     /// What a directory stands for. Default `index.html`.
     pub index: String,
     /// Served with 200 for paths that match no file and look like no asset (single-page applications).
@@ -688,6 +729,10 @@ pub struct Files {
     pub cache: Vec<CacheRule>,
     /// Content types by extension, lower-case.
     pub types: Vec<(String, HeaderValue)>,
+    /// Pages in place of problems, by status: files below the root.
+    pub error_pages: Vec<(StatusCode, String)>,
+    /// Whether a directory without an index is listed. Default false.
+    pub listing: bool,
     /// Whether names that begin with a dot are served. Default no, `.well-known` apart.
     pub hidden: bool,
     /// Which links are followed. Default none.
@@ -710,6 +755,9 @@ impl Files {
     pub fn of(directory: PathBuf) -> Self {
         Self {
             root: directory,
+            releases_kept: None,
+            error_pages: Vec::new(),
+            listing: false,
             index: "index.html".to_owned(),
             fallback: None,
             assets: Vec::new(),

@@ -8,10 +8,10 @@ use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
     Action, Admin, AuthMode, Authorities, Breaker, Buffer, CacheRule, ClaimRule, ClaimTest, ClientIdentity, Coalesce,
-    Compress, Config, DpopMode, EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, KeyFile, Keys, Limits,
-    Listener, ListenerLimits, Log, LogFormat, Overload, Park, PathRule, ProxyMode, Redirect, Respond, Retry,
-    RetryBudget, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Template, Tls, TokenSource,
-    Upstream, UpstreamTls,
+    Compress, Config, DpopMode, Eject, Endpoint, EndpointAddress, Files, Forward, HeaderRule, Health, HostPolicy,
+    Issuer, KeyFile, Keys, Limits, Listener, ListenerLimits, Log, LogFormat, Overload, Park, PathRule, ProxyMode,
+    Redirect, Respond, Retry, RetryBudget, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Sticky,
+    Template, Tls, TokenSource, Upstream, UpstreamTls,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use serde_json::Value;
@@ -115,6 +115,17 @@ pub(super) fn endpoint(endpoint: &EndpointAddress) -> String {
         EndpointAddress::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
         EndpointAddress::Tcp { host, port } => format!("{host}:{port}"),
         EndpointAddress::Unix(path) => format!("unix:{}", path.display()),
+        EndpointAddress::Srv(name) => format!("srv:{name}"),
+    }
+}
+
+/// As a text alone where there is nothing else to say.
+fn weighted(one: &Endpoint) -> String {
+    let Endpoint { address, weight } = one;
+    let address = text(endpoint(address));
+    match weight {
+        1 => address,
+        weight => inline([("address", address), ("weight", weight.to_string())]),
     }
 }
 
@@ -139,6 +150,7 @@ fn print_server(page: &mut Page, server: &Server) {
         identity_headers,
         trace,
         overload,
+        resolver,
     } = server;
     page.table("[server]");
     page.key("threads", threads);
@@ -163,6 +175,9 @@ fn print_server(page: &mut Page, server: &Server) {
         keys.push(("refuse_requests_at", refuse_requests_at.to_string()));
         keys.push(("refuse_connections_at", refuse_connections_at.to_string()));
         page.key("overload", inline(keys));
+    }
+    if let Some(server) = resolver {
+        page.key("resolver", text(server));
     }
 }
 
@@ -208,7 +223,7 @@ fn print_listener(page: &mut Page, listener: &Listener) {
 }
 
 fn print_site(page: &mut Page, site: &Site) {
-    let Site { name, hosts, tls, request_headers, response_headers, security_headers } = site;
+    let Site { name, hosts, tls, request_headers, response_headers, security_headers, error_pages } = site;
     page.table(format_args!("[site.{}]", toml_key(name)));
     page.key("hosts", texts(hosts));
     match tls {
@@ -221,6 +236,10 @@ fn print_site(page: &mut Page, site: &Site) {
     print_header_rules(page, request_headers, response_headers);
     if let Some(preset) = security_headers {
         page.key("security_headers", text(preset.spelled()));
+    }
+    if !error_pages.is_empty() {
+        let pages = error_pages.iter().map(|(status, file, _)| (status.as_str().to_owned(), path(file)));
+        page.key("error_pages", inline(pages));
     }
 }
 
@@ -243,6 +262,7 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
         name,
         endpoints,
         balance,
+        hash_by,
         protocol,
         tls,
         assertion_key,
@@ -256,10 +276,17 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
         idle_max,
         resolve_every,
         proxy_protocol,
+        sticky,
+        health,
+        eject,
+        slow_start,
     } = upstream;
     page.table(format_args!("[upstream.{}]", toml_key(name)));
-    page.key("endpoints", list(endpoints, |one| text(endpoint(one))));
+    page.key("endpoints", list(endpoints, weighted));
     page.key("balance", text(balance.spelled()));
+    if let Some(by) = hash_by {
+        page.key("hash_by", text(by));
+    }
     page.key("protocol", text(protocol.spelled()));
     if let Some(tls) = tls {
         page.key("tls", client_tls(tls));
@@ -302,6 +329,48 @@ fn print_upstream(page: &mut Page, upstream: &Upstream) {
     if let Some(version) = proxy_protocol {
         page.key("proxy_protocol", text(version.spelled()));
     }
+    if let Some(sticky) = sticky {
+        page.key("sticky", inline(sticky_keys(sticky)));
+    }
+    if let Some(health) = health {
+        page.key("health", inline(health_keys(health)));
+    }
+    page.key("eject", eject.as_ref().map_or_else(|| false.to_string(), |eject| inline(eject_keys(eject))));
+    if let Some(slow_start) = slow_start {
+        page.key("slow_start", time(slow_start));
+    }
+}
+
+fn sticky_keys(sticky: &Sticky) -> Vec<(&'static str, String)> {
+    let Sticky { cookie, key, path: below, secure, same_site, max_age } = sticky;
+    let mut keys = vec![("cookie", text(cookie))];
+    if let Some(KeyFile { path: file, create }) = key {
+        keys.push(("key", inline([("file", path(file)), ("create", create.to_string())])));
+    }
+    keys.extend([("path", text(below)), ("secure", secure.to_string()), ("same_site", text(same_site.spelled()))]);
+    keys.extend(max_age.as_ref().map(|age| ("max_age", time(age))));
+    keys
+}
+
+fn health_keys(health: &Health) -> Vec<(&'static str, String)> {
+    let Health { path, every, timeout, status, body, rise, fall } = health;
+    let mut keys = vec![("path", text(path)), ("every", time(every)), ("timeout", time(timeout))];
+    if !status.is_empty() {
+        keys.push(("status", list(status, |status| status.as_u16().to_string())));
+    }
+    keys.extend(body.as_ref().map(|body| ("body", text(body))));
+    keys.extend([("rise", rise.to_string()), ("fall", fall.to_string())]);
+    keys
+}
+
+fn eject_keys(eject: &Eject) -> [(&'static str, String); 4] {
+    let Eject { failures, success_percent_min, time: long, survivors_percent_min } = eject;
+    [
+        ("failures", failures.to_string()),
+        ("success_percent_min", success_percent_min.to_string()),
+        ("time", time(long)),
+        ("survivors_percent_min", survivors_percent_min.to_string()),
+    ]
 }
 
 fn print_issuer(page: &mut Page, issuer: &Issuer) {
@@ -538,6 +607,7 @@ fn print_action(page: &mut Page, action: &Action) {
 fn files_keys(files: &Files) -> Vec<(&'static str, String)> {
     let Files {
         root,
+        releases_kept,
         index,
         fallback,
         assets,
@@ -545,6 +615,8 @@ fn files_keys(files: &Files) -> Vec<(&'static str, String)> {
         cache_control,
         cache,
         types,
+        error_pages,
+        listing,
         symlinks,
         hidden,
         cached_bytes_max,
@@ -553,7 +625,11 @@ fn files_keys(files: &Files) -> Vec<(&'static str, String)> {
         compress,
         fresh_for,
     } = files;
-    let mut keys = vec![("root", path(root)), ("index", text(index))];
+    let root = match releases_kept {
+        None => path(root),
+        Some(kept) => inline([("releases", path(root)), ("keep", kept.to_string())]),
+    };
+    let mut keys = vec![("root", root), ("index", text(index))];
     keys.extend(fallback.as_ref().map(|fallback| ("fallback", text(fallback))));
     if !assets.is_empty() {
         keys.push(("assets", list(assets, |glob| text(glob.as_str()))));
@@ -570,6 +646,11 @@ fn files_keys(files: &Files) -> Vec<(&'static str, String)> {
         let types = types.iter().map(|(extension, media)| (toml_key(extension), header_value(media)));
         keys.push(("types", inline(types)));
     }
+    if !error_pages.is_empty() {
+        let pages = error_pages.iter().map(|(status, name)| (status.as_str().to_owned(), text(name)));
+        keys.push(("error_pages", inline(pages)));
+    }
+    keys.push(("listing", listing.to_string()));
     keys.push(("symlinks", text(symlinks.spelled())));
     keys.push(("hidden", hidden.to_string()));
     keys.push(("cached_bytes_max", text(size(*cached_bytes_max))));

@@ -40,6 +40,14 @@ pub(super) trait Written: Sized {
     /// Its JSON Schema.
     fn schema() -> Value;
 
+    /// What a list of it is called.
+    fn list_kind() -> String {
+        match Self::about() {
+            Some(_) => "a list of tables".to_owned(),
+            None => format!("a list of: {}", Self::kind()),
+        }
+    }
+
     /// The table that is, or is inside, this type.
     fn about() -> Option<&'static About> {
         None
@@ -236,10 +244,7 @@ impl<T: Written, const MIN: usize> Written for List<T, MIN> {
     }
 
     fn kind() -> String {
-        match T::about() {
-            Some(_) => "a list of tables".to_owned(),
-            None => format!("a list of: {}", T::kind()),
-        }
+        T::list_kind()
     }
 
     fn schema() -> Value {

@@ -70,7 +70,7 @@ fn file_name(path: &str) -> &str {
 ///
 /// A name that is wrongly taken for one would be kept for a year, a missed one is merely asked for once a day: so
 /// dates, versions and words must not pass, at the price of the few hashes that look like them.
-fn is_fingerprinted(file_name: &str) -> bool {
+pub(super) fn is_fingerprinted(file_name: &str) -> bool {
     let mut parts = file_name.split('.').rev();
     let Some(_extension) = parts.next() else { return false };
     parts.any(|part| {
@@ -96,7 +96,10 @@ fn is_hash(token: &str) -> bool {
         && has(u8::is_ascii_uppercase);
     // Digits and letters mix in a hash; in `img12345`, `20240101` or `iPhone15` they don't.
     let mixes = bytes.windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit()).count();
-    (is_hex || is_base32 || is_base64) && mixes >= 2
+    // Where a word of letters alone begins anew: `MyWidget` once, `ToDoItem` twice.
+    let humps = bytes.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
+    let joints = bytes.iter().filter(|byte| matches!(byte, b'-' | b'_')).count();
+    ((is_hex || is_base32 || is_base64) && mixes >= 2) || (is_base64 && humps >= 1 && humps + mixes + joints >= 3)
 }
 
 #[cfg(test)]
@@ -121,6 +124,12 @@ mod tests {
             "logo.5d5d9eef.svg",
             "3f2a91c8b2e1d4f5.woff2",
             "0a1b2c3d.js",
+            "base.55e7cbb9ba48.css",
+            "main-7d8a2f1e9b3c4d5e.js",
+            "chunk-6O2KTQ4F.js",
+            "main.1f0b2c9d8e7a6b5c.js",
+            "index-DqXbXkZw.js",
+            "vendor-bQz_XkWf.js",
         ] {
             assert!(is_fingerprinted(name), "{name}");
         }
@@ -143,6 +152,9 @@ mod tests {
             "photo-IMG23456.jpg",
             "deadbeef.txt",
             "foo-MyWidget.js",
+            "foo-ToDoItem.js",
+            "foo-my_thing.js",
+            "chunk-COMPUTER.js",
             "app.min.js",
             "3f2a91c",
             "3f2a91c8",

@@ -78,6 +78,12 @@ pub enum FilesError {
         /// The system's reason.
         source: Errno,
     },
+    /// There is no current release.
+    #[error("there is no current release: {reason}")]
+    Release {
+        /// Why.
+        reason: String,
+    },
     /// The index or the fallback is no name below the root.
     #[error("`{name}` can't be a file below the root: {source}")]
     Name {

@@ -85,6 +85,37 @@ impl Tree {
         })
     }
 
+    /// Another root whose files are served as this one's.
+    pub(super) fn of_root(&self, root: Root) -> Self {
+        Self {
+            id: ServerId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
+            root,
+            cache_policy: self.cache_policy.clone(),
+            cached_bytes_max: self.cached_bytes_max,
+            fresh_for: self.fresh_for,
+            codings: self.codings.clone(),
+        }
+    }
+
+    /// The file, from memory while it is fresh; `None`: there is none of the name.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub(super) async fn find_file(
+        &self,
+        path: &RelativePath,
+        memory: Memory<'_>,
+    ) -> Result<Option<Rc<Representation>>, FileError> {
+        if let Some(known) = memory.key.and_then(|key| memory.files.fresh(self.id, key, memory.now)) {
+            return Ok(Some(known));
+        }
+        match self.find(path, memory).await {
+            Ok(Found::File(representation)) => Ok(Some(representation)),
+            Ok(Found::Directory) | Err(FileError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Looks at the disk, and reads the file when it is another than the one in memory.
     ///
     /// # Errors

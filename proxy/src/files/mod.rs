@@ -7,6 +7,9 @@
 //! compares them with the request ([`conditional`], [`range`]), and [`body`] carries the bytes, of several ranges
 //! as [`multipart`].
 //!
+//! Where a site is deployed in releases, [`releases`] knows which one is meant; [`error_pages`] are kept beside them.
+//! [`listing`] words the [`entries`] of a directory.
+//!
 //! [`FileServer`] belongs to a snapshot and is shared; [`SmallFiles`] belongs to a worker.
 
 mod answer;
@@ -16,9 +19,12 @@ pub mod coding;
 mod conditional;
 mod content_type;
 mod disposition;
+mod entries;
 mod error;
+mod error_pages;
 mod find;
 mod internal;
+mod listing;
 mod multipart;
 mod negotiate;
 mod open;
@@ -27,6 +33,7 @@ mod path;
 mod piece;
 mod range;
 mod read;
+mod releases;
 mod representation;
 mod server;
 mod small;

@@ -4,17 +4,19 @@
 //! `openat2` does this in one call. Where the kernel lacks it, or a container's seccomp filter forbids it, each step of
 //! the name is opened on its own (`walk`), with the same result.
 
+use super::entries::{ENTRIES_MAX, Entry, Listing};
 use super::error::FileError;
 use super::path::RelativePath;
 use super::stamp::Stamp;
 use super::walk::{self, READ, READ_LINKED, STEP};
 use crate::config::Symlinks;
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, statat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// What a kernel must know for the whole name to be resolved in one call.
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
@@ -23,7 +25,7 @@ const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLI
 const ATTEMPTS_MAX: usize = 3;
 
 /// A directory beneath which files are opened.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Root {
     directory: Arc<OwnedFd>,
     lookup: Lookup,
@@ -67,6 +69,75 @@ impl Root {
         let directory = openat(CWD, path, STEP.difference(OFlags::NOFOLLOW), Mode::empty())?;
         let lookup = Lookup::probe(&directory);
         Ok(Self { directory: Arc::new(directory), lookup, symlinks })
+    }
+
+    /// A directory right below this root, no link, as a root of its own; and what tells it from others of the name.
+    ///
+    /// # Errors
+    /// The system's, when it is none.
+    pub(super) fn below(&self, name: &str) -> Result<(Self, (u64, u64)), Errno> {
+        let directory = openat(&*self.directory, name, STEP, Mode::empty())?;
+        let facts = fstat(&directory)?;
+        Ok((Self { directory: Arc::new(directory), ..*self }, (facts.st_dev, facts.st_ino)))
+    }
+
+    /// As [`Self::open_beneath`], for a thread that may wait for the disk.
+    ///
+    /// # Errors
+    /// Those of [`Self::open_beneath`].
+    pub(super) fn open_waiting(&self, path: &RelativePath) -> Result<Opened, FileError> {
+        let name = if path.as_str().is_empty() { "." } else { path.as_str() };
+        inspect(self.lookup.open(&self.directory, name, self.symlinks)?)
+    }
+
+    /// What is in a directory, of that which would be served: no hidden names, no links that are not followed, no devices.
+    /// Waits for the disk.
+    ///
+    /// # Errors
+    /// Those of [`Self::open_beneath`]; what is no directory is not found.
+    pub(super) fn list(&self, path: &RelativePath) -> Result<Listing, FileError> {
+        let name = if path.as_str().is_empty() { "." } else { path.as_str() };
+        let directory = self.lookup.open(&self.directory, name, self.symlinks)?;
+        let mut listing = Listing::default();
+        for (seen, entry) in Dir::read_from(&directory)?.enumerate() {
+            let entry = entry?;
+            // Names that are left out cost a look too.
+            if seen > 10 * ENTRIES_MAX {
+                listing.is_cut = true;
+                break;
+            }
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            let Ok(below) = RelativePath::from_plain(name) else { continue };
+            if name.starts_with('.') {
+                continue;
+            }
+            let Some((bytes, modified)) = self.facts(&directory, &path.join(&below), name) else { continue };
+            if listing.entries.len() >= ENTRIES_MAX {
+                listing.is_cut = true;
+                break;
+            }
+            listing.entries.push(Entry { name: name.to_owned(), bytes, modified });
+        }
+        listing.sort();
+        Ok(listing)
+    }
+
+    /// Length and age of a file, no length for a directory; `None`: it is not served.
+    fn facts(&self, directory: &OwnedFd, path: &RelativePath, name: &str) -> Option<(Option<u64>, Option<SystemTime>)> {
+        let facts = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        match FileType::from_raw_mode(facts.st_mode) {
+            FileType::RegularFile => {
+                let seconds = u64::try_from(facts.st_mtime).ok();
+                let modified = seconds.and_then(|s| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(s)));
+                Some((u64::try_from(facts.st_size).ok(), modified))
+            }
+            FileType::Directory => Some((None, None)),
+            FileType::Symlink if self.symlinks != Symlinks::No => match self.open_waiting(path).ok()? {
+                Opened::File(_, stamp) => Some((Some(stamp.size), stamp.modified())),
+                Opened::Directory => Some((None, None)),
+            },
+            _ => None,
+        }
     }
 
     /// Opens what `path` names. What the kernel has in memory is opened at once; when it would have to ask the disk,
@@ -141,7 +212,7 @@ fn inspect(opened: OwnedFd) -> Result<Opened, FileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::fs::{FileType, mknodat};
+    use rustix::fs::mknodat;
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
 

@@ -2,15 +2,19 @@
 
 use super::answer::{answer, respond};
 use super::body::FileBody;
-use super::cache_control::{Audience, CachePolicy};
+use super::cache_control::{Audience, CachePolicy, is_fingerprinted};
 use super::coding::{Codings, Results};
 use super::error::{FileError, FilesError};
+use super::error_pages::ErrorPages;
 use super::find::{Found, Memory, Tree};
 use super::internal;
+use super::listing;
 use super::path::{HiddenNames, RelativePath, is_plainly_spelled};
+use super::releases::Releases;
 use super::representation::Choice;
 use super::small::SmallFiles;
 use crate::config;
+use bytes::Bytes;
 use http::header::{ALLOW as ALLOW_FIELD, CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use std::path::Path;
@@ -37,7 +41,12 @@ pub struct FileRequest<'a> {
 /// is in each worker's own [`SmallFiles`].
 #[derive(Debug)]
 pub struct FileServer {
+    /// Of releases only the model: see [`Releases`].
     tree: Tree,
+    releases: Option<Releases>,
+    error_pages: ErrorPages,
+    /// Whether directories without an index are listed.
+    lists: bool,
     /// Decoded segments that are cut from a path before it is looked up.
     prefix: Vec<Box<str>>,
     index: RelativePath,
@@ -54,19 +63,29 @@ impl FileServer {
     /// When it is no directory that can be entered, or when index or fallback are no names below it.
     pub fn open(config: &config::Files) -> Result<Self, FilesError> {
         let prefix = config.strip_prefix.as_deref().unwrap_or_default();
-        Ok(Self {
-            tree: Tree {
-                cache_policy: CachePolicy {
-                    configured: config.cache_control.clone(),
-                    rules: config.cache.as_slice().into(),
-                    types: config.types.as_slice().into(),
-                    audience: Audience::Everyone,
-                },
-                cached_bytes_max: config.cached_bytes_max,
-                fresh_for: config.fresh_for,
-                codings: Codings::new(config),
-                ..Tree::open(&config.root, config.symlinks)?
+        let tree = Tree {
+            cache_policy: CachePolicy {
+                configured: config.cache_control.clone(),
+                rules: config.cache.as_slice().into(),
+                types: config.types.as_slice().into(),
+                audience: Audience::Everyone,
             },
+            cached_bytes_max: config.cached_bytes_max,
+            fresh_for: config.fresh_for,
+            codings: Codings::new(config),
+            ..Tree::open(&config.root, config.symlinks)?
+        };
+        let releases = config.releases_kept.map(|kept| Releases::open(config, kept, &tree)).transpose()?;
+        let error_pages = match &releases {
+            None => ErrorPages::read(&tree.root, &config.error_pages),
+            // Those of the release.
+            Some(_) => ErrorPages::default(),
+        };
+        Ok(Self {
+            tree,
+            releases,
+            error_pages,
+            lists: config.listing,
             prefix: prefix.split('/').filter(|segment| !segment.is_empty()).map(Box::from).collect(),
             index: plain(&config.index)?,
             fallback: config.fallback.as_deref().map(plain).transpose()?,
@@ -82,6 +101,9 @@ impl FileServer {
     pub fn internal(root: &Path) -> Result<Self, FilesError> {
         Ok(Self {
             tree: Tree::open(root, config::Symlinks::No)?,
+            releases: None,
+            error_pages: ErrorPages::default(),
+            lists: false,
             prefix: Vec::new(),
             index: plain("index.html")?,
             fallback: None,
@@ -93,15 +115,31 @@ impl FileServer {
     /// For a route that asks who the client is: by default only the client itself may keep the answers.
     #[must_use]
     pub fn for_identified_clients(mut self) -> Self {
-        self.tree.cache_policy.audience = Audience::Client;
+        self.adjust(|tree| tree.cache_policy.audience = Audience::Client);
         self
     }
 
     /// Keeps what is compressed on the fly among these results, which the process shares.
     #[must_use]
     pub fn with_results(mut self, results: &Arc<Results>) -> Self {
-        self.tree.codings.results = Arc::clone(results);
+        self.adjust(|tree| tree.codings.results = Arc::clone(results));
         self
+    }
+
+    fn adjust(&mut self, change: impl Fn(&mut Tree)) {
+        change(&mut self.tree);
+        if let Some(releases) = &mut self.releases {
+            releases.adjust(change);
+        }
+    }
+
+    /// The page in place of a problem with this status.
+    #[must_use]
+    pub fn error_page(&self, status: StatusCode) -> Option<Bytes> {
+        match &self.releases {
+            None => self.error_pages.of(status),
+            Some(releases) => releases.live()?.error_pages.of(status),
+        }
     }
 
     /// Answers from this worker's memory, without decoding, waiting or any system call; `None` when [`Self::serve`]
@@ -118,7 +156,11 @@ impl FileServer {
             }
             return Some(Err(FileError::MethodNotAllowed));
         }
-        let representation = files.fresh(self.tree.id, request.raw_path, now)?;
+        let id = match &self.releases {
+            None => self.tree.id,
+            Some(releases) => releases.fresh_id(now)?,
+        };
+        let representation = files.fresh(id, request.raw_path, now)?;
         if representation.variants.is_empty() {
             return Some(answer(request.method, request.headers, &representation));
         }
@@ -141,50 +183,80 @@ impl FileServer {
         if let Some(answered) = self.try_serve_cached(&request, files, now) {
             return answered;
         }
-        let path = RelativePath::parse(request.raw_path, &self.prefix, self.hidden)?;
-        let key = is_plainly_spelled(request.raw_path).then_some(request.raw_path);
-        let found = if path.final_slash() {
-            self.tree.find(&path.join(&self.index), Memory { files, key, now }).await
-        } else {
-            self.tree.find(&path, Memory { files, key, now }).await
-        };
-        match found {
-            Ok(Found::File(representation)) => {
-                let representation =
-                    self.tree.negotiate(representation, request.headers, Memory { files, key, now }).await;
-                answer(request.method, request.headers, &representation)
+        match &self.releases {
+            None => self.serve_from(Trees { current: &self.tree, earlier: &[] }, &request, files, now).await,
+            Some(releases) => {
+                releases.follow(&self.tree, now).await;
+                let live = releases.live().ok_or(FileError::NotFound { no_store: false })?;
+                let trees = Trees { current: &live.tree, earlier: &live.earlier };
+                self.serve_from(trees, &request, files, now).await
             }
-            Ok(Found::Directory) if path.final_slash() => Err(FileError::NotFound { no_store: false }),
-            Ok(Found::Directory) => redirect_to_slash(&request),
-            Err(FileError::NotFound { .. }) => self.serve_missing(&path, &request, files, now).await,
-            Err(error) => Err(error),
         }
     }
 
-    /// What stands for a missing file: the fallback for the addresses of a single-page application, never for an asset
-    /// (a script that is gone must not be answered, and kept for a year, as a page).
-    async fn serve_missing(
+    async fn serve_from(
         &self,
-        path: &RelativePath,
+        trees: Trees<'_>,
         request: &FileRequest<'_>,
         files: &SmallFiles,
         now: Instant,
     ) -> Result<Response<FileBody>, FileError> {
+        let tree = trees.current;
+        let path = RelativePath::parse(request.raw_path, &self.prefix, self.hidden)?;
+        let key = is_plainly_spelled(request.raw_path).then_some(request.raw_path);
+        let memory = Memory { files, key, now };
+        let found = if path.final_slash() {
+            tree.find(&path.join(&self.index), memory).await
+        } else {
+            tree.find(&path, memory).await
+        };
+        match found {
+            Ok(Found::File(representation)) => {
+                let representation = tree.negotiate(representation, request.headers, memory).await;
+                answer(request.method, request.headers, &representation)
+            }
+            Ok(Found::Directory) if path.final_slash() => Err(FileError::NotFound { no_store: false }),
+            Ok(Found::Directory) => redirect_to_slash(request),
+            Err(FileError::NotFound { .. }) if path.final_slash() && self.lists => {
+                match listing::serve(tree, &path, request.headers).await {
+                    Err(FileError::NotFound { .. }) => self.serve_missing(trees, &path, request, memory).await,
+                    answered => answered,
+                }
+            }
+            Err(FileError::NotFound { .. }) => self.serve_missing(trees, &path, request, memory).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What stands for a missing file: the same name in an earlier release, where it is a fingerprint; the fallback for
+    /// the addresses of a single-page application, never for an asset (a script that is gone must not be answered, and
+    /// kept for a year, as a page).
+    async fn serve_missing(
+        &self,
+        trees: Trees<'_>,
+        path: &RelativePath,
+        request: &FileRequest<'_>,
+        memory: Memory<'_>,
+    ) -> Result<Response<FileBody>, FileError> {
+        if !path.final_slash() && is_fingerprinted(path.file_name()) {
+            for tree in trees.earlier {
+                if let Some(representation) = tree.find_file(path, memory).await? {
+                    let representation = tree.negotiate(representation, request.headers, memory).await;
+                    return answer(request.method, request.headers, &representation);
+                }
+            }
+        }
         if path.looks_like_asset() || self.assets.iter().any(|glob| glob.matches(path.as_str())) {
             return Err(FileError::NotFound { no_store: true });
         }
         let Some(fallback) = &self.fallback else { return Err(FileError::NotFound { no_store: false }) };
         // Under its own name: one entry for all addresses, and no client's path looks like it (they begin with `/`).
-        let key = Some(fallback.as_str());
-        let memory = Memory { files, key, now };
-        let representation = match files.fresh(self.tree.id, fallback.as_str(), now) {
-            Some(representation) => representation,
-            None => match self.tree.find(fallback, memory).await? {
-                Found::File(representation) => representation,
-                Found::Directory => return Err(FileError::NotFound { no_store: false }),
-            },
+        let memory = Memory { key: Some(fallback.as_str()), ..memory };
+        let tree = trees.current;
+        let Some(representation) = tree.find_file(fallback, memory).await? else {
+            return Err(FileError::NotFound { no_store: false });
         };
-        let representation = self.tree.negotiate(representation, request.headers, memory).await;
+        let representation = tree.negotiate(representation, request.headers, memory).await;
         answer(request.method, request.headers, &representation)
     }
 
@@ -226,6 +298,14 @@ impl FileServer {
             answer(&Method::GET, &HeaderMap::new(), &representation)
         }
     }
+}
+
+/// Where a request's file may lie.
+#[derive(Clone, Copy)]
+struct Trees<'a> {
+    current: &'a Tree,
+    /// The newest first.
+    earlier: &'a [Tree],
 }
 
 fn is_read(method: &Method) -> bool {

@@ -6,7 +6,9 @@ mod changes;
 mod codings;
 mod hostile;
 mod internal;
+mod listing;
 mod ranges;
+mod releases;
 
 use super::*;
 use crate::config;

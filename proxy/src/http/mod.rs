@@ -4,11 +4,13 @@
 //! [`error`] the only place that words errors.
 
 mod access_log;
+mod affinity;
 mod body;
 mod coalescing;
 mod context;
 mod deadline;
 mod error;
+mod error_pages;
 mod farewell;
 mod handler;
 mod headers;

@@ -4,6 +4,7 @@ use super::access_log::{Head, Line};
 use super::body::ProxyBody;
 use super::context::RequestContext;
 use super::error::Cause;
+use super::error_pages;
 use super::farewell::Farewell;
 use super::handler::{self, Entrance};
 use super::response_rules;
@@ -104,6 +105,8 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server);
     let noted = worker.access.as_ref().map(|_| Head::of(&head));
     let (version, is_head) = (head.version, head.method == Method::HEAD);
+    // Asked now: what is forwarded loses its fields.
+    let wants_html = error_pages::wants_html(&head.headers);
 
     let level = worker.overload.as_ref().map_or(Level::Calm, |overload| overload.level());
     let handled = if level >= Level::RefuseRequests {
@@ -125,6 +128,9 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     worker.metrics.requests.answered(version, response.status());
+    if wants_html && context.cause.is_some() {
+        error_pages::apply(&local.snapshot, &context, &mut response);
+    }
     response_rules::apply(&local.snapshot, &context, response.headers_mut());
     response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
     if let Some(nonce) = context.dpop_nonce.take() {

@@ -213,7 +213,7 @@ fn what_is_no_request_is_refused_in_the_version_of_its_connection() {
 #[test]
 fn each_request_logs_one_line_without_secrets() {
     let log = with_front(async |front| {
-        ask(&front, get("/hello?access_token=abc&x=1").header(header::AUTHORIZATION, "Bearer s3cret")).await;
+        ask(&front, get("/hello?access_token=qwxyz&x=1").header(header::AUTHORIZATION, "Bearer s3cret")).await;
         ask(&front, get("/closed/x").header(header::COOKIE, "session=s3cret")).await;
     });
     let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -222,5 +222,5 @@ fn each_request_logs_one_line_without_secrets() {
     assert_eq!(lines[0]["query"], "access_token=redacted&x=1");
     assert_eq!(lines[0]["client"], "192.0.2.7");
     assert_eq!((lines[1]["status"].as_u64(), lines[1]["code"].as_str()), (Some(401), Some("token_missing")));
-    assert!(!log.contains("s3cret") && !log.contains("abc"), "{log}");
+    assert!(!log.contains("s3cret") && !log.contains("qwxyz"), "{log}");
 }

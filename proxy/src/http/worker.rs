@@ -103,16 +103,15 @@ impl WorkerState {
 }
 
 impl Local {
-    fn new(snapshot: &Arc<Snapshot>, pools: &Pools, metrics: &WorkerMetrics) -> Rc<Self> {
+    fn new(snapshot: &Arc<Snapshot>, pools: &Rc<Pools>, metrics: &WorkerMetrics) -> Rc<Self> {
         let config = &snapshot.config;
         let counters = metrics.upstreams.of(config.upstreams.iter().map(|upstream| upstream.name.as_str()));
-        let upstreams = config.upstreams.iter().zip(&snapshot.transports).zip(&snapshot.shared).zip(counters);
-        let upstream = |(((config, transport), shared), counters): (((&Upstreamed, _), _), _)| {
-            let linked = snapshot.links.get(&config.name);
-            pools.upstream(config, transport, counters, linked.as_ref(), shared)
+        let upstreams = config.upstreams.iter().zip(&snapshot.transports).zip(&snapshot.groups).zip(&snapshot.shared);
+        let upstream = |((((config, transport), group), shared), counters): ((((&Upstreamed, _), _), _), _)| {
+            pools.upstream(config, transport, group, counters, snapshot.links.get(&config.name), shared)
         };
         Rc::new(Self {
-            upstreams: upstreams.map(upstream).collect(),
+            upstreams: upstreams.zip(counters).map(upstream).collect(),
             site_names: config.sites.iter().map(|site| site.name.as_str().into()).collect(),
             secret_parameters: SecretParameters::of(config),
             identity_headers: config.server.identity_headers.as_slice().into(),

@@ -1,7 +1,8 @@
 //! What one endpoint has said of itself. Written by its task, read by every worker.
 
-use std::sync::LazyLock;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Moments are kept as milliseconds since the first look; 0 is never.
@@ -20,6 +21,8 @@ pub struct EndpointLink {
     idle_timeout_ms: AtomicU64,
     in_flight_max: AtomicU64,
     breaks: AtomicU64,
+    /// Which address of its name it has been asked at.
+    place: Mutex<Option<SocketAddr>>,
 }
 
 impl EndpointLink {
@@ -45,6 +48,17 @@ impl EndpointLink {
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.load(Relaxed)
+    }
+
+    /// The same of one address of its name: the others may be other processes, of which it does not tell.
+    #[must_use]
+    pub fn is_draining_at(&self, place: Option<SocketAddr>) -> bool {
+        self.is_draining() && *self.place.lock().unwrap_or_else(PoisonError::into_inner) == place
+    }
+
+    /// Notes where the next stream comes from.
+    pub fn set_place(&self, place: Option<SocketAddr>) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
 
     pub(super) fn set_draining(&self, draining: bool) {

@@ -130,7 +130,8 @@ pub struct Task {
     pub endpoint_index: usize,
     /// Where it tells.
     pub(super) linked: Arc<LinkedUpstream>,
-    pub(super) endpoint: Arc<EndpointLink>,
+    /// What it tells of itself.
+    pub endpoint: Arc<EndpointLink>,
     pub(super) address: String,
     pub(super) credentials: Credentials,
 }

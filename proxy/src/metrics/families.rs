@@ -3,7 +3,7 @@
 use super::family::{Family, Kind, Label, Samples};
 use super::requests::{CLASSES, PROTOCOLS};
 use super::upstreams::{Failure, UpstreamCounters};
-use super::{EndpointSample, FileCounters, Metrics, WorkerMetrics};
+use super::{EndpointSample, EndpointState, FileCounters, Metrics, WorkerMetrics};
 use serve::counters::{Counter, Protection, Refusal};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -24,6 +24,9 @@ const PROTECTION: Label = Label {
 
 const FAILURE: Label =
     Label { name: "reason", values: Some(|| Failure::ALL.iter().map(|(_, label, text)| (*label, *text)).collect()) };
+
+/// The address, too: a name may lead to several.
+const ENDPOINT: &[Label] = &[label("upstream"), label("endpoint"), label("address")];
 
 const FETCH_OUTCOMES: [(&str, &str); 2] = [
     ("good", "The keys are those that the issuer publishes now."),
@@ -373,6 +376,31 @@ pub(super) static ALL: &[Family] = &[
         |metrics, samples| samples.add([], (metrics.compressed)().busy),
     ),
     gauge(
+        "portcullis_endpoint_up",
+        ENDPOINT,
+        "Whether this address of an endpoint gets requests as its share says: 1 or 0. `/upstreams` of the admin listener \
+         says why not.",
+        |metrics, samples| each_state(metrics, samples, |state| state.is_up().into()),
+    ),
+    gauge(
+        "portcullis_endpoint_in_flight",
+        ENDPOINT,
+        "Requests that were sent there and have not ended.",
+        |metrics, samples| each_state(metrics, samples, |state| state.in_flight),
+    ),
+    counter(
+        "portcullis_endpoint_ejections_total",
+        ENDPOINT,
+        "How often it got no requests for a while because it had failed some. Begins anew when the address has been gone.",
+        |metrics, samples| each_state(metrics, samples, |state| state.ejections),
+    ),
+    counter(
+        "portcullis_endpoint_probe_failures_total",
+        ENDPOINT,
+        "Probes of it that have failed (see `upstream.health`).",
+        |metrics, samples| each_state(metrics, samples, |state| state.probe_failures),
+    ),
+    gauge(
         "portcullis_link_up",
         &[label("upstream"), label("endpoint")],
         "Whether the stream from this endpoint is open: 1 or 0.",
@@ -452,6 +480,13 @@ pub(super) static ALL: &[Family] = &[
     ),
 ];
 
+/// A sample of each address of each endpoint. An upstream has at most so many as its names have, 64 each.
+fn each_state(metrics: &Metrics, samples: &mut Samples, number: fn(&EndpointState) -> u64) {
+    for state in metrics.endpoints() {
+        samples.add([&state.upstream, &state.endpoint, &state.address], number(&state));
+    }
+}
+
 /// A sample of each endpoint that has a link.
 fn each_endpoint(metrics: &Metrics, samples: &mut Samples, number: fn(&EndpointSample) -> u64) {
     for link in (metrics.links)().upstreams {
@@ -511,7 +546,8 @@ mod tests {
         };
         let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0, keys)
             .with_links(move || LinkSamples { upstreams: vec![link()], posted: vec![PostedSample::default()] })
-            .with_compressed(|| CompressedSample { made: vec![("br", 1)], ..CompressedSample::default() });
+            .with_compressed(|| CompressedSample { made: vec![("br", 1)], ..CompressedSample::default() })
+            .with_endpoints(|| vec![EndpointState::default()]);
         let worker = &metrics.workers()[0];
         worker.errors.made("no_route");
         worker.refused_tokens.made("signature_wrong");

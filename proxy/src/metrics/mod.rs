@@ -7,6 +7,7 @@
 //! `families` is the one list of all metrics: the exposition and `docs/metrics.md` are made from it.
 
 mod compressed;
+mod endpoints;
 mod exposition;
 mod families;
 mod family;
@@ -18,6 +19,7 @@ mod requests;
 mod upstreams;
 
 pub use compressed::CompressedSample;
+pub use endpoints::EndpointState;
 pub use exposition::CONTENT_TYPE;
 pub use files::FileCounters;
 pub use links::{EndpointSample, LinkSample, LinkSamples, PostedSample};
@@ -40,6 +42,7 @@ pub struct Metrics {
     links: Box<dyn Fn() -> LinkSamples + Send + Sync>,
     reloads: Arc<Reloads>,
     live_snapshots: Box<dyn Fn() -> usize + Send + Sync>,
+    endpoints: Box<dyn Fn() -> Vec<EndpointState> + Send + Sync>,
     compressed: Box<dyn Fn() -> CompressedSample + Send + Sync>,
     overload: Box<dyn Fn() -> Option<OverloadSample> + Send + Sync>,
 }
@@ -99,6 +102,7 @@ impl Metrics {
             overload: Box::new(|| None),
             reloads: Arc::default(),
             live_snapshots: Box::new(|| 1),
+            endpoints: Box::new(Vec::new),
             compressed: Box::new(CompressedSample::default),
         }
     }
@@ -117,6 +121,18 @@ impl Metrics {
     #[must_use]
     pub fn with_links(self, links: impl Fn() -> LinkSamples + Send + Sync + 'static) -> Self {
         Self { links: Box::new(links), ..self }
+    }
+
+    /// With what is known of endpoints, asked anew each time.
+    #[must_use]
+    pub fn with_endpoints(self, endpoints: impl Fn() -> Vec<EndpointState> + Send + Sync + 'static) -> Self {
+        Self { endpoints: Box::new(endpoints), ..self }
+    }
+
+    /// What is known of endpoints now.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<EndpointState> {
+        (self.endpoints)()
     }
 
     /// With what is known of files that were compressed on the fly, asked anew each time.

@@ -1,6 +1,7 @@
 //! The control thread: sets everything up, then obeys orders until the one to stop.
 
 use super::doors::{self, Command};
+use super::keep::keep;
 use super::listeners::{Listeners, offer};
 use super::operator::{NAME, OperatorListener};
 use super::{NoUpgrade, Order, StartError, StartOptions, Started};
@@ -8,11 +9,12 @@ use crate::admin::Journal;
 use crate::config::{Coding, Config};
 use crate::files::coding::{Results, ResultsState};
 use crate::http::{WorkerState, WorkerTools};
-use crate::links::{self, LinkGuard};
+use crate::links::{self, LinkGuard, endpoints};
 use crate::metrics::{CompressedSample, Metrics};
 use crate::overload::{self, Overload};
 use crate::reload::{ConfigError, Look, Reloaded, Reloader};
 use crate::snapshot::Snapshot;
+use crate::upstream::Keeper;
 use arc_swap::ArcSwap;
 use serve::clients::Clients;
 use serve::drain::Drain;
@@ -62,6 +64,7 @@ struct Control {
     links: LinkGuard,
     /// Looks at the memory until this is dropped.
     watching: JoinSet<()>,
+    keeper: Keeper,
     drain: Rc<Drain>,
     program: Option<Program>,
     retire: watch::Sender<bool>,
@@ -130,6 +133,8 @@ impl Control {
         for unused in inherited {
             tracing::warn!(address = %unused.bound.local_address(), "no listener for an inherited socket: it is closed");
         }
+        // Before the first request: names are looked up while everything else starts.
+        let keeper = keep(&reloader.current.load());
         let mut receivers = receivers.into_iter();
         let workers = Workers::start(threads, "worker", |index| {
             let (tools, commands) = (tools.clone(), receivers.next());
@@ -182,6 +187,7 @@ impl Control {
             refresh,
             links,
             watching,
+            keeper,
             drain,
             program,
             retire,
@@ -252,6 +258,7 @@ impl Control {
         self.listeners.tell(|| Command::Refresh);
         let current = self.reloader.current.load_full();
         self.refresh = current.issuers.spawn_refresh();
+        self.keeper = keep(&current);
         // Streams that would be asked for in the same way go on.
         let same = current.links.asks_as(&previous.links)
             && current.config.upstreams == previous.config.upstreams
@@ -320,7 +327,9 @@ impl Control {
     }
 
     async fn stop(self, answer: oneshot::Sender<Drained>) {
-        let Self { reloader, listeners, operator, workers, log, refresh, links, watching, drain, retire, .. } = self;
+        let Self {
+            reloader, listeners, operator, workers, log, refresh, links, watching, keeper, drain, retire, ..
+        } = self;
         if !*retire.borrow() {
             notify::say(notify::STOPPING);
         }
@@ -335,7 +344,7 @@ impl Control {
             let serve::drain::UnderWay { requests, streams, websockets } = work;
             tracing::warn!(connections = cut, requests, streams, websockets, "cut at the drain's deadline");
         }
-        drop((refresh, links, watching, log, operator));
+        drop((refresh, links, watching, keeper, log, operator));
         let _ = answer.send(drained);
     }
 }
@@ -343,11 +352,12 @@ impl Control {
 fn metrics(config: &Config, reloader: &Reloader, log: Option<&RequestLog>, overload: Option<Arc<Overload>>) -> Metrics {
     let dropped = log.map(RequestLog::drops);
     let dropped = move || dropped.as_ref().map_or(0, Drops::blocks);
-    let snapshots = [(); 4].map(|()| Arc::clone(&reloader.current));
-    let [for_keys, for_links, for_compressed, for_count] = snapshots;
+    let snapshots = [(); 5].map(|()| Arc::clone(&reloader.current));
+    let [for_keys, for_links, for_endpoints, for_compressed, for_count] = snapshots;
     let keys = move || for_keys.load().issuers.freshness().collect();
     Metrics::new(config.server.threads, SystemTime::now(), dropped, keys)
         .with_links(move || links::samples(&for_links.load()))
+        .with_endpoints(move || endpoints(&for_endpoints.load()).collect())
         .with_compressed(move || compressed(&for_compressed.load().compressed))
         .with_reloads(Arc::clone(&reloader.counts), move || for_count.load().live_count())
         .with_overload(move || {

@@ -1,16 +1,10 @@
 //! Between the retry loop and the choice of an endpoint: what it asks with, and what it tells afterwards.
 
+pub(super) use super::affinity::Affinity;
 use super::endpoint::Endpoint;
 pub(super) use super::outcome::Outcome;
 use smallvec::SmallVec;
 use std::rc::Rc;
-
-/// What of a request decides about its endpoint. Worth nothing where the upstream's balance does not ask for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Affinity {
-    /// Requests of the same number go to the same endpoint, as long as it is there.
-    pub hash: Option<u64>,
-}
 
 /// The endpoints that one request has been to. Few requests go to more than one.
 #[derive(Default, Clone)]

@@ -1,6 +1,7 @@
 //! From an address to a stream that speaks a known protocol: connect, TLS, ALPN.
 
 use super::client_tls;
+use super::member::Member;
 use super::stream::{Plain, Stream};
 use crate::config::{EndpointAddress, UpstreamProtocol, UpstreamTls};
 use rustls::ClientConfig;
@@ -74,7 +75,7 @@ impl Dialer {
         let server_name = transport.tls.as_ref().and_then(|(tls, _)| {
             let own = || match address {
                 EndpointAddress::Tcp { host, .. } => Some(host.clone()),
-                EndpointAddress::Unix(_) => None,
+                EndpointAddress::Unix(_) | EndpointAddress::Srv(_) => None,
             };
             ServerName::try_from(tls.server_name.clone().or_else(own)?).ok()
         });
@@ -137,33 +138,27 @@ impl Dialer {
     }
 }
 
-/// A stream of its own to an endpoint, outside of all pools, for the link. The name is asked anew each time.
+/// A stream of its own to a member, outside of all pools, for the link and for probes.
 ///
 /// # Errors
 /// Nobody takes the connection in time, or TLS fails.
 pub async fn dial(
-    address: &EndpointAddress,
+    member: &Member,
     transport: &Transport,
     limit: Duration,
 ) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + use<>> {
-    let dialer = Dialer::new(address, transport.clone());
-    let opening = async {
-        match address {
-            EndpointAddress::Unix(path) => dialer.unix(path, &[]).await.map(|(stream, _)| stream),
-            EndpointAddress::Tcp { host, port } => {
-                let mut last = DialError::Resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
-                for address in tokio::net::lookup_host((host.as_str(), *port)).await.map_err(DialError::Resolve)? {
-                    match dialer.tcp(address, &[]).await {
-                        Ok((stream, _)) => return Ok(stream),
-                        Err(error) => last = error,
-                    }
-                }
-                Err(last)
-            }
-        }
-    };
-    let opened = tokio::time::timeout(limit, opening).await.unwrap_or(Err(DialError::Timeout));
-    opened.map_err(io::Error::other)
+    let opened = tokio::time::timeout(limit, open(member, transport)).await.unwrap_or(Err(DialError::Timeout));
+    opened.map(|(stream, _)| stream).map_err(io::Error::other)
+}
+
+/// The same without a limit, and with what is spoken on it.
+pub(super) async fn open(member: &Member, transport: &Transport) -> Result<(Stream, Spoken), DialError> {
+    let dialer = Dialer::new(&member.address, transport.clone());
+    match (&member.address, member.socket) {
+        (EndpointAddress::Unix(path), _) => dialer.unix(path, &[]).await,
+        (_, Some(socket)) => dialer.tcp(socket, &[]).await,
+        _ => Err(DialError::Resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address"))),
+    }
 }
 
 fn connect(error: io::Error) -> DialError {

@@ -1,41 +1,49 @@
 //! One endpoint as a worker knows it: its address, requests in flight, connections.
 
+use super::balance::Latency;
 use super::connection::Connection;
 use super::dial::{self, DialError, Dialer, Spoken, Transport};
-use super::gate::{Door, Gate, Place};
+use super::gate::{self, Door, Gate};
+use super::group::Group;
+use super::health::{Counts, Health, Standing};
 use super::host;
 use super::http2;
+use super::member::Member;
 use super::outcome::Outcome;
-use super::resolve::{self, Resolved};
 use super::stream::Stream;
 use crate::config::EndpointAddress;
 use crate::link::EndpointLink;
-use http::HeaderValue;
 use http::uri::Scheme;
-use serve::timer;
+use http::{HeaderValue, StatusCode};
 use std::cell::{Cell, OnceCell, RefCell};
-use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// An endpoint that could not be reached is asked last for this long.
+/// An endpoint that could not be reached is asked last for this long, and for twice as long each further time.
 const AVOIDED_FOR: Duration = Duration::from_secs(1);
+const AVOIDED_FOR_MAX: Duration = Duration::from_secs(8);
 
 pub(super) struct Endpoint {
-    address: EndpointAddress,
+    place: Place,
+    /// The group of the current revision, and what it knows of this place.
+    group: RefCell<(Arc<Group>, Arc<Member>)>,
+    /// The same as of that member, of which it is a part for good.
+    health: Arc<Health>,
+    counts: Arc<Counts>,
+    latency: Latency,
+    /// Whether anybody asks for the latency.
+    measures: Cell<bool>,
     dialer: Dialer,
     /// For logs.
     pub(super) label: Rc<str>,
     /// Its own name, for `Host`.
     pub(super) host: HeaderValue,
-    resolved: Resolved,
-    /// The address that answered last.
-    good: Cell<Option<SocketAddr>>,
-    in_flight: Cell<usize>,
     avoided_until: Cell<Option<Instant>>,
+    avoided_for: Cell<Duration>,
     /// What it tells of itself, if it does.
     told: RefCell<Option<Arc<EndpointLink>>>,
     door: OnceCell<Arc<Door>>,
@@ -60,31 +68,52 @@ enum Opened {
     Http2(Rc<http2::Connection>),
 }
 
+enum Place {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl Place {
+    const fn socket(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(socket) => Some(*socket),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
 struct Idle {
     connection: Box<Connection>,
     since: Instant,
 }
 
 impl Endpoint {
-    pub(super) fn new(address: EndpointAddress, transport: Transport) -> Self {
-        let label = resolve::display(&address).into();
-        let dialer = Dialer::new(&address, transport);
-        let host = host::of_endpoint(&address);
-        Self {
+    /// As a member of a group is reached by this worker; `None` when it is no place that can be connected to.
+    pub(super) fn new(group: &Arc<Group>, member: &Arc<Member>, transport: Transport) -> Option<Self> {
+        let place = match (&member.address, member.socket) {
+            (EndpointAddress::Unix(path), _) => Place::Unix(path.clone()),
+            (_, Some(socket)) => Place::Tcp(socket),
+            _ => return None,
+        };
+        let dialer = Dialer::new(&member.address, transport);
+        Some(Self {
             agreed: Cell::new(dialer.spoken()),
             http2: http2::Connections::default(),
-            address,
+            health: Arc::clone(&member.health),
+            counts: member.health.counts(),
+            latency: Latency::default(),
+            measures: Cell::new(false),
+            group: RefCell::new((Arc::clone(group), Arc::clone(member))),
+            label: member.label().into(),
+            host: host::of_endpoint(&member.address),
+            place,
             dialer,
-            label,
-            host,
-            resolved: Resolved::default(),
-            good: Cell::new(None),
-            in_flight: Cell::new(0),
             avoided_until: Cell::new(None),
+            avoided_for: Cell::new(AVOIDED_FOR),
             told: RefCell::new(None),
             door: OnceCell::new(),
             idle: RefCell::default(),
-        }
+        })
     }
 
     /// How it is talked to.
@@ -98,11 +127,34 @@ impl Endpoint {
     }
 
     pub(super) fn in_flight(&self) -> usize {
-        self.in_flight.get()
+        self.counts.in_flight()
     }
 
-    /// Takes over where it tells of itself.
-    pub(super) fn listen_to(&self, told: Option<Arc<EndpointLink>>) {
+    /// How long it takes to answer, in seconds.
+    pub(super) fn latency(&self) -> f64 {
+        self.latency.seconds()
+    }
+
+    /// Percent of its weight that it gets now.
+    pub(super) fn share(&self) -> u32 {
+        self.health.share()
+    }
+
+    /// Whether it is this member's place, with all that is known of it: an address that was gone begins anew.
+    pub(super) fn is_of(&self, member: &Member) -> bool {
+        Arc::ptr_eq(&self.health, &member.health)
+    }
+
+    /// Belongs to another revision from now on, and tells of itself there.
+    pub(super) fn join(
+        &self,
+        group: &Arc<Group>,
+        member: &Arc<Member>,
+        told: Option<Arc<EndpointLink>>,
+        measures: bool,
+    ) {
+        self.measures.set(measures);
+        *self.group.borrow_mut() = (Arc::clone(group), Arc::clone(member));
         *self.told.borrow_mut() = told;
     }
 
@@ -112,15 +164,27 @@ impl Endpoint {
         told.map_or(configured, |told| told.min(configured))
     }
 
-    /// Whether it is asked only when no other is left: it can't be reached, or has said that it is about to stop.
+    /// Whether it is asked only when no other is left: it can't be reached, is not well, or has said that it is about to
+    /// stop.
     pub(super) fn is_avoided(&self) -> bool {
-        self.told.borrow().as_ref().is_some_and(|told| told.is_draining())
+        self.told.borrow().as_ref().is_some_and(|told| told.is_draining_at(self.place.socket()))
             || self.avoided_until.get().is_some_and(|until| Instant::now() < until)
+            || match self.health.standing() {
+                Standing::In => false,
+                Standing::Trial => self.in_flight() > 0,
+                Standing::Out => true,
+            }
     }
 
     /// Whether it has said that it stops and is still there: what is sent to it now may be lost with it.
     pub(super) fn is_stopping(&self) -> bool {
-        self.told.borrow().as_ref().is_some_and(|told| told.is_draining() && told.is_connected())
+        let told = self.told.borrow();
+        told.as_ref().is_some_and(|told| told.is_draining_at(self.place.socket()) && told.is_connected())
+    }
+
+    /// Whether probes of it fail.
+    pub(super) fn is_down(&self) -> bool {
+        self.health.is_down()
     }
 
     /// It as all workers see it.
@@ -135,8 +199,8 @@ impl Endpoint {
     }
 
     /// Counts a request until the value is dropped, and holds its place until then.
-    pub(super) fn count(self: &Rc<Self>, place: Option<Place>) -> Counted {
-        self.in_flight.set(self.in_flight.get() + 1);
+    pub(super) fn count(self: &Rc<Self>, place: Option<gate::Place>) -> Counted {
+        self.counts.begun.increment();
         Counted { endpoint: Rc::clone(self), _place: place }
     }
 
@@ -153,16 +217,8 @@ impl Endpoint {
     }
 
     /// A new connection, or a place on a shared one that has become free or has been opened meanwhile.
-    ///
-    /// The first address that answers is taken, beginning with the one that did so last. Each address has its share of
-    /// `limit`, so that one behind a silent firewall doesn't use up the time of the others. A connection begins with
-    /// `prelude`.
-    pub(super) async fn connect(
-        &self,
-        resolve_every: Duration,
-        limit: Duration,
-        prelude: &[u8],
-    ) -> Result<Link, DialError> {
+    /// A connection begins with `prelude`.
+    pub(super) async fn connect(&self, prelude: &[u8]) -> Result<Link, DialError> {
         let mut opening = None;
         // While it is not known what will be agreed on, the endpoint may turn out to share its connections.
         while self.agreed.get() != Some(Spoken::Http1) {
@@ -175,17 +231,12 @@ impl Endpoint {
             }
             self.http2.changed().await;
         }
-        let opened = match &self.address {
-            EndpointAddress::Unix(path) => self.open(self.dialer.unix(path, prelude).await?).await,
-            EndpointAddress::Tcp { host, port } => {
-                let resolved = self.resolved.addresses(host, *port, resolve_every).await;
-                let mut addresses = resolved.map_err(DialError::Resolve)?;
-                let good = self.good.get();
-                addresses.sort_by_key(|address| Some(*address) != good);
-                self.open_first(&addresses, limit, prelude).await
-            }
+        let opened = match &self.place {
+            Place::Unix(path) => self.open(self.dialer.unix(path, prelude).await?).await,
+            Place::Tcp(socket) => self.open(self.dialer.tcp(*socket, prelude).await?).await,
         }?;
         self.avoided_until.set(None);
+        self.avoided_for.set(AVOIDED_FOR);
         let link = match opened {
             Opened::Http1(connection) => {
                 self.agreed.set(Some(Spoken::Http1));
@@ -199,23 +250,6 @@ impl Endpoint {
         // Only now may those who wait look.
         drop(opening);
         Ok(link)
-    }
-
-    async fn open_first(&self, addresses: &[SocketAddr], limit: Duration, prelude: &[u8]) -> Result<Opened, DialError> {
-        let share = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
-        let mut last = DialError::Resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
-        for &address in addresses {
-            let opening = async { self.open(self.dialer.tcp(address, prelude).await?).await };
-            last = match timer::timeout(share, opening).await {
-                Ok(Ok(opened)) => {
-                    self.good.set(Some(address));
-                    return Ok(opened);
-                }
-                Ok(Err(error)) => error,
-                Err(timer::Elapsed) => DialError::Timeout,
-            };
-        }
-        Err(last)
     }
 
     async fn open(&self, (stream, spoken): (Stream, Spoken)) -> Result<Opened, DialError> {
@@ -234,9 +268,40 @@ impl Endpoint {
     /// Takes in what became of an attempt.
     pub(super) fn report(&self, outcome: Outcome<'_>) {
         match outcome {
-            Outcome::Unreachable => self.avoided_until.set(Some(Instant::now() + AVOIDED_FOR)),
-            Outcome::Failed | Outcome::Answered { .. } => {}
+            Outcome::Unreachable => {
+                let avoided_for = self.avoided_for.get();
+                self.avoided_until.set(Some(Instant::now() + avoided_for));
+                self.avoided_for.set((avoided_for * 2).min(AVOIDED_FOR_MAX));
+                self.group.borrow().0.want(self.group.borrow().1.part);
+                self.note_failure();
+            }
+            Outcome::Failed => self.note_failure(),
+            Outcome::Answered { status, headers, after } => {
+                if self.measures.get() {
+                    self.latency.answered(after, headers, Instant::now());
+                }
+                if is_failure(status) {
+                    self.note_failure_answered();
+                    return;
+                }
+                self.counts.good.increment();
+                if self.health.is_troubled() {
+                    let (group, member) = &*self.group.borrow();
+                    group.succeeded(member);
+                }
+            }
         }
+    }
+
+    fn note_failure(&self) {
+        self.latency.failed(Instant::now());
+        self.note_failure_answered();
+    }
+
+    fn note_failure_answered(&self) {
+        self.counts.bad.increment();
+        let (group, member) = &*self.group.borrow();
+        group.failed(member);
     }
 
     /// Keeps a connection for the next request, unless it is full or broken.
@@ -255,10 +320,15 @@ impl Endpoint {
     }
 }
 
+/// Answers of a server that has nobody to answer, or no time. Others may be what a client has asked for.
+const fn is_failure(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+}
+
 /// A request in flight at an endpoint.
 pub(super) struct Counted {
     endpoint: Rc<Endpoint>,
-    _place: Option<Place>,
+    _place: Option<gate::Place>,
 }
 
 impl Counted {
@@ -269,6 +339,6 @@ impl Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.endpoint.in_flight.set(self.endpoint.in_flight.get().saturating_sub(1));
+        self.endpoint.counts.ended.increment();
     }
 }

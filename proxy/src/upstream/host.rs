@@ -40,7 +40,7 @@ pub(super) fn of_endpoint(address: &EndpointAddress) -> HeaderValue {
     let name = match address {
         EndpointAddress::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
         EndpointAddress::Tcp { host, port } => format!("{host}:{port}"),
-        EndpointAddress::Unix(_) => return HeaderValue::from_static("localhost"),
+        EndpointAddress::Unix(_) | EndpointAddress::Srv(_) => return HeaderValue::from_static("localhost"),
     };
     HeaderValue::try_from(name).unwrap_or(HeaderValue::from_static("localhost"))
 }

@@ -9,6 +9,8 @@
 //! and the rest is polled as the `response`'s `body`, or as a `tunnel`.
 //! HTTP/2 connections are shared by many requests, so each has a task (`http2`).
 
+mod address;
+mod affinity;
 mod attempt;
 mod balance;
 mod body;
@@ -23,12 +25,20 @@ mod endpoint;
 mod endpoints;
 mod error;
 mod exchange;
+mod floor;
 mod gate;
+mod group;
+mod health;
+mod health_state;
 mod host;
 mod http2;
+mod keeper;
+mod member;
+mod names;
 mod outcome;
 mod park;
 mod pool;
+mod probe;
 mod queue;
 mod reach;
 mod resolve;
@@ -36,6 +46,7 @@ mod response;
 mod retry;
 mod send;
 mod shared;
+mod sticky;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -46,18 +57,22 @@ mod wait;
 mod watch;
 mod worker;
 
+pub use address::display;
+pub use affinity::{Affinity, number};
 pub use attempt::{Attempt, Failed, Why};
-pub use choice::Affinity;
 pub use client_tls::client_config;
 pub use deliver::{Again, take_head};
 pub use dial::{Transport, dial};
 pub use error::UpstreamError;
+pub use group::Group;
 pub use host::HostField;
+pub use keeper::{Keeper, Kept};
+pub use member::Member;
 pub use pool::Pools;
-pub use resolve::display;
 pub use response::UpstreamBody;
 pub use retry::RetryPolicy;
 pub use send::Call;
 pub use shared::Shared;
+pub use sticky::Sticky;
 pub use watch::SendLimits;
 pub use worker::Upstream;

@@ -3,14 +3,16 @@
 use super::dial::Transport;
 use super::endpoint::Endpoint;
 use super::endpoints::Endpoints;
-use super::resolve;
+use super::group::Group;
+use super::member::Member;
 use super::shared::Shared;
 use super::worker::Upstream;
-use crate::config::{self, EndpointAddress};
+use crate::config::{self, Balance, EndpointAddress};
 use crate::link::LinkedUpstream;
 use crate::metrics::UpstreamCounters;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +23,15 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// All endpoints of a worker.
 #[derive(Default)]
 pub struct Pools {
-    endpoints: RefCell<HashMap<(String, EndpointAddress), Weak<Endpoint>>>,
-    swept: RefCell<Vec<(Weak<Endpoint>, Duration)>>,
+    endpoints: RefCell<HashMap<Key, Known>>,
+}
+
+/// Upstream, name and place.
+type Key = (String, EndpointAddress, Option<SocketAddr>);
+
+struct Known {
+    endpoint: Weak<Endpoint>,
+    idle_timeout: Duration,
 }
 
 impl Pools {
@@ -46,50 +55,58 @@ impl Pools {
     /// connections.
     #[must_use]
     pub fn upstream(
-        &self,
+        self: &Rc<Self>,
         upstream: &config::Upstream,
         transport: &Transport,
+        group: &Arc<Group>,
         counters: Arc<UpstreamCounters>,
-        linked: Option<&Arc<LinkedUpstream>>,
+        linked: Option<Arc<LinkedUpstream>>,
         shared: &Arc<Shared>,
     ) -> Upstream {
+        self.endpoints.borrow_mut().retain(|_, known| known.endpoint.strong_count() > 0);
+        let (pools, for_places, transport, idle_timeout) =
+            (Rc::clone(self), Arc::clone(group), transport.clone(), upstream.idle_timeout);
+        let told = linked.clone();
+        let measures = upstream.balance == Balance::PeakEwma;
+        let place = move |member: &Arc<Member>| {
+            let endpoint = pools.endpoint(&for_places, member, &transport, idle_timeout)?;
+            let told = told.as_ref().and_then(|linked| linked.endpoint(&member.written));
+            endpoint.join(&for_places, member, told, measures);
+            Some(endpoint)
+        };
+        let endpoints = Endpoints::new(upstream.balance, Arc::clone(group), Box::new(place));
+        Upstream::new(upstream, endpoints, counters, linked, Arc::clone(shared))
+    }
+
+    fn endpoint(
+        &self,
+        group: &Arc<Group>,
+        member: &Arc<Member>,
+        transport: &Transport,
+        idle_timeout: Duration,
+    ) -> Option<Rc<Endpoint>> {
+        let key = (group.name().to_owned(), member.address.clone(), member.socket);
         let mut known = self.endpoints.borrow_mut();
-        known.retain(|_, endpoint| endpoint.strong_count() > 0);
-        let endpoints: Vec<_> = upstream
-            .endpoints
-            .iter()
-            .map(|address| {
-                let key = (upstream.name.clone(), address.clone());
-                let endpoint = known
-                    .get(&key)
-                    .and_then(Weak::upgrade)
-                    // A connection that trusts another authority, or speaks otherwise, must not be used again.
-                    .filter(|endpoint| endpoint.transport().means_the_same(transport))
-                    .unwrap_or_else(|| Rc::new(Endpoint::new(address.clone(), transport.clone())));
-                endpoint.listen_to(linked.and_then(|linked| linked.endpoint(&resolve::display(address))));
-                known.insert(key, Rc::downgrade(&endpoint));
-                endpoint
-            })
-            .collect();
-        let mut swept = self.swept.borrow_mut();
-        swept.retain(|(endpoint, _)| {
-            endpoint.strong_count() > 0 && !endpoints.iter().any(|known| endpoint.as_ptr() == Rc::as_ptr(known))
-        });
-        swept.extend(endpoints.iter().map(|endpoint| (Rc::downgrade(endpoint), upstream.idle_timeout)));
-        Upstream::new(
-            upstream,
-            Endpoints::new(upstream.balance, endpoints),
-            counters,
-            linked.cloned(),
-            Arc::clone(shared),
-        )
+        let kept = known
+            .get(&key)
+            .and_then(|known| known.endpoint.upgrade())
+            // A connection that trusts another authority, or speaks otherwise, must not be used again.
+            .filter(|endpoint| endpoint.transport().means_the_same(transport) && endpoint.is_of(member));
+        let endpoint = match kept {
+            Some(endpoint) => endpoint,
+            None => Rc::new(Endpoint::new(group, member, transport.clone())?),
+        };
+        known.insert(key, Known { endpoint: Rc::downgrade(&endpoint), idle_timeout });
+        Some(endpoint)
     }
 
     fn sweep(&self) {
-        for (endpoint, idle_timeout) in &*self.swept.borrow() {
-            if let Some(endpoint) = endpoint.upgrade() {
-                endpoint.sweep(*idle_timeout);
+        self.endpoints.borrow_mut().retain(|_, known| match known.endpoint.upgrade() {
+            Some(endpoint) => {
+                endpoint.sweep(known.idle_timeout);
+                true
             }
-        }
+            None => false,
+        });
     }
 }

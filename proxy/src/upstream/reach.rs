@@ -41,7 +41,14 @@ impl Upstream {
         // Where it is full or open now, it may be otherwise at the next attempt.
         let mut passed = Passed { over: tried.clone(), full: false, opens_in: None };
         loop {
-            let Some(endpoint) = self.endpoints.choose(affinity, &passed.over) else {
+            let endpoint = match self.endpoints.choose(affinity, &passed.over) {
+                Some(endpoint) => Some(endpoint),
+                // Where somebody is there and may not be asked, another lookup changes nothing; who knocks comes again.
+                None if pick.knocks || passed.why().is_some() => None,
+                // Rare, and large beside the rest of a request's future.
+                None => Box::pin(self.endpoints.appear(affinity, &passed.over, self.connect_timeout)).await,
+            };
+            let Some(endpoint) = endpoint else {
                 return Err(passed.why().or(last).unwrap_or_else(|| self.endpoints.none()));
             };
             let place = if pick.knocks || !self.is_guarded() {
@@ -67,7 +74,7 @@ impl Upstream {
             }
             let connecting = Instant::now();
             // Rare, and many times as large as the rest of a request's future.
-            let opening = Box::pin(endpoint.connect(self.resolve_every, self.connect_timeout, prelude));
+            let opening = Box::pin(endpoint.connect(prelude));
             let outcome = timer::timeout(self.connect_timeout, opening).await;
             attempt.connect = Some(connecting.elapsed());
             let error = match outcome {

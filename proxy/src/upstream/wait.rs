@@ -3,7 +3,7 @@
 use super::attempt::Attempt;
 use super::choice::Tried;
 use super::deliver::{Delivery, Undelivered};
-use super::endpoint::{Endpoint, Link};
+use super::endpoint::Link;
 use super::error::UpstreamError;
 use super::gate::Sent;
 use super::park::{KNOCK_EVERY, Parking, Ticket, Turn};
@@ -176,8 +176,9 @@ impl Upstream {
     async fn knock(&self, delivery: &Delivery<'_>) -> bool {
         let pick = Pick { fresh: true, surely: true, knocks: true };
         let mut unheard = Attempt::default();
-        // One that has said that it stops, and has not gone yet, would take the connection with it.
-        let mut tried = self.endpoints.those(Endpoint::is_stopping);
+        // One that has said that it stops, and has not gone yet, would take the connection with it. Of one whose probes fail
+        // it is known that a connection says nothing.
+        let mut tried = self.endpoints.those(|endpoint| endpoint.is_stopping() || endpoint.is_down());
         match self.reach(pick, &delivery.affinity, delivery.prelude, &mut tried, &mut unheard).await {
             Ok((Link::Http1(connection), counted)) => {
                 self.learn(counted.endpoint(), true);

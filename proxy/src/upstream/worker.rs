@@ -15,10 +15,10 @@ use std::time::Duration;
 pub struct Upstream {
     pub(super) name: Rc<str>,
     pub(super) endpoints: Endpoints,
+    pub(super) hash_by: Option<config::HashBy>,
     pub(super) connect_timeout: Duration,
     pub(super) idle_timeout: Duration,
     pub(super) idle_max: usize,
-    pub(super) resolve_every: Duration,
     pub(super) proxy_protocol: Option<ProxyVersion>,
     pub(super) counters: Arc<UpstreamCounters>,
     /// What all workers know of it.
@@ -44,11 +44,11 @@ impl Upstream {
         Self {
             name: config.name.as_str().into(),
             endpoints,
+            hash_by: config.hash_by.clone(),
             connect_timeout: config.connect_timeout,
             idle_timeout: config.idle_timeout,
             // A connection whose first bytes say who the client is serves no other client.
             idle_max: if config.proxy_protocol.is_some() { 0 } else { config.idle_max },
-            resolve_every: config.resolve_every,
             proxy_protocol: config.proxy_protocol,
             counters,
             shared,
@@ -63,6 +63,12 @@ impl Upstream {
     #[must_use]
     pub fn name(&self) -> &Rc<str> {
         &self.name
+    }
+
+    /// Which requests go to one endpoint.
+    #[must_use]
+    pub const fn hash_by(&self) -> Option<&config::HashBy> {
+        self.hash_by.as_ref()
     }
 
     /// How it is told who the client is, at the start of each connection.

@@ -1,6 +1,6 @@
 //! `files` of a route: directories and pages that are there, and patterns that say one thing about each file.
 
-use super::no_effect;
+use super::{error_pages, no_effect, root};
 use crate::config::file::action as file;
 use crate::config::file::files::CacheEntry;
 use crate::config::glob::{self, Undecided};
@@ -18,6 +18,8 @@ pub(super) fn files(written: file::Files, path: Option<&At<PathPattern>>, contex
         cache_control,
         cache,
         types,
+        error_pages,
+        listing,
         symlinks,
         hidden,
         cached_bytes_max,
@@ -26,16 +28,14 @@ pub(super) fn files(written: file::Files, path: Option<&At<PathPattern>>, contex
         compress,
         fresh_for,
     } = written;
-    if let Some(root) = &root {
-        let dir = &root.value.0;
-        if !dir.exists() {
-            context.problem(root.at, format!("the directory {} does not exist", dir.display()));
-        } else if !dir.is_dir() {
-            context.problem(root.at, format!("{} is no directory", dir.display()));
-        } else if let Some(fallback) = fallback.as_ref().filter(|fallback| !dir.join(&fallback.value.0).is_file()) {
-            context.problem(fallback.at, format!("there is no file {}", dir.join(&fallback.value.0).display()));
-        }
+    let root = root.and_then(|root| root::root(root, context));
+    let dir = root.as_ref().and_then(|root| root.files.as_deref());
+    if let (Some(dir), Some(fallback)) = (dir, &fallback)
+        && !dir.join(&fallback.value.0).is_file()
+    {
+        context.problem(fallback.at, format!("there is no file {}", dir.join(&fallback.value.0).display()));
     }
+    let error_pages = error_pages.map(|pages| error_pages::of_files(pages.value, dir, context)).unwrap_or_default();
     if let Some(index) = index.as_ref().filter(|index| index.value.0.contains('/')) {
         context.problem(index.at, "`index` is the name of a file, without `/`");
     }
@@ -55,8 +55,12 @@ pub(super) fn files(written: file::Files, path: Option<&At<PathPattern>>, contex
         }
     }
     let types = types.map(|types| types.value.0).unwrap_or_default();
+    let root = root?;
     Some(Files {
-        root: root?.value.0,
+        root: root.configured,
+        releases_kept: root.releases_kept,
+        error_pages,
+        listing: listing?.value,
         index: index?.value.0,
         fallback: fallback.map(|fallback| fallback.value.0),
         assets: assets?.value.0.into_iter().map(|glob| glob.value).collect(),

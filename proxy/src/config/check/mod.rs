@@ -5,20 +5,25 @@
 //! and that every file is there. What passes, starts, unless an address cannot be bound.
 
 mod action;
+mod assertion_key;
 mod auth;
 mod coalesce;
 mod compress;
+mod error_pages;
 mod files;
+mod health;
 mod issuer;
 mod key_files;
 mod keys;
 mod listener;
 mod overlap;
 mod pem;
+mod root;
 mod route;
 mod rules;
 mod server;
 mod site;
+mod sticky;
 mod traffic;
 mod upstream;
 

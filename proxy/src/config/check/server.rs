@@ -37,6 +37,7 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
         identity_headers,
         trace,
         overload,
+        resolver,
     } = or_defaults(written, context)?.value;
     super::twice(trusted_proxies.as_deref()?, ToString::to_string, context);
     super::twice(identity_headers.as_deref()?, |name| format!("`{name}`"), context);
@@ -61,6 +62,10 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
         identity_headers: identity_headers?.value.0.into_iter().map(|name| name.value).collect(),
         trace: trace?.value,
         overload: super::traffic::overload(overload, context)?,
+        resolver: match keys.at("resolver") {
+            Some(_) => Some(resolver?.value),
+            None => None,
+        },
     })
 }
 

@@ -1,14 +1,16 @@
 //! `[site.NAME]`: hosts that do not collide, certificates that can be used.
 
 use super::pem::{self, Pair};
-use super::{Checked, rules};
+use super::{Checked, error_pages, rules};
 use crate::config::file::site::{self as file, Certificate};
 use crate::config::read::{At, Context};
 use crate::config::{Site, Tls};
 use std::collections::HashMap;
 
 pub(super) fn site(name: &At<String>, written: file::Site, context: &mut Context<'_>) -> Option<Site> {
-    let file::Site { written: keys, hosts, tls, request_headers, response_headers, security_headers } = written;
+    let file::Site { written: keys, hosts, tls, request_headers, response_headers, security_headers, error_pages } =
+        written;
+    let error_pages = error_pages.map(|pages| error_pages::of_site(pages.value, context)).unwrap_or_default();
     let security_headers = security_headers.map(|preset| preset.value);
     let request_headers = rules::of_requests(request_headers, context);
     let response_headers = rules::of_responses(response_headers, context);
@@ -19,7 +21,15 @@ pub(super) fn site(name: &At<String>, written: file::Site, context: &mut Context
         (Some(_), Some(At { value: file::Tls::Pem(certificate), .. })) => Some(pem(certificate, context)?),
     };
     let hosts = hosts?.value.0.into_iter().map(|host| host.value.0).collect();
-    Some(Site { name: name.value.clone(), hosts, tls, request_headers, response_headers, security_headers })
+    Some(Site {
+        name: name.value.clone(),
+        hosts,
+        tls,
+        request_headers,
+        response_headers,
+        security_headers,
+        error_pages,
+    })
 }
 
 fn pem(written: Certificate, context: &mut Context<'_>) -> Option<Tls> {

@@ -7,15 +7,17 @@ use crate::config::file::values::Text;
 use crate::config::print;
 use crate::config::read::{At, Context, Keys};
 use crate::config::source::Span;
-use crate::config::{Authorities, ClientIdentity, EndpointAddress, KeyFile, Upstream, UpstreamProtocol, UpstreamTls};
+use crate::config::{
+    Authorities, Balance, ClientIdentity, Endpoint, EndpointAddress, Upstream, UpstreamProtocol, UpstreamTls,
+};
 use rustls_pki_types::ServerName;
-use std::path::Path;
 
 pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut Context<'_>) -> Option<Upstream> {
     let file::Upstream {
         written: keys,
         endpoints,
         balance,
+        hash_by,
         protocol,
         tls,
         assertion_key,
@@ -29,6 +31,10 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         idle_max,
         resolve_every,
         proxy_protocol,
+        sticky,
+        health,
+        eject,
+        slow_start,
     } = written;
     if let Some(link) = link.as_ref().filter(|link| link.value) {
         linkable(link.at, &keys, protocol.as_ref(), context);
@@ -49,21 +55,18 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
             .note_at(protocol.at, "the protocol")
             .help("leave `proxy_protocol` out; `X-Forwarded-For` and `Forwarded` say who the client is");
     }
+    hashable(balance.as_ref(), &keys, context);
     let assertion_key = match assertion_key {
-        Some(written) => Some(key_file(written.value, context)?),
+        Some(written) => Some(super::assertion_key::key_file(written.value, context)?),
         None => None,
     };
-    let mut endpoints = endpoints?.value.0;
-    super::twice(&endpoints, |endpoint| format!("\"{}\"", print::endpoint(endpoint)), context);
-    for endpoint in &mut endpoints {
-        if let EndpointAddress::Unix(path) = &mut endpoint.value {
-            *path = context.problems.sources.resolve(endpoint.at, &path.to_string_lossy());
-        }
-    }
+    let endpoints = endpoints_of(endpoints?.value.0, context)?;
+    let addresses: Vec<_> = endpoints.iter().map(|one| At { value: one.value.address.clone(), at: one.at }).collect();
+    super::twice(&addresses, |address| format!("\"{}\"", print::endpoint(address)), context);
     let tls = match (keys.at("tls"), tls) {
         (None, _) => None,
         (Some(_), None) => return None,
-        (Some(_), Some(written)) => client_tls(written, &endpoints, context)?,
+        (Some(_), Some(written)) => client_tls(written, &addresses, context)?,
     };
     if let (Some(UpstreamProtocol::Auto), None, Some(at)) =
         (protocol.as_ref().map(|protocol| protocol.value), &tls, keys.at("protocol"))
@@ -77,6 +80,10 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         name: name.value.clone(),
         endpoints: endpoints.into_iter().map(|endpoint| endpoint.value).collect(),
         balance: balance?.value,
+        hash_by: match keys.at("hash_by") {
+            Some(_) => Some(hash_by?.value),
+            None => None,
+        },
         protocol: protocol?.value,
         tls,
         assertion_key,
@@ -90,7 +97,57 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         idle_max: idle_max?.value.0 as usize,
         resolve_every: resolve_every?.value.0,
         proxy_protocol: proxy_protocol.map(|version| version.value),
+        sticky: match keys.at("sticky") {
+            Some(_) => Some(super::sticky::sticky(sticky?.value, context)?),
+            None => None,
+        },
+        health: match keys.at("health") {
+            Some(_) => Some(super::health::health(health?.value, context)?),
+            None => None,
+        },
+        eject: match eject?.value.0 {
+            Some(written) => Some(super::health::eject(written)?),
+            None => None,
+        },
+        slow_start: match keys.at("slow_start") {
+            Some(_) => Some(slow_start?.value.0),
+            None => None,
+        },
     })
+}
+
+/// Reports a hash of nothing, and what nothing is hashed by.
+fn hashable(balance: Option<&At<Balance>>, keys: &Keys, context: &mut Context<'_>) {
+    let Some(balance) = balance else { return };
+    match (balance.value == Balance::Hash, keys.at("hash_by")) {
+        (true, None) => {
+            context
+                .problem(balance.at, "`balance` is \"hash\" and nothing says by what")
+                .help("add for example `hash_by = \"client-address\"`");
+        }
+        (false, Some(at)) => super::no_effect(&[("hash_by", at)], "unless `balance` is \"hash\"", context),
+        (true, Some(_)) | (false, None) => {}
+    }
+}
+
+/// Each endpoint with where it is and what is said of it.
+fn endpoints_of(written: Vec<At<file::Endpoint>>, context: &mut Context<'_>) -> Option<Vec<At<Endpoint>>> {
+    let count = written.len();
+    let endpoint = |At { value, at }: At<file::Endpoint>| {
+        let mut endpoint = match value {
+            file::Endpoint::Plain(address) => Endpoint { address, weight: 1 },
+            file::Endpoint::With(table) => {
+                let file::EndpointTable { written: _, address, weight } = *table;
+                Endpoint { address: address?.value, weight: weight?.value.0 }
+            }
+        };
+        if let EndpointAddress::Unix(path) = &mut endpoint.address {
+            *path = context.problems.sources.resolve(at, &path.to_string_lossy());
+        }
+        Some(At { value: endpoint, at })
+    };
+    let sound: Vec<_> = written.into_iter().filter_map(endpoint).collect();
+    (sound.len() == count).then_some(sound)
 }
 
 /// Reports what a link lacks: a key to prove itself with, and a connection that it can ask on.
@@ -130,7 +187,9 @@ fn client_tls(
         let mut named = true;
         for endpoint in endpoints {
             let message = match &endpoint.value {
-                EndpointAddress::Unix(_) => "this endpoint has no host that its certificate could name".to_owned(),
+                EndpointAddress::Unix(_) | EndpointAddress::Srv(_) => {
+                    "this endpoint has no host that its certificate could name".to_owned()
+                }
                 EndpointAddress::Tcp { host, .. } if ServerName::try_from(host.as_str()).is_err() => {
                     format!("{host:?} is no name that a certificate can have")
                 }
@@ -177,36 +236,4 @@ fn client_tls_with(written: file::ClientTls, context: &mut Context<'_>) -> Optio
         },
     };
     Some(UpstreamTls { ca: ca?, identity: identity?, server_name: server_name? })
-}
-
-fn key_file(written: file::AssertionKey, context: &mut Context<'_>) -> Option<KeyFile> {
-    let file::AssertionKey { written: _, file, create } = written;
-    let (file, create) = (file?, create?.value);
-    let path = file.value.0;
-    if path.exists() {
-        valid_key(&path, file.at, context)?;
-    } else if !create {
-        context
-            .problem(file.at, format!("{} does not exist", path.display()))
-            .help("with `create = true` the first of the two servers to start makes it");
-        return None;
-    }
-    Some(KeyFile { path, create })
-}
-
-fn valid_key(path: &Path, at: Span, context: &mut Context<'_>) -> Option<()> {
-    let text = match context.read_text(path, 1024) {
-        Ok(text) => text,
-        Err(reason) => {
-            context.problem(at, format!("cannot read {}: {reason}", path.display()));
-            return None;
-        }
-    };
-    if serve::shared_key::parse(text.trim_end().as_bytes()).is_some() {
-        return Some(());
-    }
-    context
-        .problem(at, format!("{} holds no 256-bit key", path.display()))
-        .help("it is one line of 43 base64url characters; with `create = true` a new one is made when there is none");
-    None
 }

@@ -2,7 +2,9 @@
 
 use super::compress::CompressSwitch;
 use super::files::{CacheEntry, Types};
-use super::values::{Below, FilePath, Text};
+use super::maps::Map;
+use super::root::FilesRoot;
+use super::values::{Below, ErrorStatus, FilePath, Text};
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, At, Context, Keys, List, Written};
 use crate::config::units::{Number, Size, Time};
@@ -14,7 +16,8 @@ table! {
     /// Serve files from a directory.
     Files as "route.files" => {
         /// The directory; nothing outside is ever opened.
-        required root: FilePath,
+        /// `{ releases = "DIR", keep = 3 }`: a directory of releases.
+        required root: FilesRoot,
         /// The file that a directory stands for.
         default("index.html") index: Below,
         /// Served with 200 for paths that match no file and look like no asset: for single-page applications. A path
@@ -36,6 +39,13 @@ table! {
         optional types: Types,
         /// Whether files and directories whose names begin with a dot are served. `.well-known` at the root always is.
         default(false) hidden: bool,
+        /// Pages in place of problems, by status: `{ 404 = "404.html" }`, files below `root`, read when the configuration
+        /// is (or the release is switched). They have the status of the error and go to clients that ask for `text/html`
+        /// by name; all others get the problem. They come before those of the site.
+        optional error_pages: Map<ErrorStatus, Below>,
+        /// Whether a directory without an index is answered with a list of what is in it, as HTML or JSON. Hidden names
+        /// and links that are not followed are left out.
+        default(false) listing: bool,
         /// Which symbolic links beneath the root are followed: none (`no`), those that stay beneath it all the way
         /// (`same-root`; an absolute target never does), or all (`any`): whoever can make a link there then decides what is
         /// public. What a link leads to may have a hidden name.

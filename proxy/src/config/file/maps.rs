@@ -1,8 +1,9 @@
 //! Tables whose keys are free: header fields and claims.
 
+use super::values::ErrorStatus;
 use crate::config::node::{Entry, Kind, Node};
 use crate::config::read::{At, Context, Written};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 /// Free keys with values of one type, in the order of the file.
@@ -73,6 +74,30 @@ impl<V: Written> Written for Map<HeaderName, V> {
 
     fn schema() -> Value {
         json!({ "type": "object", "additionalProperties": V::schema() })
+    }
+}
+
+impl<V: Written> Written for Map<ErrorStatus, V> {
+    fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        read(node, context, |entry, context| {
+            let status = entry.key.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
+            let status = status.filter(|status| status.is_client_error() || status.is_server_error());
+            if status.is_none() {
+                context
+                    .problem(entry.key_at, format!("{:?} is no status of an error", entry.key))
+                    .help("write a number from 400 to 599");
+            }
+            status.map(ErrorStatus)
+        })
+        .map(Self)
+    }
+
+    fn kind() -> String {
+        format!("a table of error statuses, each with {}", V::kind())
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "object", "patternProperties": { "^[45][0-9][0-9]$": V::schema() }, "additionalProperties": false })
     }
 }
 

@@ -2,13 +2,17 @@
 //! `docs/configuration.md` and in the JSON Schema; its default is written here and nowhere else.
 
 pub(super) mod action;
+pub(super) mod assertion_key;
 pub(super) mod compress;
 pub(super) mod files;
+pub(super) mod health;
 pub(super) mod issuer;
 pub(super) mod maps;
+pub(super) mod root;
 pub(super) mod route;
 pub(super) mod rules;
 pub(super) mod site;
+pub(super) mod sticky;
 pub(super) mod traffic;
 pub(super) mod upstream;
 pub(super) mod values;
@@ -21,6 +25,7 @@ use ipnet::IpNet;
 use issuer::Issuer;
 use route::Route;
 use site::Site;
+use std::net::SocketAddr;
 use traffic::Overload;
 use upstream::Upstream;
 use values::{FilePath, LogLevel, Text};
@@ -95,6 +100,9 @@ table! {
         default(true) trace: bool,
         /// What is given up, step by step, when memory runs out. Left out: nothing.
         optional overload: Overload,
+        /// Who is asked for the names of endpoints: the address of a DNS server, with a port if it is not 53. Left out:
+        /// whom `/etc/resolv.conf` names. `/etc/hosts` comes first in both cases.
+        optional resolver: SocketAddr,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `[site.NAME]`: what one or several host names share.
 
 use super::maps::Map;
-use super::values::{FilePath, Host};
+use super::values::{ErrorStatus, FilePath, Host};
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
 use crate::config::{HeaderRule, SecretBytes, SecurityHeaders};
@@ -28,6 +28,9 @@ table! {
         /// names replaces or removes it. A content security policy belongs to the site's own pages: write it in
         /// `response_headers`. Left out: `off`.
         optional security_headers: SecurityHeaders,
+        /// Pages in place of problems, by status: `{ 404 = "errors/404.html" }`, read when the configuration is. They have
+        /// the status of the error and go to clients that ask for `text/html` by name; all others get the problem.
+        optional error_pages: Map<ErrorStatus, FilePath>,
     }
 }
 

@@ -1,21 +1,31 @@
 //! `[upstream.NAME]`: a named set of endpoints.
 
+use super::assertion_key::AssertionKey;
+use super::health::{EjectSwitch, Health};
 use super::site::KeyText;
+use super::sticky::Sticky;
 use super::traffic::{Breaker, Limits, ParkSwitch, RetryBudget};
 use super::values::{FilePath, Text};
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
 use crate::config::units::{Number, Timeout};
-use crate::config::{Balance, EndpointAddress, ProxyVersion, UpstreamProtocol};
+use crate::config::{Balance, EndpointAddress, HashBy, ProxyVersion, UpstreamProtocol};
 use serde_json::{Value, json};
 
 table! {
     /// A named set of endpoints. Its name is also the audience of the assertions that it gets.
-    Upstream as "upstream", later: ["health"] => {
-        /// `"app:8000"`, `"10.0.0.7:8000"`, `"[::1]:8000"` or `"unix:/run/app.sock"`.
-        required endpoints: List<EndpointAddress, 1>,
-        /// How an endpoint is chosen: the one with the fewest requests in flight, or each in turn.
+    Upstream as "upstream" => {
+        /// `"app:8000"`, `"10.0.0.7:8000"`, `"[::1]:8000"`, `"unix:/run/app.sock"`, `"srv:_http._tcp.app"`, or a table
+        /// with more to say of one. Each address of a name is an endpoint of its own. A name may be missing when the
+        /// proxy starts: requests are answered with 503 until it appears.
+        required endpoints: List<Endpoint, 1>,
+        /// How an endpoint is chosen, each according to its weight: the one with the fewest requests in flight; each in
+        /// turn; of two by chance the one that would answer sooner (`peak-ewma`: its latency, in which failures and
+        /// `Retry-After` count, times its requests in flight); or the same for the same clients (`hash`), unless it has
+        /// more than twice its share to do.
         default("least-requests") balance: Balance,
+        /// With `balance = "hash"`: which requests go to one endpoint. Those that lack it go where there is least to do.
+        optional hash_by: HashBy,
         /// What is spoken to the endpoints. `h2` is HTTP/2: over TLS agreed by ALPN, without TLS known beforehand
         /// (h2c, gRPC). `auto` lets ALPN decide and so needs `tls`. WebSocket needs `http/1.1`.
         default("http/1.1") protocol: UpstreamProtocol,
@@ -41,11 +51,66 @@ table! {
         default("30s") idle_timeout: Timeout,
         /// Idle connections kept per endpoint and worker.
         default(64) idle_max: Number<0, 10_000>,
-        /// How long a resolved name is used before it is asked again.
+        /// How long an answer of the resolver is used at most; less where its TTL is shorter. A name is also asked
+        /// again when one of its addresses can't be connected to. When no answer comes, the last good one is used for
+        /// an hour.
         default("5s") resolve_every: Timeout,
         /// Says by the PROXY protocol, at the start of each connection, who the client is. A connection then belongs to
         /// one client and is used for one request, so that none is kept.
         optional proxy_protocol: ProxyVersion,
+        /// A cookie that brings clients back to their endpoint. Left out: nothing does.
+        optional sticky: Sticky,
+        /// Active probes. Left out: none are sent.
+        optional health: Health,
+        /// When an endpoint that fails requests gets none for a while.
+        default(true) eject: EjectSwitch,
+        /// For how long an endpoint that is new or comes back gets less than its share: a tenth at first, then more and
+        /// more. Left out: it gets all of it at once.
+        optional slow_start: Timeout,
+    }
+}
+
+table! {
+    /// One endpoint with more to say of it than where it is.
+    EndpointTable as "upstream.endpoints" => {
+        /// As in a list of texts.
+        required address: EndpointAddress,
+        /// Its share of the requests beside that of the others. An SRV record brings its own.
+        default(1) weight: Number<1, 1000>,
+    }
+}
+
+/// An endpoint, as written.
+#[derive(Debug)]
+pub(in crate::config) enum Endpoint {
+    /// Only where it is.
+    Plain(EndpointAddress),
+    /// A table.
+    With(Box<EndpointTable>),
+}
+
+impl Written for Endpoint {
+    fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Table(_) => EndpointTable::read(node, context).map(|table| Self::With(Box::new(table))),
+            _ => EndpointAddress::read(node, context).map(Self::Plain),
+        }
+    }
+
+    fn kind() -> String {
+        EndpointAddress::kind()
+    }
+
+    fn list_kind() -> String {
+        format!("a list of: {}", Self::kind())
+    }
+
+    fn schema() -> Value {
+        json!({ "anyOf": [EndpointAddress::schema(), EndpointTable::schema()] })
+    }
+
+    fn about() -> Option<&'static About> {
+        EndpointTable::about()
     }
 }
 
@@ -53,16 +118,6 @@ words!(ProxyVersion, "version of the PROXY protocol", {
     "v1" => ProxyVersion::V1,
     "v2" => ProxyVersion::V2,
 });
-
-table! {
-    /// A 256-bit key that the proxy and the application share, base64url in a file of mode 0600.
-    AssertionKey as "upstream.assertion_key" => {
-        /// Where it lies.
-        required file: FilePath,
-        /// Whether the first of the two servers to start makes it.
-        default(false) create: bool,
-    }
-}
 
 table! {
     /// TLS to the endpoints of an upstream. `tls = true` is the same as an empty table.

@@ -4,17 +4,17 @@ use crate::config::node::{Kind, Node};
 use crate::config::problem::nearest;
 use crate::config::read::{Context, Written};
 use crate::config::{
-    Address, BadGlob, Balance, EndpointAddress, FileGlob, LineTemplate, MediaPattern, PathPattern, SecretBytes,
+    Address, BadGlob, Balance, EndpointAddress, FileGlob, HashBy, LineTemplate, MediaPattern, PathPattern, SecretBytes,
     TokenSource, WebOrigin,
 };
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
 use serde_json::{Value, json};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Why a text is not what a key wants: the message, and help.
-pub(super) type Refusal = (String, Option<String>);
+pub(in crate::config) type Refusal = (String, Option<String>);
 
 /// Refuses with a message and help.
 fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Refusal> {
@@ -22,7 +22,7 @@ fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, R
 }
 
 /// Reads a text by `parse`.
-pub(super) fn text<T: Written>(
+pub(in crate::config) fn text<T: Written>(
     node: &Node,
     context: &mut Context<'_>,
     parse: impl FnOnce(&str) -> Result<T, Refusal>,
@@ -83,6 +83,10 @@ pub(in crate::config) struct Below(pub(in crate::config) String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::config) struct Pointer(pub(in crate::config) String);
 
+/// The status of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) struct ErrorStatus(pub(in crate::config) StatusCode);
+
 /// A tracing filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::config) struct LogLevel(pub(in crate::config) String);
@@ -93,8 +97,16 @@ texts! {
         text => Ok(Text(text.to_owned())),
     };
     String: "a text", |text| Ok(text.to_owned());
+    SocketAddr: "an address such as \"127.0.0.11\" or \"127.0.0.1:5353\"", resolver;
     Address: "an address such as \"[::]:8443\" or \"unix:/run/name.sock\"", address;
     EndpointAddress: "an endpoint such as \"app:8000\" or \"unix:/run/app.sock\"", endpoint;
+    HashBy: "\"client-address\", \"identity\", \"header:NAME\" or \"cookie:NAME\"", |text| match HashBy::parse(text) {
+        Some(by) => Ok(by),
+        None => refuse(
+            format!("{text:?} says nothing that requests have in common"),
+            "write \"client-address\", \"identity\", \"header:NAME\" or \"cookie:NAME\"",
+        ),
+    };
     Host: "a host name such as \"example.com\" or \"*.example.com\"", host;
     IpNet: "a network such as \"10.0.0.0/8\" or an address", network;
     FileGlob: "a pattern of files such as \"/img/**\" or \"*.pdf\"", |text| {
@@ -145,12 +157,31 @@ fn address(text: &str) -> Result<Address, Refusal> {
     })
 }
 
+/// The port of DNS is understood.
+fn resolver(text: &str) -> Result<SocketAddr, Refusal> {
+    let literal = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let alone = literal.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+    match alone.or_else(|_| text.parse()) {
+        Ok(server) if server.port() > 0 => Ok(server),
+        _ => {
+            refuse(format!("{text:?} is no address of a resolver"), "it has no name: write for example \"127.0.0.11\"")
+        }
+    }
+}
+
 fn endpoint(text: &str) -> Result<EndpointAddress, Refusal> {
     if let Some(path) = text.strip_prefix("unix:") {
         return match path {
             "" => refuse("the socket's path is missing", "write for example \"unix:/run/app.sock\""),
             path => Ok(EndpointAddress::Unix(PathBuf::from(path))),
         };
+    }
+    if let Some(name) = text.strip_prefix("srv:") {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        if name.is_empty() || name.len() > 253 || !name.chars().all(plain) {
+            return refuse(format!("{name:?} is no name of SRV records"), "write for example \"srv:_http._tcp.app\"");
+        }
+        return Ok(EndpointAddress::Srv(name.to_owned()));
     }
     if let Some((scheme, rest)) = text.split_once("://") {
         let authority = rest.split('/').next().unwrap_or(rest);
@@ -375,4 +406,6 @@ impl Written for Value {
 words!(Balance, "balance policy", {
     "least-requests" => Balance::LeastRequests,
     "round-robin" => Balance::RoundRobin,
+    "peak-ewma" => Balance::PeakEwma,
+    "hash" => Balance::Hash,
 });

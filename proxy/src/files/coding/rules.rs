@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(in crate::files) type Twins = [Option<(File, Stamp)>; Coding::ALL.len()];
 
 /// The rules, and where the results are. By default nothing is coded.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(in crate::files) struct Codings {
     types: Vec<MediaPattern>,
     /// Whether twins are looked for.

@@ -1,8 +1,9 @@
 //! An upstream with one endpoint, and the endpoint's end of its connections.
 
-use crate::config::{self, Balance, EndpointAddress, RetryBudget, UpstreamProtocol};
+use crate::config::{self, Balance, Endpoint, EndpointAddress, RetryBudget, UpstreamProtocol};
 use crate::upstream::{
-    Affinity, Attempt, Call, HostField, Pools, SendLimits, Shared, Transport, Upstream, UpstreamBody, UpstreamError,
+    Affinity, Attempt, Call, Group, HostField, Pools, SendLimits, Shared, Transport, Upstream, UpstreamBody,
+    UpstreamError,
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -39,8 +40,12 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
             breaker: None,
             park: None,
             name: "app".to_owned(),
-            endpoints: vec![EndpointAddress::Tcp { host: address.ip().to_string(), port: address.port() }],
+            endpoints: vec![Endpoint {
+                address: EndpointAddress::Tcp { host: address.ip().to_string(), port: address.port() },
+                weight: 1,
+            }],
             balance: Balance::LeastRequests,
+            hash_by: None,
             protocol: UpstreamProtocol::Http1,
             tls: None,
             assertion_key: None,
@@ -49,10 +54,14 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
             idle_max: 8,
             resolve_every: Duration::from_secs(60),
             proxy_protocol: None,
+            sticky: None,
+            health: None,
+            eject: None,
+            slow_start: None,
         };
-        let shared = Shared::new(&config, None);
+        let (group, shared) = (Group::new(&config, None), Shared::new(&config, None));
         let transport = Transport { protocol: UpstreamProtocol::Http1, tls: None };
-        let upstream = pools.upstream(&config, &transport, Arc::default(), None, &shared);
+        let upstream = pools.upstream(&config, &transport, &group, Arc::default(), None, &shared);
         tokio::time::timeout(Duration::from_secs(20), test(upstream, listener)).await.expect("in time");
     });
 }

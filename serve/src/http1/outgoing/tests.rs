@@ -104,12 +104,12 @@ async fn a_file_leaves_whole_between_what_is_before_and_behind_it_however_little
         let mut out = Outgoing::default();
         let (mut wanted, large) = (b"head".to_vec(), vec![b'x'; 70_000]);
         out.text(|out| out.extend_from_slice(b"head"));
-        for (offset, length) in [(0, 65_536), (65_536, 234_464), (299_999, 1), (5, 0)] {
-            out.file(framing, part(&file, offset, length));
+        for (start, length) in [(0, 65_536), (65_536, 234_464), (299_999, 1), (5, 0)] {
+            out.file(framing, part(&file, start as u64, length));
             if framing == Framing::Chunked && length > 0 {
                 wanted.extend_from_slice(format!("{length:x}\r\n").as_bytes());
             }
-            wanted.extend_from_slice(&content[offset as usize..offset as usize + length]);
+            wanted.extend_from_slice(&content[start..start + length]);
             if framing == Framing::Chunked && length > 0 {
                 wanted.extend_from_slice(b"\r\n");
             }
