@@ -6,9 +6,9 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
@@ -62,6 +62,9 @@ impl Database {
         }
         // Made here and not by SQLite, which would let others read it; its log and index files take over the mode.
         OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        // Instances that start together must not make the schema together: SQLite has no lock that would last from the
+        // first look at the schema to its end. Released when this function returns.
+        let _alone = alone(path.with_extension("opening")).await?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .foreign_keys(true)
@@ -95,6 +98,15 @@ impl Database {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Waits until no other process holds this lock file, and takes it.
+async fn alone(path: PathBuf) -> std::io::Result<File> {
+    let lock = move || {
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        file.lock().map(|()| file)
+    };
+    tokio::task::spawn_blocking(lock).await.map_err(std::io::Error::other)?
 }
 
 /// Names the database for an operator, without user and password.

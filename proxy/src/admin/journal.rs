@@ -160,7 +160,7 @@ mod tests {
     use std::time::Duration;
 
     fn issuers() -> Issuers {
-        let text = "[listener.a]\naddress = \"127.0.0.1:0\"\n[issuer.own]\nsecret = \"0123456789abcdef0123456789abcdef\"\n\
+        let text = "[listener.a]\naddress = \"127.0.0.1:0\"\n[issuer.own]\niss = \"https://own.example\"\nkeys = { secret = \"0123456789abcdef0123456789abcdef\" }\n\
                     algorithms = [\"HS256\"]\naudiences = [\"a\"]\n\
                     [[route]]\nmatch = \"/\"\nauth = \"public\"\nrespond = { body = \"\" }";
         let config = crate::config::load_str("a.toml", text, &|_| None, Path::new(""));

@@ -1,14 +1,16 @@
 //! The order of a drill: everything is tried once, the load begins, one fault follows the other, the load ends.
 
 use super::dialer::{Dialer, Version};
+use super::echoes::Echoes;
 use super::edge::{self, Counts};
-use super::events::{self, Echoes};
+use super::events;
 use super::fault::{self, Outcome, Tools};
 use super::flags::Flags;
 use super::load::{self, Shared};
 use super::phase::Phase;
 use super::pool::Pool;
-use super::session::{self, Session};
+use super::renewal;
+use super::session::Session;
 use super::{deeds, relay, report};
 use crate::config::drill::{Fault, Plan};
 use std::cell::{Cell, RefCell};
@@ -69,7 +71,7 @@ pub(super) async fn hold(plan: Plan, flags: &Flags, stop: watch::Receiver<bool>)
         number: Cell::new(0),
     });
     if let Some(session) = &shared.session {
-        session.open(&shared).await.map_err(|reason| format!("no session: {reason}"))?;
+        renewal::open(session, &shared).await.map_err(|reason| format!("no session: {reason}"))?;
     }
     rehearse(&shared).await?;
 
@@ -80,7 +82,7 @@ pub(super) async fn hold(plan: Plan, flags: &Flags, stop: watch::Receiver<bool>)
         counts.last.set(edge::counts(admin).await);
     }
     let listening = plan.events.map(|events| Task::spawn(events::listen(Rc::clone(&shared), dialer, events)));
-    let refreshing = Task::spawn(session::keep(Rc::clone(&shared)));
+    let refreshing = Task::spawn(renewal::keep(Rc::clone(&shared)));
     let loading = Task::spawn(load::run(Rc::clone(&shared)));
     let counting = tools.admin.clone().map(|admin| {
         let counts = Rc::clone(&counts);

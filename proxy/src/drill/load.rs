@@ -1,7 +1,7 @@
 //! The load: requests leave at their moments, whether answers come or not.
 
 use super::dialer::Version;
-use super::events::Echoes;
+use super::echoes::Echoes;
 use super::phase::{Deed, Phase};
 use super::pool::{Answer, NoAnswer, Pool};
 use super::session::Session;

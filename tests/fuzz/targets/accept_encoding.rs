@@ -7,10 +7,10 @@ use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LEN
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::BodyExt;
 use libfuzzer_sys::fuzz_target;
-use portcullis::config::{Coding, Compress, Files, MediaPattern, Symlinks};
+use portcullis::config::{Coding, Compress, Files};
 use portcullis::files::coding::{Effort, encode, is_coded_form};
 use portcullis::files::{FileRequest, FileServer, SmallFiles};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tempfile::TempDir;
 
 const CONTENT: &[u8; 4000] = &[b'a'; 4000];
@@ -25,17 +25,9 @@ thread_local! {
             std::fs::write(root.join(format!("f.txt{}", coding.extension())), coded).expect("a twin");
         }
         let server = FileServer::open(&Files {
-            root: root.to_owned(),
-            index: "index.html".to_owned(),
-            fallback: None,
-            strip_prefix: None,
-            cache_control: None,
-            symlinks: Symlinks::No,
             cached_bytes_max: 10_000,
-            fresh_for: Duration::from_secs(1),
-            compressible_types: MediaPattern::compressible(),
-            precompressed: true,
             compress: Some(Compress { codings: vec![Coding::Zstd], bytes_min: 1, bytes_max: 10_000 }),
+            ..Files::of(root.to_owned())
         })
         .expect("a root");
         (folder, server, SmallFiles::default())
