@@ -107,6 +107,7 @@ async fn one_connection(
             // connection has no such excuse.
             Err(error) if number > 0 && (error.is_canceled() || error.is_closed()) => break,
             // After GOAWAY a stream that the server did not take is as good as not sent (RFC 9113 section 6.8).
+            Err(error) if number > 0 && is_untaken(&error) => break,
             Err(error) => return Err(format!("request {number} of a connection, {habit:?}: {error:?}")),
         };
         let answer = answer.collect().await.map_err(|error| format!("an answer broke off: {error:?}"))?;
@@ -120,4 +121,11 @@ async fn one_connection(
         }
     }
     Ok(())
+}
+
+/// Whether the server said that it takes no more streams, and took this one not. A stream that it took and then let go
+/// ends with another error: that of its reset, or of the connection.
+fn is_untaken(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| cause.is_go_away() && cause.is_remote() && cause.reason() == Some(h2::Reason::NO_ERROR))
 }
