@@ -82,8 +82,8 @@ fn weight(parameter: &[u8]) -> Option<u16> {
     let mut thousandths = u16::from(*whole).checked_sub(u16::from(b'0'))?;
     for place in 0..3 {
         let digit = fraction.get(place).copied().unwrap_or(b'0');
-        thousandths =
-            thousandths.checked_mul(10)?.checked_add(u16::from(digit.is_ascii_digit().then_some(digit - b'0')?))?;
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        thousandths = thousandths.checked_mul(10)?.checked_add(u16::from(digit))?;
     }
     (thousandths <= WEIGHT_MAX).then_some(thousandths)
 }
@@ -108,6 +108,7 @@ mod tests {
         let table: &[(&[&str], [u16; 3])] = &[
             (&[], [0, 0, 0]),
             (&[""], [0, 0, 0]),
+            (&["gzip;q=0..5, br;q=0.:"], [0, 0, 0]),
             (&["gzip, deflate, br, zstd"], [1000, 1000, 1000]),
             (&["gzip, deflate, br"], [1000, 0, 1000]),
             (&["gzip, deflate"], [0, 0, 1000]),
