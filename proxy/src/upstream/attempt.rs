@@ -73,11 +73,16 @@ impl Attempt {
         Some(first_byte.saturating_sub(begun.saturating_duration_since(started)))
     }
 
+    /// The head of the response is there.
+    pub(super) fn answered(&mut self, now: Instant) {
+        self.first_byte = self.started.map(|started| now.saturating_duration_since(started));
+    }
+
     /// An attempt begins at this endpoint.
-    pub(super) fn begin(&mut self, endpoint: &Rc<str>) {
+    pub(super) fn begin(&mut self, endpoint: &Rc<str>, now: Instant) {
         self.attempts += 1;
         self.endpoint = Some(Rc::clone(endpoint));
-        self.begun = Some(Instant::now());
+        self.begun = Some(now);
     }
 
     /// The request was answered in another way while an attempt was under way, if one was.

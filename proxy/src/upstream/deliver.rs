@@ -15,7 +15,7 @@ use super::error::UpstreamError;
 use super::exchange::Exchange;
 use super::host::HostField;
 use super::http2;
-use super::reach::Pick;
+use super::reach::{Pick, Reached};
 use super::response::UpstreamBody;
 use super::retry::{Failure, RetryPolicy};
 use super::tunnel::Tunnel;
@@ -30,6 +30,7 @@ use serve::http1::{Framing, ResponseHead};
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// A request that can be sent again without harm over HTTP/2 is sent at most this often.
@@ -128,11 +129,10 @@ impl Upstream {
         delivery.endpoint = None;
         loop {
             let reached = self.reach(pick, &delivery.affinity, delivery.prelude, tried, attempt).await;
-            let (link, counted) = reached.map_err(|error| {
+            let Reached { link, counted, at: sent } = reached.map_err(|error| {
                 let failure = Failure { unsent: true, silent: true, idempotent: delivery.idempotent };
                 Undelivered { error, failure }
             })?;
-            let sent = Instant::now();
             delivery.host.write(&mut delivery.head.headers, &counted.endpoint().host);
             delivery.tell_deadline();
             let endpoint = Rc::clone(counted.endpoint());
@@ -203,8 +203,9 @@ impl Upstream {
                 return Err(Lost { error, failure, free });
             }
         };
-        attempt.first_byte = attempt.started.map(|started| started.elapsed());
-        answered(&counted, parts.status, &parts.headers, sent);
+        let now = Instant::now();
+        attempt.answered(now);
+        answered(&counted, parts.status, &parts.headers, now.saturating_duration_since(sent));
         let body = match delivery.tunnel.take() {
             Some(client) if parts.status == StatusCode::SWITCHING_PROTOCOLS => {
                 let tunnel = Tunnel::new(connection, client, counted, limits.stream_idle_timeout);
@@ -260,8 +261,9 @@ impl Upstream {
         let failed = match http2::send(slot, take_head(delivery.head), body, limits.into(), client, informational).await
         {
             Ok(response) => {
-                attempt.first_byte = attempt.started.map(|started| started.elapsed());
-                answered(&counted, response.status(), response.headers(), sent);
+                let now = Instant::now();
+                attempt.answered(now);
+                answered(&counted, response.status(), response.headers(), now.saturating_duration_since(sent));
                 if let Some(kept) = kept.filter(|_| delivery.is_refused_by(response.status())) {
                     *delivery.head = kept;
                     delivery.upload = is_empty.then(|| delivery.new_upload(Body::empty()));
@@ -303,9 +305,9 @@ const fn is_gateways(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
 }
 
-/// Tells the endpoint how it has answered what was handed over at `sent`.
-fn answered(counted: &Counted, status: StatusCode, headers: &HeaderMap, sent: Instant) {
-    counted.endpoint().report(Outcome::Answered { status, headers, after: sent.elapsed() });
+/// Tells the endpoint how it has answered, and how long that took.
+fn answered(counted: &Counted, status: StatusCode, headers: &HeaderMap, after: Duration) {
+    counted.endpoint().report(Outcome::Answered { status, headers, after });
 }
 
 /// `TE` is a matter of one HTTP/1.1 connection, which is said by naming it (RFC 9110 section 10.1.4). Some servers send

@@ -205,12 +205,12 @@ impl Endpoint {
     }
 
     /// A connection that has been used before and still lives, [`Connection::is_usable`] says how surely; the warmest
-    /// first.
-    pub(super) fn take_idle(&self, idle_timeout: Duration, surely: bool) -> Option<Box<Connection>> {
+    /// first. `now` is read once per attempt.
+    pub(super) fn take_idle(&self, idle_timeout: Duration, surely: bool, now: Instant) -> Option<Box<Connection>> {
         let idle_timeout = self.idle_timeout(idle_timeout);
         loop {
             let Idle { mut connection, since } = self.idle.borrow_mut().pop()?;
-            if since.elapsed() < idle_timeout && connection.is_usable(surely) {
+            if now.saturating_duration_since(since) < idle_timeout && connection.is_usable(surely) {
                 return Some(connection);
             }
         }

@@ -25,6 +25,14 @@ pub(super) struct Pick {
     pub(super) knocks: bool,
 }
 
+/// Where a request goes.
+pub(super) struct Reached {
+    pub(super) link: Link,
+    pub(super) counted: Counted,
+    /// Since when it can be sent.
+    pub(super) at: Instant,
+}
+
 impl Upstream {
     /// A connection to the best endpoint that can be reached; each is tried at most once, and none that is in `tried`.
     pub(super) async fn reach(
@@ -34,7 +42,7 @@ impl Upstream {
         prelude: &[u8],
         tried: &mut Tried,
         attempt: &mut Attempt,
-    ) -> Result<(Link, Counted), UpstreamError> {
+    ) -> Result<Reached, UpstreamError> {
         // Connections from before a reload that asked for a prelude have had none.
         let fresh = pick.fresh || self.proxy_protocol.is_some();
         let mut last = None;
@@ -62,25 +70,27 @@ impl Upstream {
                     }
                 }
             };
-            attempt.begin(&endpoint.label);
+            // A clock is not free to read: this moment is the attempt's beginning in every respect.
+            let begun = Instant::now();
+            attempt.begin(&endpoint.label, begun);
             let counted = endpoint.count(place);
-            if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout, pick.surely) {
+            if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout, pick.surely, begun) {
                 self.counters.reuses.increment();
-                return Ok((Link::Http1(connection), counted));
+                return Ok(Reached { link: Link::Http1(connection), counted, at: begun });
             }
             if let Some(slot) = endpoint.http2().take() {
                 self.counters.reuses.increment();
-                return Ok((Link::Http2(slot), counted));
+                return Ok(Reached { link: Link::Http2(slot), counted, at: begun });
             }
-            let connecting = Instant::now();
             // Rare, and many times as large as the rest of a request's future.
             let opening = Box::pin(endpoint.connect(prelude));
             let outcome = timer::timeout(self.connect_timeout, opening).await;
-            attempt.connect = Some(connecting.elapsed());
+            let at = Instant::now();
+            attempt.connect = Some(at.saturating_duration_since(begun));
             let error = match outcome {
                 Ok(Ok(link)) => {
                     self.counters.connects.increment();
-                    return Ok((link, counted));
+                    return Ok(Reached { link, counted, at });
                 }
                 Ok(Err(error)) => UpstreamError::from(error),
                 Err(timer::Elapsed) if endpoint.http2().is_full() => UpstreamError::Busy,

@@ -8,7 +8,7 @@ use super::error::UpstreamError;
 use super::gate::Sent;
 use super::park::{KNOCK_EVERY, Parking, Ticket, Turn};
 use super::queue::Wait;
-use super::reach::Pick;
+use super::reach::{Pick, Reached};
 use super::response::UpstreamBody;
 use super::retry::Failure;
 use super::upload::HELD_BYTES_MAX;
@@ -180,12 +180,12 @@ impl Upstream {
         // it is known that a connection says nothing.
         let mut tried = self.endpoints.those(|endpoint| endpoint.is_stopping() || endpoint.is_down());
         match self.reach(pick, &delivery.affinity, delivery.prelude, &mut tried, &mut unheard).await {
-            Ok((Link::Http1(connection), counted)) => {
+            Ok(Reached { link: Link::Http1(connection), counted, .. }) => {
                 self.learn(counted.endpoint(), true);
                 counted.endpoint().give_back(connection, self.idle_max);
                 true
             }
-            Ok((Link::Http2(_), counted)) => {
+            Ok(Reached { link: Link::Http2(_), counted, .. }) => {
                 self.learn(counted.endpoint(), true);
                 true
             }

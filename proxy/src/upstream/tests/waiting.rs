@@ -110,9 +110,9 @@ fn the_rest_of_an_answered_upload_may_take_long_while_it_moves() {
             let mut peer = Peer::accept(&listener).await;
             peer.read_until(b"1\r\n0\r\n").await;
             peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n").await;
-            for _ in 0..4 {
-                // Together longer than the limit, each shorter.
-                tokio::time::sleep(SHORT / 2).await;
+            for _ in 0..12 {
+                // Together longer than the limit, each much shorter: a busy machine adds to them.
+                tokio::time::sleep(SHORT / 8).await;
                 sender.send(piece(b"1")).expect("still wanted");
                 peer.read_until(b"1\r\n1\r\n").await;
             }
