@@ -5,6 +5,7 @@ use portcullis::files::coding::is_coded_form;
 use portcullis_tests::client::Client;
 use portcullis_tests::command::binary;
 use portcullis_tests::edge::Edge;
+use portcullis_tests::site::{config, serve};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -26,27 +27,6 @@ fn site() -> TempDir {
     }
     fs::write(root.join("photo.png"), script(20_000)).expect("a file");
     folder
-}
-
-async fn serve(folder: TempDir, keys: &str) -> Edge {
-    let config = r#"
-        [listener.http]
-        address = "127.0.0.1:0"
-        tls = false
-
-        [listener.https]
-        address = "127.0.0.1:0"
-        tls = true
-
-        [site.any]
-        tls = "self-signed"
-
-        [[route]]
-        match = "/**"
-        auth = "public"
-        files = { root = "{folder}/site" KEYS }
-    "#;
-    Edge::start_in(folder, &config.replace("KEYS", keys)).await
 }
 
 fn clients(edge: &Edge) -> [(&'static str, Client); 2] {
@@ -167,24 +147,7 @@ async fn a_reload_keeps_what_was_compressed() {
         answer
     };
     let before = get().await;
-    let config = r#"
-        [listener.http]
-        address = "127.0.0.1:0"
-        tls = false
-
-        [listener.https]
-        address = "127.0.0.1:0"
-        tls = true
-
-        [site.any]
-        tls = "self-signed"
-
-        [[route]]
-        match = "/**"
-        auth = "public"
-        files = { root = "{folder}/site", index = "other.html" }
-    "#;
-    edge.reload(config).await.expect("a good configuration");
+    edge.reload(&config(", index = \"other.html\"")).await.expect("a good configuration");
     assert_eq!(get().await.header("etag"), before.header("etag"));
     edge.counted("portcullis_compressed_files_total{coding=\"gzip\"}", 1).await;
 }

@@ -3,6 +3,7 @@
 use portcullis_tests::answer::Answer;
 use portcullis_tests::client::Client;
 use portcullis_tests::edge::Edge;
+use portcullis_tests::site;
 use std::fs;
 use tempfile::TempDir;
 
@@ -21,24 +22,7 @@ async fn site() -> Edge {
     for (name, length) in [("small.bin", SMALL), ("large.bin", LARGE)] {
         fs::write(root.join(name), content(length)).expect("a file");
     }
-    let config = r#"
-        [listener.http]
-        address = "127.0.0.1:0"
-        tls = false
-
-        [listener.https]
-        address = "127.0.0.1:0"
-        tls = true
-
-        [site.any]
-        tls = "self-signed"
-
-        [[route]]
-        match = "/**"
-        auth = "public"
-        files = { root = "{folder}/site" }
-    "#;
-    Edge::start_in(folder, config).await
+    site::serve(folder, "").await
 }
 
 fn clients(edge: &Edge) -> [(&'static str, Client); 3] {

@@ -29,6 +29,7 @@ pub mod peer;
 pub mod process;
 pub mod raw;
 pub mod service;
+pub mod site;
 pub mod socket;
 pub mod stack;
 pub mod tokens;
