@@ -3,22 +3,24 @@
 //! What is printed is itself a configuration: put the secrets back and it means the same. Each type is taken apart
 //! without `..`, so that a new part does not compile until it is printed.
 
+mod upstream;
+
 use super::file::{FormatName, ProxyProtocol};
 use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
-    Action, Admin, AuthMode, Authorities, Breaker, Buffer, CacheRule, ClaimRule, ClaimTest, ClientIdentity, Coalesce,
-    Compress, Config, DpopMode, Eject, Endpoint, EndpointAddress, Files, Forward, HeaderRule, Health, HostPolicy,
-    Issuer, KeyFile, Keys, Limits, Listener, ListenerLimits, Log, LogFormat, Overload, Park, PathRule, ProxyMode,
-    Redirect, Respond, Retry, RetryBudget, Route, RouteAuth, RouteMatch, RoutePolicy, Senders, Server, Site, Sticky,
-    Template, Tls, TokenSource, Upstream, UpstreamTls,
+    Action, Admin, AuthMode, Buffer, CacheRule, ClaimRule, ClaimTest, Coalesce, Compress, Config, DpopMode, Endpoint,
+    EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, Keys, Listener, ListenerLimits, Log, LogFormat,
+    Overload, PathRule, ProxyMode, Redirect, Respond, Retry, Route, RouteAuth, RouteMatch, RoutePolicy, Senders,
+    Server, Site, Template, Tls, TokenSource,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use serde_json::Value;
 use std::fmt::Display;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
+use upstream::print_upstream;
 
 /// The effective configuration.
 #[must_use]
@@ -241,136 +243,6 @@ fn print_site(page: &mut Page, site: &Site) {
         let pages = error_pages.iter().map(|(status, file, _)| (status.as_str().to_owned(), path(file)));
         page.key("error_pages", inline(pages));
     }
-}
-
-fn client_tls(tls: &UpstreamTls) -> String {
-    let UpstreamTls { ca, identity, server_name } = tls;
-    let mut keys = Vec::new();
-    if let Some(Authorities { file, certificates: _ }) = ca {
-        keys.push(("ca", path(file)));
-    }
-    if let Some(ClientIdentity { certificate_file, certificate: _, key: _ }) = identity {
-        keys.push(("certificate", path(certificate_file)));
-        keys.push(("key", REDACTED.to_owned()));
-    }
-    keys.extend(server_name.as_ref().map(|name| ("server_name", text(name))));
-    if keys.is_empty() { true.to_string() } else { inline(keys) }
-}
-
-fn print_upstream(page: &mut Page, upstream: &Upstream) {
-    let Upstream {
-        name,
-        endpoints,
-        balance,
-        hash_by,
-        protocol,
-        tls,
-        assertion_key,
-        link,
-        retry_budget,
-        limits,
-        breaker,
-        park,
-        connect_timeout,
-        idle_timeout,
-        idle_max,
-        resolve_every,
-        proxy_protocol,
-        sticky,
-        health,
-        eject,
-        slow_start,
-    } = upstream;
-    page.table(format_args!("[upstream.{}]", toml_key(name)));
-    page.key("endpoints", list(endpoints, weighted));
-    page.key("balance", text(balance.spelled()));
-    if let Some(by) = hash_by {
-        page.key("hash_by", text(by));
-    }
-    page.key("protocol", text(protocol.spelled()));
-    if let Some(tls) = tls {
-        page.key("tls", client_tls(tls));
-    }
-    if let Some(KeyFile { path: file, create }) = assertion_key {
-        page.key("assertion_key", inline([("file", path(file)), ("create", create.to_string())]));
-    }
-    page.key("link", link);
-    let RetryBudget { percent, per_second_min } = retry_budget;
-    if let Some(Limits { in_flight_max, in_flight_per_endpoint_max, queue_max, queue_timeout }) = limits {
-        let number = |limit: &Option<NonZeroUsize>| limit.map(|limit| limit.to_string());
-        let mut keys = Vec::new();
-        keys.extend(number(in_flight_max).map(|limit| ("in_flight_max", limit)));
-        keys.extend(number(in_flight_per_endpoint_max).map(|limit| ("in_flight_per_endpoint_max", limit)));
-        keys.extend([("queue_max", queue_max.to_string()), ("queue_timeout", time(queue_timeout))]);
-        page.key("limits", inline(keys));
-    }
-    if let Some(Breaker { failures_max, open_for }) = breaker {
-        page.key("breaker", inline([("failures_max", failures_max.to_string()), ("open_for", time(open_for))]));
-    }
-    match park {
-        None => page.key("park", false),
-        Some(Park { requests_max, bytes_max, timeout, expected_for }) => {
-            let requests = ("requests_max", requests_max.to_string());
-            let bytes = ("bytes_max", text(size(*bytes_max)));
-            page.key(
-                "park",
-                inline([requests, bytes, ("timeout", time(timeout)), ("expected_for", time(expected_for))]),
-            );
-        }
-    }
-    page.key("retry_budget", inline([("percent", percent), ("per_second_min", per_second_min)]));
-    page.key("connect_timeout", time(connect_timeout));
-    // An upstream that is told who the client is keeps no connections.
-    if proxy_protocol.is_none() {
-        page.key("idle_timeout", time(idle_timeout));
-        page.key("idle_max", idle_max);
-    }
-    page.key("resolve_every", time(resolve_every));
-    if let Some(version) = proxy_protocol {
-        page.key("proxy_protocol", text(version.spelled()));
-    }
-    if let Some(sticky) = sticky {
-        page.key("sticky", inline(sticky_keys(sticky)));
-    }
-    if let Some(health) = health {
-        page.key("health", inline(health_keys(health)));
-    }
-    page.key("eject", eject.as_ref().map_or_else(|| false.to_string(), |eject| inline(eject_keys(eject))));
-    if let Some(slow_start) = slow_start {
-        page.key("slow_start", time(slow_start));
-    }
-}
-
-fn sticky_keys(sticky: &Sticky) -> Vec<(&'static str, String)> {
-    let Sticky { cookie, key, path: below, secure, same_site, max_age } = sticky;
-    let mut keys = vec![("cookie", text(cookie))];
-    if let Some(KeyFile { path: file, create }) = key {
-        keys.push(("key", inline([("file", path(file)), ("create", create.to_string())])));
-    }
-    keys.extend([("path", text(below)), ("secure", secure.to_string()), ("same_site", text(same_site.spelled()))]);
-    keys.extend(max_age.as_ref().map(|age| ("max_age", time(age))));
-    keys
-}
-
-fn health_keys(health: &Health) -> Vec<(&'static str, String)> {
-    let Health { path, every, timeout, status, body, rise, fall } = health;
-    let mut keys = vec![("path", text(path)), ("every", time(every)), ("timeout", time(timeout))];
-    if !status.is_empty() {
-        keys.push(("status", list(status, |status| status.as_u16().to_string())));
-    }
-    keys.extend(body.as_ref().map(|body| ("body", text(body))));
-    keys.extend([("rise", rise.to_string()), ("fall", fall.to_string())]);
-    keys
-}
-
-fn eject_keys(eject: &Eject) -> [(&'static str, String); 4] {
-    let Eject { failures, success_percent_min, time: long, survivors_percent_min } = eject;
-    [
-        ("failures", failures.to_string()),
-        ("success_percent_min", success_percent_min.to_string()),
-        ("time", time(long)),
-        ("survivors_percent_min", survivors_percent_min.to_string()),
-    ]
 }
 
 fn print_issuer(page: &mut Page, issuer: &Issuer) {
