@@ -12,9 +12,11 @@ mod incoming;
 mod malformed;
 mod outgoing;
 mod reading;
+mod reply;
 mod server;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use encode::{chunk_line, last_chunk, request_head};
 pub use fields::lists;

@@ -11,23 +11,23 @@ use super::incoming::{Incoming, Piece};
 use super::malformed::Malformed;
 use super::outgoing::Outgoing;
 use super::reading::{poll_read_body, poll_read_small};
-use crate::body::Body;
+use super::reply::{BrokenOff, Reply};
+use super::turn::Turn;
 use crate::body_error::BodyError;
 use crate::counters::{ConnectionCounters, Protection};
 use crate::drain::{Drain, LAST_REQUEST_WITHIN, Work};
-use crate::exchange::{Demand, Exchange};
+use crate::exchange::Demand;
 use crate::handler::Handler;
 use crate::limits::ConnectionLimits;
 use crate::part::Part;
 use crate::timer::Deadline;
 use crate::transport::Transport;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header, response};
+use http::{HeaderMap, Response, StatusCode, Version, header, response};
 use http_body::{Body as HttpBody, Frame};
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
@@ -61,6 +61,12 @@ pub(crate) enum Ended {
     ReaderStalled,
     #[error("the response broke off")]
     ResponseBroken,
+}
+
+impl From<BrokenOff> for Ended {
+    fn from(BrokenOff: BrokenOff) -> Self {
+        Self::ResponseBroken
+    }
 }
 
 /// Serves requests until the client or the drain ends the connection. `early` are bytes that were read already.
@@ -116,87 +122,6 @@ enum Arrival {
     Request(Box<RequestHead>),
     Malformed(Malformed),
     Nothing,
-}
-
-/// One request and its response.
-struct Turn {
-    is_head: bool,
-    version: Version,
-    keep_alive: bool,
-    /// The client waits for leave to send its body (RFC 9110 section 10.1.1).
-    expects_continue: bool,
-    /// The protocol that the client wants to switch to.
-    offers_tunnel: bool,
-    exchange: Option<Arc<Exchange>>,
-    incoming: Incoming,
-    /// The body ended in an error: what follows is not the next request.
-    broken: bool,
-    /// The head of the response is on its way.
-    answered: bool,
-}
-
-/// How a response's body leaves.
-struct Reply {
-    framing: Framing,
-    /// Bytes that its head announced and that are still to come.
-    left: Option<u64>,
-    ended: bool,
-}
-
-impl Turn {
-    fn begin(head: RequestHead) -> (Self, Request<Body>) {
-        let RequestHead { parts, framing, keep_alive } = head;
-        let fields = &parts.headers;
-        let is_http_11 = parts.version == Version::HTTP_11;
-        let incoming = Incoming::new(framing);
-        let offers_tunnel = framing == Framing::Empty
-            && is_http_11
-            && fields.contains_key(header::UPGRADE)
-            && lists(fields, &header::CONNECTION, "upgrade");
-        let exchange = Exchange::new(incoming.left());
-        let body = if offers_tunnel {
-            exchange.await_switch();
-            Body::offering_tunnel(&exchange)
-        } else {
-            Body::received(&exchange, incoming.has_ended())
-        };
-        let turn = Self {
-            is_head: parts.method == Method::HEAD,
-            version: parts.version,
-            keep_alive,
-            expects_continue: is_http_11
-                && framing != Framing::Empty
-                && fields
-                    .get(header::EXPECT)
-                    .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
-            offers_tunnel,
-            exchange: Some(exchange),
-            incoming,
-            broken: false,
-            answered: false,
-        };
-        (turn, Request::from_parts(parts, body))
-    }
-
-    /// For bytes that are no request.
-    const fn refused() -> Self {
-        Self {
-            is_head: false,
-            version: Version::HTTP_11,
-            keep_alive: false,
-            expects_continue: false,
-            offers_tunnel: false,
-            exchange: None,
-            incoming: Incoming::new(Framing::Empty),
-            broken: true,
-            answered: false,
-        }
-    }
-
-    /// Whether the client may have sent, or may be sending, what nobody has read.
-    fn incoming_is_left(&self) -> bool {
-        self.broken || !self.incoming.has_ended()
-    }
 }
 
 /// The byte stream of a connection with what is in flight on it.
@@ -658,41 +583,6 @@ impl<'a> Wire<'a> {
             }
         })
         .await;
-        Ok(())
-    }
-}
-
-impl Reply {
-    fn part(&mut self, part: Part, out: &mut Outgoing) -> Result<(), Ended> {
-        if let Some(left) = &mut self.left {
-            // More than was announced would be read as the next response.
-            *left = left.checked_sub(part.bytes() as u64).ok_or(Ended::ResponseBroken)?;
-        }
-        let frame = match part {
-            Part::Frame(frame) => frame,
-            Part::File(part) => {
-                out.file(self.framing, part);
-                return Ok(());
-            }
-        };
-        match frame.into_data() {
-            Ok(data) => {
-                out.body(self.framing, data);
-                Ok(())
-            }
-            Err(frame) => match frame.into_trailers() {
-                Ok(trailer) => self.end(Some(&trailer), out),
-                Err(_) => Ok(()),
-            },
-        }
-    }
-
-    fn end(&mut self, trailer: Option<&HeaderMap>, out: &mut Outgoing) -> Result<(), Ended> {
-        if self.left.is_some_and(|left| left > 0) {
-            return Err(Ended::ResponseBroken);
-        }
-        out.end(self.framing, trailer);
-        self.ended = true;
         Ok(())
     }
 }
