@@ -46,6 +46,8 @@ pub struct Snapshot {
     pub(crate) spool: Arc<Spool>,
     /// Files that were compressed on the fly.
     pub(crate) compressed: Arc<Results>,
+    /// Whether any site or route has a page in place of a problem.
+    pub(crate) has_error_pages: bool,
     /// The calls that equal requests share.
     pub(crate) coalescer: Arc<Coalescer<Arc<UpstreamError>>>,
     /// One count for each snapshot that lives.
@@ -232,6 +234,11 @@ impl Snapshot {
         let table = RouteTable::new(&config.sites, &config.routes);
         let spool = spool(&config.server, previous);
         let coalescer = previous.map_or_else(Coalescer::new, |previous| Arc::clone(&previous.coalescer));
+        let has_error_pages = config.sites.iter().any(|site| !site.error_pages.is_empty())
+            || config.routes.iter().any(|route| match &route.action {
+                Action::Files(files) => !files.error_pages.is_empty(),
+                Action::Forward(_) | Action::Redirect(_) | Action::Respond(_) => false,
+            });
         Ok(Self {
             config,
             sites,
@@ -246,6 +253,7 @@ impl Snapshot {
             bad_tokens,
             proofs,
             spool,
+            has_error_pages,
             coalescer,
             live: previous.map(|previous| Arc::clone(&previous.live)).unwrap_or_default(),
             compressed,

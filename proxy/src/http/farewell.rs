@@ -51,11 +51,14 @@ impl Farewell {
     pub(super) fn of<B: http_body::Body>(response: &Response<B>, is_tunnel: bool, drain: &Rc<Drain>) -> Option<Self> {
         let fields = response.headers();
         let is_events = || {
+            // What has a length can't be cut short. It is most responses, and asked first because it costs nothing.
+            if response.body().size_hint().exact().is_some() {
+                return false;
+            }
             let content_type = fields.get(header::CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
             let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
             essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
-                // Neither can be cut short, or looked into.
-                && response.body().size_hint().exact().is_none()
+                // Neither can what announces one, and what is compressed can't be looked into.
                 && !fields.contains_key(header::CONTENT_LENGTH)
                 && !fields.contains_key(header::CONTENT_ENCODING)
         };

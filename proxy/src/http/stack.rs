@@ -106,7 +106,7 @@ async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody
     let noted = worker.access.as_ref().map(|_| Head::of(&head));
     let (version, is_head) = (head.version, head.method == Method::HEAD);
     // Asked now: what is forwarded loses its fields.
-    let wants_html = error_pages::wants_html(&head.headers);
+    let wants_html = local.snapshot.has_error_pages && error_pages::wants_html(&head.headers);
 
     let level = worker.overload.as_ref().map_or(Level::Calm, |overload| overload.level());
     let handled = if level >= Level::RefuseRequests {
