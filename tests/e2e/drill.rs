@@ -1,6 +1,7 @@
 //! `portcullis drill` with the real binaries: what a fault costs is counted, and what it does is undone.
 
 use portcullis_tests::command::binary;
+use portcullis_tests::deadline::until;
 use portcullis_tests::exchange::ok;
 use portcullis_tests::origin::{Answering, Origin};
 use portcullis_tests::process::Process;
@@ -131,12 +132,7 @@ impl Program {
 
     /// Waits until it answers.
     async fn answers(&self) {
-        portcullis_tests::deadline::within("the program", async {
-            while tokio::net::TcpStream::connect(self.address).await.is_err() {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
-        })
-        .await;
+        until("the program", async || tokio::net::TcpStream::connect(self.address).await.is_ok()).await;
     }
 }
 
@@ -283,12 +279,7 @@ hold = "10m"
     );
     let drill = start(folder.path(), &["--json"]);
     let exists = |name: &str| folder.path().join(name).exists();
-    portcullis_tests::deadline::within("the fault", async {
-        while !exists("begun") {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    })
-    .await;
+    until("the fault", async || exists("begun")).await;
     let id = drill.id().expect("it runs").to_string();
     let sent = Command::new("kill").args(["-s", "INT", &id]).status().await.expect("kill runs");
     assert!(sent.success());

@@ -1,13 +1,12 @@
 //! Endpoints that are not well: probed, ejected, and taken back.
 
 use portcullis_tests::answer::Answer;
-use portcullis_tests::deadline::within;
+use portcullis_tests::deadline::{until, within};
 use portcullis_tests::edge::Edge;
 use portcullis_tests::exchange::ok;
 use portcullis_tests::origin::{Answering, Origin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::time::Duration;
 
 const UNAVAILABLE: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
 
@@ -58,16 +57,10 @@ async fn get(edge: &Edge) -> Answer {
 
 /// Waits until the operator's page says this of so many endpoints.
 async fn states(edge: &Edge, state: &str, count: usize) {
-    within(format!("{count} endpoints that are {state}"), async {
-        loop {
-            let page = edge.admin().get("/upstreams").send().await.expect_status(200);
-            let page: serde_json::Value = serde_json::from_str(page.text()).expect("JSON");
-            let found = page.as_array().expect("a list").iter().filter(|endpoint| endpoint["state"] == state).count();
-            if found == count {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    until(format!("{count} endpoints that are {state}"), async || {
+        let page = edge.admin().get("/upstreams").send().await.expect_status(200);
+        let page: serde_json::Value = serde_json::from_str(page.text()).expect("JSON");
+        page.as_array().expect("a list").iter().filter(|endpoint| endpoint["state"] == state).count() == count
     })
     .await;
 }

@@ -1,12 +1,11 @@
 //! Names of endpoints: looked up while the edge runs, each address an endpoint of its own.
 
-use portcullis_tests::deadline::within;
+use portcullis_tests::deadline::until;
 use portcullis_tests::edge::Edge;
 use portcullis_tests::exchange::ok;
 use portcullis_tests::names::NameServer;
 use portcullis_tests::origin::{Answering, Origin};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 /// A server at another loopback address, on the port of the first where one is given.
 async fn server(ip: &str, port: u16) -> (Answering, u16) {
@@ -53,14 +52,9 @@ async fn answer(edge: &Edge) -> String {
 
 /// Asks until the answer is the wanted one.
 async fn answered(edge: &Edge, wanted: &str) {
-    within(format!("an answer from {wanted}"), async {
-        loop {
-            let answer = edge.http().get("/").send().await;
-            if answer.status == 200 && answer.text() == wanted {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    until(format!("an answer from {wanted}"), async || {
+        let answer = edge.http().get("/").send().await;
+        answer.status == 200 && answer.text() == wanted
     })
     .await;
 }

@@ -2,7 +2,7 @@
 
 use portcullis_tests::client::Client;
 use portcullis_tests::command::binary;
-use portcullis_tests::deadline::within;
+use portcullis_tests::deadline::{until, within};
 use portcullis_tests::load::{Habit, Load};
 use portcullis_tests::metrics::Metrics;
 use portcullis_tests::process::Process;
@@ -72,14 +72,9 @@ async fn signal(child: &Child, name: &str) {
 async fn is_up(admin: &Client, folder: &Path, name: &str) {
     let endpoint = format!("unix:{}", socket(folder, name));
     let sample = |what: &str| format!("portcullis_link_{what}{{upstream=\"app\",endpoint=\"{endpoint}\"}}");
-    within(format!("{name} to be up"), async {
-        loop {
-            let metrics = Metrics::parse(admin.get("/metrics").send().await.text());
-            if metrics.get(&sample("up")) == 1 && metrics.get(&sample("draining")) == 0 {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+    until(format!("{name} to be up"), async || {
+        let metrics = Metrics::parse(admin.get("/metrics").send().await.text());
+        metrics.get(&sample("up")) == 1 && metrics.get(&sample("draining")) == 0
     })
     .await;
 }

@@ -1,11 +1,10 @@
 //! A site as it is deployed: releases, error pages, missing assets, lists, what browsers are told.
 
-use portcullis_tests::deadline::within;
+use portcullis_tests::deadline::until;
 use portcullis_tests::edge::Edge;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::time::Duration;
 use tempfile::TempDir;
 
 const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
@@ -81,21 +80,16 @@ fn switch(folder: &Path, to: &str) {
     fs::rename(folder.join("site/next"), folder.join("site/current")).expect("rename");
 }
 
-async fn until(edge: &Edge, path: &str, text: &str) {
-    within(format!("{path} is {text}"), async {
-        while !edge.http().get(path).send().await.text().contains(text) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
+async fn says(edge: &Edge, path: &str, text: &str) {
+    until(format!("{path} is {text}"), async || edge.http().get(path).send().await.text().contains(text)).await;
 }
 
 #[tokio::test]
 async fn a_release_is_switched_without_reload_and_open_pages_keep_their_scripts() {
     let edge = deployed().await;
-    until(&edge, "/", "home v1").await;
+    says(&edge, "/", "home v1").await;
     switch(edge.folder(), "v2");
-    until(&edge, "/", "home v2").await;
+    says(&edge, "/", "home v2").await;
     for (script, text) in [("/static/app.1f2a91c8.js", "script v1"), ("/static/app.2f2a91c8.js", "script v2")] {
         let answer = edge.http().get(script).send().await.expect_status(200);
         assert_eq!(answer.text(), text);
@@ -106,11 +100,11 @@ async fn a_release_is_switched_without_reload_and_open_pages_keep_their_scripts(
 
     switch(edge.folder(), "../../etc");
     fs::write(edge.folder().join("site/v2/probe.txt"), "probe").expect("a file");
-    until(&edge, "/probe.txt", "probe").await;
+    says(&edge, "/probe.txt", "probe").await;
     // The switch back is noticed, so the bad one was passed over.
     assert!(edge.http().get("/").send().await.expect_status(200).text().contains("home v2"));
     switch(edge.folder(), "v1");
-    until(&edge, "/", "home v1").await;
+    says(&edge, "/", "home v1").await;
 }
 
 #[tokio::test]

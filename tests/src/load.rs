@@ -59,10 +59,8 @@ impl Load {
     /// Waits until so many more were answered: the load is at work.
     pub async fn goes_on(&self, more: u64) {
         let wanted = self.answered() + more;
-        crate::deadline::within("requests to be answered", async {
-            while self.answered() < wanted && self.clients.iter().any(|client| !client.is_finished()) {
-                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-            }
+        crate::deadline::until("requests to be answered", async || {
+            self.answered() >= wanted || self.clients.iter().all(JoinHandle::is_finished)
         })
         .await;
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
@@ -84,12 +83,8 @@ impl NameServer {
     /// Waits until it has answered so many further questions.
     pub async fn asked(&self, further: usize) {
         let enough = self.asked.load(Ordering::SeqCst) + further;
-        crate::deadline::within(format!("{further} further questions"), async {
-            while self.asked.load(Ordering::SeqCst) < enough {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-        .await;
+        let what = format!("{further} further questions");
+        crate::deadline::until(what, async || self.asked.load(Ordering::SeqCst) >= enough).await;
     }
 }
 
