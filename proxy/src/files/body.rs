@@ -18,6 +18,10 @@ use tokio::task::JoinHandle;
 /// Pieces that one body may deliver before the worker's other connections have a turn: 1 MiB.
 const PIECES_PER_TURN: u32 = 16;
 
+/// Pieces that the kernel is asked to send by one call: 512 KiB. A call for less costs more for each byte, and one for
+/// more would be nearly all that a worker does in a turn.
+const PIECES_PER_PART: u32 = 8;
+
 /// The body of a file answer. At most one piece of it is in memory beside what the connection has still to write.
 #[derive(Debug)]
 pub struct FileBody(Kind);
@@ -138,21 +142,47 @@ impl FileStream {
     }
 
     fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, BodyError>>> {
-        let length = usize::try_from(self.remaining).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
-        let is_at_hand = self.fetch.is_none()
-            && self.pieces < PIECES_PER_TURN
-            && length > 0
-            && read::is_in_page_cache(&self.file, self.offset, length);
-        if !is_at_hand {
+        let pieces = self.pieces_at_hand();
+        if pieces == 0 {
             return self
                 .poll_piece(cx)
                 .map(|piece| piece.map(|piece| piece.map(|data| Part::Frame(Frame::data(data)))));
         }
+        let length = self.ahead(pieces as usize * PIECE_BYTES);
         let part = FilePart { file: Arc::clone(&self.file), offset: self.offset, length };
-        self.pieces += 1;
+        self.pieces += pieces;
         self.offset += length as u64;
         self.remaining -= length as u64;
         Poll::Ready(Some(Ok(Part::File(part))))
+    }
+
+    /// How many of the next pieces the kernel can send without waiting for the disk. As it reads ahead, and lets go of,
+    /// more than a piece, the first and last byte of each tell of the whole.
+    fn pieces_at_hand(&self) -> u32 {
+        if self.fetch.is_some() || self.remaining == 0 {
+            return 0;
+        }
+        let most = PIECES_PER_PART.min(PIECES_PER_TURN.saturating_sub(self.pieces));
+        let mut pieces = 0;
+        while pieces < most {
+            let begin = pieces as usize * PIECE_BYTES;
+            let end = self.ahead(begin + PIECE_BYTES);
+            if begin >= end {
+                break;
+            }
+            let at = |ahead: usize| read::is_byte_in_page_cache(&self.file, self.offset + ahead as u64);
+            // The first byte of a piece lies beside the last one of the piece before.
+            if (pieces == 0 && !at(0)) || !at(end - 1) {
+                break;
+            }
+            pieces += 1;
+        }
+        pieces
+    }
+
+    /// This many bytes, or as many as are left.
+    fn ahead(&self, bytes: usize) -> usize {
+        usize::try_from(self.remaining).map_or(bytes, |remaining| remaining.min(bytes))
     }
 
     fn deliver(&mut self, buffer: Box<[u8]>, count: usize) -> Poll<Option<Result<Bytes, BodyError>>> {
@@ -258,7 +288,7 @@ mod tests {
     async fn parts_for_the_kernel_are_the_same_bytes() {
         let content = numbered(PIECE_BYTES * (PIECES_PER_TURN as usize + 2) + 17);
         let (_kept, file) = file(&content);
-        let is_known = read::is_in_page_cache(&file, 0, PIECE_BYTES);
+        let is_known = read::is_byte_in_page_cache(&file, 0);
         for (offset, length) in [(0, content.len()), (1, PIECE_BYTES), (PIECE_BYTES, 1), (5, 0)] {
             let body = FileBody::stream(Arc::clone(&file), offset as u64, length as u64);
             let (bytes, by_kernel) = parts(body).await;

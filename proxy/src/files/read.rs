@@ -19,12 +19,9 @@ pub(super) fn from_page_cache(file: &File, buffer: &mut [u8], offset: u64) -> Op
     }
 }
 
-/// Whether the kernel can send this part of a file without waiting for the disk, as far as its first and last byte
-/// tell: it reads ahead, and lets go of, more than what lies between them. False also where the file ends before.
-pub(super) fn is_in_page_cache(file: &File, offset: u64, length: usize) -> bool {
-    let mut byte = [0];
-    let last = offset + (length as u64).saturating_sub(1);
-    [offset, last].into_iter().all(|at| from_page_cache(file, &mut byte, at) == Some(1))
+/// Whether this byte of a file can be had without waiting for the disk. False also where the file ends before it.
+pub(super) fn is_byte_in_page_cache(file: &File, offset: u64) -> bool {
+    from_page_cache(file, &mut [0], offset) == Some(1)
 }
 
 /// Reads from the disk, on a blocking thread; 0 is the end of the file.
