@@ -7,9 +7,9 @@ use super::open_files::{OpenFiles, ServerId};
 use super::representation::{Content, Representation};
 use super::stamp::Stamp;
 use crate::metrics::FileCounters;
-use lru::LruCache;
+use lru::{DefaultHasher, LruCache};
 use std::cell::RefCell;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +27,8 @@ pub struct SmallFiles {
     kept: RefCell<Kept>,
     open: RefCell<OpenFiles>,
     bytes_max: usize,
-    hasher: RandomState,
+    /// Quick, and not made against collisions: an entry repeats what it is for, and only files that exist have one.
+    hasher: DefaultHasher,
     counters: Arc<FileCounters>,
 }
 
@@ -74,7 +75,7 @@ impl SmallFiles {
     pub fn new(bytes_max: usize, open_max: usize, counters: Arc<FileCounters>) -> Self {
         let kept = RefCell::new(Kept { entries: LruCache::unbounded(), bytes: 0 });
         let open = RefCell::new(OpenFiles::new(open_max));
-        Self { kept, open, bytes_max, hasher: RandomState::new(), counters }
+        Self { kept, open, bytes_max, hasher: DefaultHasher::default(), counters }
     }
 
     /// Lets go of open files in time. Must be called on the worker's local runtime.

@@ -161,7 +161,7 @@ fn version_of_tls(version: rustls::ProtocolVersion) -> &'static str {
 
 /// Takes over the id of a trusted peer; from others it could be used to mix up the logs.
 fn request_id(headers: &HeaderMap, believed: bool) -> RequestId {
-    let given = headers.get(&X_REQUEST_ID).filter(|_| believed).and_then(RequestId::accept);
+    let given = believed.then(|| headers.get(&X_REQUEST_ID).and_then(RequestId::accept)).flatten();
     given.unwrap_or_else(|| RequestId::from_random(random::bits()))
 }
 

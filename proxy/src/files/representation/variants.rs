@@ -84,26 +84,26 @@ impl Variants {
     /// What a request wants most of what there is: by weight, and of equal weights the server's own preference.
     pub(in crate::files) fn choose(&self, request: &HeaderMap) -> Choice {
         let accepted = Accepted::read(request);
-        let is_open = |coding: &Coding| match self.form(*coding) {
+        let is_open = |coding: Coding| match self.form(coding) {
             Form::None => false,
             Form::Twin(..) => true,
             // A twin is what its author made; these are transformations (RFC 9111 section 5.2.1.6).
             Form::Made(_) | Form::Possible => !forbids_transformation(request),
         };
-        let best = |among: &dyn Fn(&Coding) -> bool| {
+        let best = |among: &dyn Fn(Coding) -> bool| {
             let mut best = None;
-            for coding in Coding::ALL.into_iter().filter(among) {
+            for coding in Coding::ALL {
                 let weight = accepted.weight(coding);
-                if weight > best.map_or(0, |(_, weight)| weight) {
+                // What is open is asked last: most requests want none, or the first.
+                if weight > best.map_or(0, |(_, weight)| weight) && among(coding) {
                     best = Some((coding, weight));
                 }
             }
             best.map(|(coding, _)| coding)
         };
-        let wanted = best(&|coding| is_open(coding));
-        match wanted {
+        match best(&is_open) {
             Some(coding) if matches!(self.form(coding), Form::Possible) => {
-                Choice::Make { coding, instead: best(&|coding| self.ready(*coding).is_some() && is_open(coding)) }
+                Choice::Make { coding, instead: best(&|coding| self.ready(coding).is_some() && is_open(coding)) }
             }
             ready => Choice::Ready(ready),
         }
