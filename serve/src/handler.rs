@@ -19,6 +19,10 @@ pub trait Handler: Service<Request<Body>, Response = Response<Self::Body>, Error
     /// The answer to bytes that are no request. Nothing of them can be trusted; the connection ends behind it.
     fn refuse(&mut self, malformed: Malformed) -> Self::Response;
 
+    /// Appends fields of a response that are not in its map: prepared as text, each with its CR LF. None of them is
+    /// `Date`, about the connection or about the length. HTTP/1 asks for them; for HTTP/2 there must be none.
+    fn write_fields(_body: &Self::Body, _out: &mut Vec<u8>) {}
+
     /// What comes next of a response's body, for a connection that can have the kernel send a file: HTTP/1 over TCP
     /// in the clear. Others ask for frames.
     ///

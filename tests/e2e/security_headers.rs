@@ -75,3 +75,63 @@ async fn the_preset_fills_in_what_nobody_else_says() {
         assert_eq!(NAMES.map(|name| answer.header(name)), wanted, "{path}: {answer:?}");
     }
 }
+
+/// A file's fields are written as text for HTTP/1 once, and only for those who get the same.
+#[tokio::test]
+async fn the_fields_of_a_file_in_memory_are_those_of_the_site_and_the_connection_that_ask() {
+    let authority = Authority::new();
+    let folder = TempDir::new().expect("a folder");
+    let _ = authority.leaf(folder.path(), &["a.example", "b.example"]);
+    std::fs::create_dir(folder.path().join("site")).expect("a folder");
+    std::fs::write(folder.path().join("site/page.txt"), "text").expect("a file");
+    let site = |name: &str| {
+        format!(
+            r#"
+        [site.{name}]
+        hosts = ["{name}.example"]
+        tls = {{ certificate = "{{folder}}/a.example.pem", key = "${{file:{{folder}}/a.example.key}}" }}
+        security_headers = "basic"
+        response_headers = {{ X-Site = "{name}" }}
+        "#
+        )
+    };
+    let config = format!(
+        r#"
+        [listener.http]
+        address = "127.0.0.1:0"
+        tls = false
+
+        [listener.https]
+        address = "127.0.0.1:0"
+
+        {}{}
+        [[route]]
+        match = "/**"
+        auth = "public"
+        files = {{ root = "{{folder}}/site", fresh_for = "1h" }}
+        "#,
+        site("a"),
+        site("b")
+    );
+    let edge = Edge::start_in(folder, &config).await;
+    let plain = edge.http();
+    let secure = Client::https(edge.address("https"), authority.trusted());
+    let mut ids = std::collections::HashSet::new();
+    // The first round reads the file, the others find it in memory.
+    for round in 0..3 {
+        for (client, is_secure) in [(plain.clone(), false), (secure.clone(), true), (secure.clone().http2(), true)] {
+            for site in ["a", "b"] {
+                let host = format!("{site}.example");
+                let answer = client.clone().host(&host).get("/page.txt").send().await;
+                assert_eq!((answer.status, answer.text()), (200, "text"), "{round}: {answer:?}");
+                assert_eq!(answer.header("x-site"), Some(site), "{round}: {answer:?}");
+                assert_eq!(answer.header("strict-transport-security").is_some(), is_secure, "{round}: {answer:?}");
+                for name in ["content-length", "content-type", "etag", "date", "cache-control", "x-frame-options"] {
+                    assert_eq!(answer.headers.get_all(name).iter().count(), 1, "{round} {name}: {answer:?}");
+                }
+                let id = answer.header("x-request-id").expect("an id").to_owned();
+                assert!(ids.insert(id), "{round}: each answer has its own id");
+            }
+        }
+    }
+}

@@ -5,13 +5,26 @@ use super::conditional::{self, Outcome};
 use super::error::FileError;
 use super::multipart::{Multipart, part_of};
 use super::range::{self, ByteRange, Selection};
-use super::representation::{Content, Representation};
+use super::representation::Representation;
 use http::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_TYPE, LAST_MODIFIED, RANGE,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use std::sync::Arc;
+
+/// What a request gets of a representation.
+pub(super) enum Selected {
+    /// All of it.
+    Whole,
+    /// The fields of all of it (RFC 9110 section 9.3.2).
+    Head,
+    /// The client has it.
+    NotModified,
+    /// One range.
+    Part(ByteRange),
+    /// Several.
+    Parts(Multipart),
+}
 
 /// Answers a GET or HEAD.
 ///
@@ -22,34 +35,56 @@ pub(super) fn answer(
     request: &HeaderMap,
     representation: &Representation,
 ) -> Result<Response<FileBody>, FileError> {
+    Ok(select(method, request, representation)?.response(representation))
+}
+
+/// Decides what a GET or HEAD gets.
+///
+/// # Errors
+/// 412 and 416.
+pub(super) fn select(
+    method: &Method,
+    request: &HeaderMap,
+    representation: &Representation,
+) -> Result<Selected, FileError> {
     match conditional::evaluate(request, &representation.validators) {
         Outcome::Proceed => {}
-        Outcome::NotModified => return Ok(not_modified(representation)),
+        Outcome::NotModified => return Ok(Selected::NotModified),
         Outcome::PreconditionFailed => return Err(FileError::PreconditionFailed),
     }
     if method == Method::HEAD {
         // RFC 9110 section 14.2: a range is for GET only.
-        return Ok(respond(StatusCode::OK, representation.headers.clone(), FileBody::empty()));
+        return Ok(Selected::Head);
     }
     if request.contains_key(RANGE) && conditional::range_applies(request, &representation.validators) {
         let size_bytes = representation.content.size();
         match range::select(request, size_bytes) {
             Selection::Whole => {}
-            Selection::Part(part) => return Ok(partial(representation, part)),
+            Selection::Part(part) => return Ok(Selected::Part(part)),
             // Without random bytes for a boundary: section 14.2 lets a server ignore the field.
             Selection::Parts(parts) => {
                 if let Some(multipart) = Multipart::new(representation, &parts) {
-                    return Ok(several(representation, multipart));
+                    return Ok(Selected::Parts(multipart));
                 }
             }
             Selection::Unsatisfiable => return Err(FileError::RangeNotSatisfiable { size_bytes }),
         }
     }
-    let body = match &representation.content {
-        Content::Memory(bytes) => FileBody::memory(bytes.clone()),
-        Content::File(file, size) => FileBody::stream(Arc::clone(file), 0, *size),
-    };
-    Ok(respond(StatusCode::OK, representation.headers.clone(), body))
+    Ok(Selected::Whole)
+}
+
+impl Selected {
+    /// As a response.
+    pub(super) fn response(self, representation: &Representation) -> Response<FileBody> {
+        let fields = || representation.headers.clone();
+        match self {
+            Self::Whole => respond(StatusCode::OK, fields(), representation.content.body()),
+            Self::Head => respond(StatusCode::OK, fields(), FileBody::empty()),
+            Self::NotModified => not_modified(representation),
+            Self::Part(part) => partial(representation, part),
+            Self::Parts(multipart) => several(representation, multipart),
+        }
+    }
 }
 
 /// 304: what updates a stored answer, without what describes a body (RFC 9110 section 15.4.5).

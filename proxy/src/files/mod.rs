@@ -5,7 +5,7 @@
 //! wait; [`representation`] prepares its fields ([`content_type`], [`cache_control`], [`validators`]); [`negotiate`]
 //! chooses among its codings ([`coding`]); [`answer`]
 //! compares them with the request ([`conditional`], [`range`]), and [`body`] carries the bytes, of several ranges
-//! as [`multipart`].
+//! as [`multipart`]. What is in memory is [`at_hand`], its fields as text ([`prepared`]).
 //!
 //! Where a site is deployed in releases, [`releases`] knows which one is meant; [`error_pages`] are kept beside them.
 //! [`listing`] words the [`entries`] of a directory.
@@ -13,6 +13,7 @@
 //! [`FileServer`] belongs to a snapshot and is shared; [`SmallFiles`] belongs to a worker.
 
 mod answer;
+mod at_hand;
 mod body;
 mod cache_control;
 pub mod coding;
@@ -31,6 +32,7 @@ mod open;
 mod open_files;
 mod path;
 mod piece;
+mod prepared;
 mod range;
 mod read;
 mod releases;
@@ -44,10 +46,12 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub use at_hand::{AtHand, WholeFile};
 pub use body::FileBody;
 pub(crate) use content_type::of as content_type;
 pub use error::{FileError, FilesError};
 pub use internal::FIELDS_BYTES_MAX;
 pub use path::PathRefusal;
+pub use prepared::Way;
 pub use server::{ALLOW, FileRequest, FileServer};
 pub use small::SmallFiles;

@@ -2,7 +2,9 @@
 
 mod variants;
 
+use super::body::FileBody;
 use super::cache_control::CachePolicy;
+use super::prepared::PreparedFields;
 use super::validators::Validators;
 use crate::config::Coding;
 use bytes::Bytes;
@@ -26,6 +28,8 @@ pub(super) struct Representation {
     pub content: Content,
     /// The same in other codings; empty in these themselves.
     pub variants: Variants,
+    /// The fields as text.
+    pub prepared: PreparedFields,
 }
 
 /// Where the bytes are.
@@ -45,6 +49,14 @@ impl Content {
             Self::File(_, size) => *size,
         }
     }
+
+    /// All of it as a body.
+    pub(super) fn body(&self) -> FileBody {
+        match self {
+            Self::Memory(bytes) => FileBody::memory(bytes.clone()),
+            Self::File(file, size) => FileBody::stream(Arc::clone(file), 0, *size),
+        }
+    }
 }
 
 impl Representation {
@@ -57,7 +69,8 @@ impl Representation {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(content.size()));
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        let mut representation = Self { headers, validators, content, variants: Variants::default() };
+        let mut representation =
+            Self { headers, validators, content, variants: Variants::default(), prepared: PreparedFields::default() };
         representation.write_validators();
         representation
     }
@@ -68,7 +81,8 @@ impl Representation {
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(content.size()));
-        let mut coded = Self { headers, validators, content, variants: Variants::default() };
+        let mut coded =
+            Self { headers, validators, content, variants: Variants::default(), prepared: PreparedFields::default() };
         coded.write_validators();
         coded
     }

@@ -1,6 +1,7 @@
 //! The files of one route: which name a request means, and what is answered when it is a directory or missing.
 
 use super::answer::{answer, respond};
+use super::at_hand::AtHand;
 use super::body::FileBody;
 use super::cache_control::{Audience, CachePolicy, is_fingerprinted};
 use super::coding::{Codings, Results};
@@ -149,10 +150,10 @@ impl FileServer {
         request: &FileRequest<'_>,
         files: &SmallFiles,
         now: Instant,
-    ) -> Option<Result<Response<FileBody>, FileError>> {
+    ) -> Option<Result<AtHand, FileError>> {
         if !is_read(request.method) {
             if request.method == Method::OPTIONS {
-                return Some(Ok(options()));
+                return Some(Ok(AtHand::Other(options())));
             }
             return Some(Err(FileError::MethodNotAllowed));
         }
@@ -161,13 +162,14 @@ impl FileServer {
             Some(releases) => releases.fresh_id(now)?,
         };
         let representation = files.fresh(id, request.raw_path, now)?;
-        if representation.variants.is_empty() {
-            return Some(answer(request.method, request.headers, &representation));
-        }
-        match representation.variants.choose(request.headers) {
-            Choice::Ready(coding) => Some(answer(request.method, request.headers, representation.in_coding(coding))),
-            Choice::Make { .. } => None,
-        }
+        let coding = match representation.variants.is_empty() {
+            true => None,
+            false => match representation.variants.choose(request.headers) {
+                Choice::Ready(coding) => coding,
+                Choice::Make { .. } => return None,
+            },
+        };
+        Some(AtHand::of(representation, coding, request.method, request.headers))
     }
 
     /// Answers a request for a file of this route.
@@ -181,7 +183,7 @@ impl FileServer {
         now: Instant,
     ) -> Result<Response<FileBody>, FileError> {
         if let Some(answered) = self.try_serve_cached(&request, files, now) {
-            return answered;
+            return answered.map(AtHand::into_response);
         }
         match &self.releases {
             None => self.serve_from(Trees { current: &self.tree, earlier: &[] }, &request, files, now).await,

@@ -7,9 +7,12 @@ use crate::files::FileBody;
 use crate::upstream::UpstreamBody;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use serve::contract::request_id::{RequestId, X_REQUEST_ID};
+use serve::http1::field;
 use serve::timer::Deadline;
 use serve::{BodyError, Part};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// A response's body. Not boxed: which kinds there are is known.
@@ -21,6 +24,14 @@ pub struct ProxyBody {
     line: Option<Box<Line>>,
     /// What ends it in order when the process stops.
     farewell: Option<Box<Farewell>>,
+    /// Fields of the response that are not in its map.
+    prepared: Option<Prepared>,
+}
+
+/// Fields as text, and the one that no other response has.
+struct Prepared {
+    fields: Arc<[u8]>,
+    request_id: RequestId,
 }
 
 enum Kind {
@@ -51,6 +62,19 @@ impl ProxyBody {
     /// Has it ended in order when the process stops.
     pub(super) fn set_farewell(&mut self, farewell: Farewell) {
         self.farewell = Some(Box::new(farewell));
+    }
+
+    /// Has these fields written, as text, in front of those that the response has.
+    pub(super) fn set_prepared(&mut self, fields: Arc<[u8]>, request_id: RequestId) {
+        self.prepared = Some(Prepared { fields, request_id });
+    }
+
+    /// Appends the fields that were prepared.
+    pub(super) fn write_fields(&self, out: &mut Vec<u8>) {
+        if let Some(Prepared { fields, request_id }) = &self.prepared {
+            out.extend_from_slice(fields);
+            field(out, X_REQUEST_ID.as_str().as_bytes(), request_id.as_str().as_bytes());
+        }
     }
 
     pub(super) fn is_tunnel(&self) -> bool {
@@ -107,7 +131,7 @@ impl ProxyBody {
 
 impl From<Kind> for ProxyBody {
     fn from(kind: Kind) -> Self {
-        Self { kind, deadline: None, line: None, farewell: None }
+        Self { kind, deadline: None, line: None, farewell: None, prepared: None }
     }
 }
 

@@ -15,7 +15,7 @@ use super::target::{self, Target};
 use super::websocket::{self, Handshake};
 use super::worker::{Local, WorkerState};
 use crate::auth::{AssertionSigner, Permit, Presented, RequestFacts};
-use crate::files::{FileError, FileRequest, FileServer, SmallFiles};
+use crate::files::{AtHand, FileError, FileRequest, FileServer, SmallFiles, WholeFile};
 use crate::link;
 use crate::route::{Found, NormalPath};
 use crate::rules::{Layers, PathRule};
@@ -42,22 +42,34 @@ pub(super) struct Entrance {
     pub(super) uri_bytes_max: usize,
 }
 
-/// Answers one request.
-pub(super) async fn handle(
+/// How far a request came without waiting for anything.
+#[expect(clippy::large_enum_variant, reason = "taken apart where it is returned")]
+pub(super) enum Entry {
+    /// To its answer.
+    Answered(Response<ProxyBody>),
+    /// To its answer, whose fields may be there as text.
+    File(WholeFile),
+    /// To its route, by which [`handle`] goes on.
+    Routed(Target),
+}
+
+/// Does what needs no wait: finds out what a request is for, and answers it if all that takes is in memory and no
+/// client has to be asked for anything.
+pub(super) fn enter(
     worker: &WorkerState,
-    local: &Rc<Local>,
+    local: &Local,
     entrance: &Entrance,
     context: &mut RequestContext,
     head: &mut request::Parts,
-    body: &mut Body,
-) -> Result<Response<ProxyBody>, Cause> {
+    body: &Body,
+) -> Result<Entry, Cause> {
     if context.extended_connect {
         head.method = Method::GET;
     }
     check_head(head, entrance, context)?;
     let target = Target::read(head)?;
     if let Some(port) = entrance.redirect_to_https {
-        return location::redirect_to_https(head, &target, port);
+        return location::redirect_to_https(head, &target, port).map(Entry::Answered);
     }
     let snapshot = &*local.snapshot;
     let site = snapshot.sites.find(target.host()).ok_or(Cause::UnknownHost)?;
@@ -72,7 +84,46 @@ pub(super) async fn handle(
     if head.method == Method::TRACE && !route.methods.contains(&Method::TRACE) {
         return Err(Cause::Trace);
     }
+    check_length(body, route.policy.send.body_bytes_max)?;
+    match file_at_hand(worker, route, context, head) {
+        None => Ok(Entry::Routed(target)),
+        Some(Ok(AtHand::Whole(file))) => Ok(Entry::File(file)),
+        Some(Ok(AtHand::Other(response))) => Ok(Entry::Answered(response.map(ProxyBody::from))),
+        Some(Err(error)) => Err(Cause::File(error)),
+    }
+}
 
+/// A file in memory, on a route that lets everyone in and sets no time for the whole answer.
+fn file_at_hand(
+    worker: &WorkerState,
+    route: &PreparedRoute,
+    context: &RequestContext,
+    head: &request::Parts,
+) -> Option<Result<AtHand, FileError>> {
+    let PreparedAction::Files(files) = &route.action else { return None };
+    // How long its head may take does not matter: it takes no time.
+    let is_plain = route.policy.auth.is_public() && route.policy.total_timeout.is_none();
+    if !is_plain || context.extended_connect {
+        return None;
+    }
+    files.try_serve_cached(&file_request(head), &worker.files, context.started.into_std())
+}
+
+fn file_request(head: &request::Parts) -> FileRequest<'_> {
+    FileRequest { method: &head.method, raw_path: head.uri.path(), query: head.uri.query(), headers: &head.headers }
+}
+
+/// Answers a request that [`enter`] found the route of.
+pub(super) async fn handle(
+    worker: &WorkerState,
+    local: &Rc<Local>,
+    context: &mut RequestContext,
+    head: &mut request::Parts,
+    body: &mut Body,
+    target: &Target,
+) -> Result<Response<ProxyBody>, Cause> {
+    let snapshot = &*local.snapshot;
+    let (site, route) = routed(snapshot, context).ok_or(Cause::NoRoute)?;
     // Without `..`: a new policy does not compile until it has its place in the order. The rules about the response
     // come when there is one, an error too: `response_rules::apply`, in the ring.
     let PreparedPolicy {
@@ -84,7 +135,6 @@ pub(super) async fn handle(
         response_headers: _,
         security_headers: _,
     } = &route.policy;
-    check_length(body, send.body_bytes_max)?;
     let presented = Presented {
         method: &head.method,
         headers: &head.headers,
@@ -120,7 +170,7 @@ pub(super) async fn handle(
     context.deadline = budget.deadline(context.started);
     let rules = Layers { site: &snapshot.site(site).request_headers, route: request_headers };
     let started = context.started;
-    let acting = pin!(act(&permit, worker, local, &route.action, rules, send, context, head, body, &target));
+    let acting = pin!(act(&permit, worker, local, &route.action, rules, send, context, head, body, target));
     budget.within(started, acting).await
 }
 
@@ -150,6 +200,11 @@ fn check_head(head: &request::Parts, entrance: &Entrance, context: &RequestConte
         return Err(Cause::HeadTooLarge(entrance.header_bytes_max));
     }
     Ok(())
+}
+
+/// Where [`enter`] left the request.
+fn routed<'a>(snapshot: &'a Snapshot, context: &RequestContext) -> Option<(usize, &'a PreparedRoute)> {
+    Some((context.site_index?, snapshot.routes.get(context.route_index?)?))
 }
 
 fn find_route<'a>(
@@ -195,15 +250,10 @@ async fn act(
             Err(Cause::Connect)
         }
         PreparedAction::Files(files) => {
-            let request = FileRequest {
-                method: &head.method,
-                raw_path: head.uri.path(),
-                query: head.uri.query(),
-                headers: &head.headers,
-            };
+            let request = file_request(head);
             let now = std::time::Instant::now();
             let served = match files.try_serve_cached(&request, &worker.files, now) {
-                Some(served) => served,
+                Some(served) => served.map(AtHand::into_response),
                 // At most once a second for a small file.
                 None => Box::pin(files.serve(request, &worker.files, now)).await,
             };

@@ -22,6 +22,12 @@ pub(super) fn apply(snapshot: &Snapshot, context: &RequestContext, headers: &mut
     if context.cause.is_some() { rules.complete(headers, facts) } else { rules.apply(headers, facts) }
 }
 
+/// Whether what the rules do to an answer is the same for every request of this route.
+pub(super) fn are_constant(snapshot: &Snapshot, context: &RequestContext) -> bool {
+    let none = HeaderRules::default();
+    in_force(snapshot, context, &none).is_some_and(|rules| !rules.use_facts())
+}
+
 /// The head moves on, so what the rules tell of it is kept, where they do. Done once for the site, whose rules hold
 /// without a route too, and once more for the route, which may take a token out of the query.
 pub(super) fn keep(snapshot: &Snapshot, head: &request::Parts, target: &Target, context: &mut RequestContext) {

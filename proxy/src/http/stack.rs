@@ -6,21 +6,23 @@ use super::context::RequestContext;
 use super::error::Cause;
 use super::error_pages;
 use super::farewell::Farewell;
-use super::handler::{self, Entrance};
+use super::handler::{self, Entrance, Entry};
 use super::response_rules;
-use super::worker::WorkerState;
+use super::target::Target;
+use super::worker::{Local, WorkerState};
 use crate::auth::DPOP_NONCE;
 use crate::config::ListenerLimits;
+use crate::files::{Way, WholeFile};
 use crate::overload::Level;
 use futures_util::FutureExt;
-use http::{HeaderValue, Method, Request, Response, Uri, Version, header};
+use http::{HeaderValue, Method, Request, Response, Uri, Version, header, request};
 use http_body::Body as _;
 use serve::connection::ConnectionInfo;
 use serve::contract::request_id::X_REQUEST_ID;
-use serve::http1::Malformed;
+use serve::http1::{Malformed, prepared_fields};
 use serve::{Body, BodyError, Handler, Part};
 use std::convert::Infallible;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -57,15 +59,52 @@ impl Front {
 impl Service<Request<Body>> for Front {
     type Response = Response<ProxyBody>;
     type Error = Infallible;
-    // Erased once, here: the path below is one large future whose type nobody should have to spell.
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>>>>;
+    type Future = Answering;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(ring(self.clone(), request))
+        let (mut head, body) = request.into_parts();
+        let mut ring = Ring::begin(self, &head);
+        let entering = || {
+            if ring.level >= Level::RefuseRequests {
+                return Err(Cause::Overload);
+            }
+            handler::enter(&self.worker, &ring.local, &self.entrance, &mut ring.context, &mut head, &body)
+        };
+        let handled = match catch_unwind(AssertUnwindSafe(entering)) {
+            Ok(Ok(Entry::Routed(target))) => {
+                // Erased once, here: what is below is one large future whose type nobody should have to spell.
+                return Answering::ToCome(Box::pin(answer(Rc::clone(&self.worker), ring, head, body, target)));
+            }
+            Ok(Ok(Entry::File(file))) => return Answering::AtHand(Some(ring.send_file(&self.worker, file))),
+            Ok(Ok(Entry::Answered(response))) => Ok(Ok(response)),
+            Ok(Err(cause)) => Ok(Err(cause)),
+            Err(panic) => Err(panic),
+        };
+        Answering::AtHand(Some(ring.finish(&self.worker, handled)))
+    }
+}
+
+/// The answer to a request: at hand where nothing had to be waited for, which then costs no future.
+#[expect(clippy::large_enum_variant, reason = "a box is what an answer at hand is spared")]
+pub enum Answering {
+    /// Taken when polled.
+    AtHand(Option<Response<ProxyBody>>),
+    /// Being worked on.
+    ToCome(Pin<Box<dyn Future<Output = Response<ProxyBody>>>>),
+}
+
+impl Future for Answering {
+    type Output = Result<Response<ProxyBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::AtHand(response) => response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
+            Self::ToCome(future) => future.as_mut().poll(cx).map(Ok),
+        }
     }
 }
 
@@ -90,68 +129,138 @@ impl Handler for Front {
         response
     }
 
+    fn write_fields(body: &ProxyBody, out: &mut Vec<u8>) {
+        body.write_fields(out);
+    }
+
     fn poll_part(body: Pin<&mut ProxyBody>, cx: &mut Context<'_>) -> Poll<Option<Result<Part, BodyError>>> {
         body.get_mut().poll_part(cx)
     }
 }
 
-/// The future of this function is copied into its box for every request, so it must stay small: what is rare and large
-/// below it (opening a connection, reading a disk) has a box of its own, and the request's head stands here, for all
-/// steps: whoever took it by value would have room for it twice.
-async fn ring(front: Front, request: Request<Body>) -> Result<Response<ProxyBody>, Infallible> {
-    let Front { worker, info, entrance } = &front;
-    let local = worker.local();
-    let (mut head, mut body) = request.into_parts();
-    let mut context = RequestContext::begin(&head, info, &local.snapshot.config.server);
-    let noted = worker.access.as_ref().map(|_| Head::of(&head));
-    let (version, is_head) = (head.version, head.method == Method::HEAD);
-    // Asked now: what is forwarded loses its fields.
-    let wants_html = local.snapshot.has_error_pages && error_pages::wants_html(&head.headers);
+/// What stands around the handling of one request.
+struct Ring {
+    local: Rc<Local>,
+    context: RequestContext,
+    noted: Option<Head>,
+    version: Version,
+    is_head: bool,
+    wants_html: bool,
+    level: Level,
+}
 
-    let level = worker.overload.as_ref().map_or(Level::Calm, |overload| overload.level());
-    let handled = if level >= Level::RefuseRequests {
-        Ok(Err(Cause::Overload))
-    } else {
-        let handling = pin!(handler::handle(worker, &local, entrance, &mut context, &mut head, &mut body));
-        AssertUnwindSafe(handling).catch_unwind().await
-    };
-    let mut response = match handled {
-        Ok(Ok(response)) => response,
-        Ok(Err(cause)) => refuse(worker, cause, &mut context, version),
-        Err(_) => {
-            tracing::error!(request_id = %context.request_id, "a request made the proxy panic");
-            refuse(worker, Cause::Panic, &mut context, version)
+impl Ring {
+    fn begin(front: &Front, head: &request::Parts) -> Self {
+        let worker = &front.worker;
+        let local = worker.local();
+        Self {
+            context: RequestContext::begin(head, &front.info, &local.snapshot.config.server),
+            noted: worker.access.as_ref().map(|_| Head::of(head)),
+            version: head.version,
+            is_head: head.method == Method::HEAD,
+            // Asked now: what is forwarded loses its fields.
+            wants_html: local.snapshot.has_error_pages && error_pages::wants_html(&head.headers),
+            level: worker.overload.as_ref().map_or(Level::Calm, |overload| overload.level()),
+            local,
         }
-    };
+    }
 
-    if level >= Level::CloseConnections && version < Version::HTTP_2 {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    worker.metrics.requests.answered(version, response.status());
-    if wants_html && context.cause.is_some() {
-        error_pages::apply(&local.snapshot, &context, &mut response);
-    }
-    response_rules::apply(&local.snapshot, &context, response.headers_mut());
-    response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
-    if let Some(nonce) = context.dpop_nonce.take() {
-        response.headers_mut().insert(&DPOP_NONCE, *nonce);
-        // A stored answer would bring an old nonce back (RFC 9449 section 8.2).
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    if is_head {
-        strip_body(&mut response);
-    }
-    if let Some(farewell) = Farewell::of(&response, response.body().is_tunnel(), &worker.drain) {
-        response.body_mut().set_farewell(farewell);
-    }
-    if let Some((access, head)) = worker.access.as_ref().zip(noted) {
-        let mut line = Line::new(access, context, head, response.status(), &local.secret_parameters);
-        if response.body().size_hint().upper().is_none_or(|bytes| bytes > LASTING_BYTES) {
-            line.let_go_of_request();
+    /// Makes the response of what came of a request, its panic included.
+    fn finish(self, worker: &WorkerState, handled: Handled) -> Response<ProxyBody> {
+        let Self { local, mut context, noted, version, is_head, wants_html, level } = self;
+        let mut response = match handled {
+            Ok(Ok(response)) => response,
+            Ok(Err(cause)) => refuse(worker, cause, &mut context, version),
+            Err(_) => {
+                tracing::error!(request_id = %context.request_id, "a request made the proxy panic");
+                refuse(worker, Cause::Panic, &mut context, version)
+            }
+        };
+        if level >= Level::CloseConnections && version < Version::HTTP_2 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        response.body_mut().set_line(line);
+        worker.metrics.requests.answered(version, response.status());
+        if wants_html && context.cause.is_some() {
+            error_pages::apply(&local.snapshot, &context, &mut response);
+        }
+        response_rules::apply(&local.snapshot, &context, response.headers_mut());
+        response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
+        if let Some(nonce) = context.dpop_nonce.take() {
+            response.headers_mut().insert(&DPOP_NONCE, *nonce);
+            // A stored answer would bring an old nonce back (RFC 9449 section 8.2).
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if is_head {
+            strip_body(&mut response);
+        }
+        if let Some(farewell) = Farewell::of(&response, response.body().is_tunnel(), &worker.drain) {
+            response.body_mut().set_farewell(farewell);
+        }
+        set_line(worker, &local, context, noted, &mut response);
+        response
     }
-    Ok(response)
+
+    /// Makes the response of a file that is in memory: on HTTP/1, with fields that were written before.
+    fn send_file(self, worker: &WorkerState, file: WholeFile) -> Response<ProxyBody> {
+        let Self { local, context, .. } = &self;
+        let is_usual = self.version < Version::HTTP_2 && self.level < Level::CloseConnections;
+        let site = context.site_index.filter(|_| is_usual && response_rules::are_constant(&local.snapshot, context));
+        let fields = site.and_then(|site| {
+            file.prepared_fields(Way { site, https: context.origin.https }, || {
+                let mut headers = file.headers().clone();
+                response_rules::apply(&local.snapshot, context, &mut headers);
+                prepared_fields(&headers)
+            })
+        });
+        let Some(fields) = fields else {
+            return self.finish(worker, Ok(Ok(file.into_response().map(ProxyBody::from))));
+        };
+        let Self { local, context, noted, version, .. } = self;
+        let mut response = Response::new(ProxyBody::from(file.body()));
+        worker.metrics.requests.answered(version, response.status());
+        response.body_mut().set_prepared(fields, context.request_id.clone());
+        set_line(worker, &local, context, noted, &mut response);
+        response
+    }
+}
+
+fn set_line(
+    worker: &WorkerState,
+    local: &Local,
+    context: RequestContext,
+    noted: Option<Head>,
+    response: &mut Response<ProxyBody>,
+) {
+    let Some((access, head)) = worker.access.as_ref().zip(noted) else { return };
+    let mut line = Line::new(access, context, head, response.status(), &local.secret_parameters);
+    if response.body().size_hint().upper().is_none_or(|bytes| bytes > LASTING_BYTES) {
+        line.let_go_of_request();
+    }
+    response.body_mut().set_line(line);
+}
+
+/// What came of a request; the outer error is a panic.
+type Handled = std::thread::Result<Result<Response<ProxyBody>, Cause>>;
+
+/// The future of this function is copied into its box for every request that it answers, so it must stay small: what is
+/// rare and large below it (opening a connection, reading a disk) has a box of its own, and the request's head stands
+/// here, for all steps: whoever took it by value would have room for it twice.
+#[expect(clippy::manual_async_fn, reason = "the future of an `async fn` has room for each argument twice")]
+fn answer(
+    worker: Rc<WorkerState>,
+    mut ring: Ring,
+    mut head: request::Parts,
+    mut body: Body,
+    target: Target,
+) -> impl Future<Output = Response<ProxyBody>> {
+    async move {
+        let handled = {
+            let Ring { local, context, .. } = &mut ring;
+            let handling = pin!(handler::handle(&worker, local, context, &mut head, &mut body, &target));
+            AssertUnwindSafe(handling).catch_unwind().await
+        };
+        ring.finish(&worker, handled)
+    }
 }
 
 fn refuse(worker: &WorkerState, cause: Cause, context: &mut RequestContext, version: Version) -> Response<ProxyBody> {
@@ -180,14 +289,14 @@ fn strip_body(response: &mut Response<ProxyBody>) {
 mod tests {
     use super::*;
 
-    fn returned_bytes<A, B, F: Future>(_: fn(A, B) -> F) -> usize {
+    fn returned_bytes<A, B, C, D, E, F: Future>(_: fn(A, B, C, D, E) -> F) -> usize {
         size_of::<F>()
     }
 
     #[test]
     fn the_future_of_a_request_is_small() {
         // It was 17 KiB once, which took a third of the instructions of a small file's answer.
-        let bytes = returned_bytes(ring);
+        let bytes = returned_bytes(answer);
         assert!(bytes <= 6 * 1024, "{bytes} bytes");
     }
 }

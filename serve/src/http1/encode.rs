@@ -23,11 +23,42 @@ pub(super) fn response_head(
     framing: Option<Framing>,
     connection: ConnectionField,
 ) {
+    status_line(out, status);
+    response_fields(out, status, fields, framing, connection);
+}
+
+/// Appends the first line of a response.
+pub(super) fn status_line(out: &mut Vec<u8>, status: StatusCode) {
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(status.as_str().as_bytes());
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
+}
+
+/// The fields of responses of one kind, as text for [`crate::Handler::write_fields`]; `None` when one of them is such
+/// as belongs to a single response: `Date`, or about the connection. The length is left out.
+#[must_use]
+pub fn prepared_fields(fields: &HeaderMap) -> Option<Vec<u8>> {
+    let is_single = |name| fields.contains_key(name);
+    if [header::DATE, header::CONNECTION, header::TRANSFER_ENCODING].into_iter().any(is_single) {
+        return None;
+    }
+    let mut out = Vec::new();
+    for (name, value) in fields.iter().filter(|(name, _)| **name != header::CONTENT_LENGTH) {
+        field(&mut out, name.as_str().as_bytes(), value.as_bytes());
+    }
+    Some(out)
+}
+
+/// Appends the rest of a response's head. `framing` and `connection` replace what `fields` say about either.
+pub(super) fn response_fields(
+    out: &mut Vec<u8>,
+    status: StatusCode,
+    fields: &HeaderMap,
+    framing: Option<Framing>,
+    connection: ConnectionField,
+) {
     let frames = framing.is_some();
     for (name, value) in fields {
         let ours = *name == header::CONNECTION
@@ -78,7 +109,8 @@ pub fn request_head(out: &mut Vec<u8>, method: &Method, target: &str, fields: &H
     out.extend_from_slice(b"\r\n");
 }
 
-fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+/// Appends one field.
+pub fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
@@ -147,6 +179,20 @@ mod tests {
         );
         let head = text(|out| response_head(out, StatusCode::OK, &fields, None, ConnectionField::None));
         assert_eq!(head, "HTTP/1.1 200 OK\r\ncontent-length: 7\r\ndate: now\r\nserver: a\r\n\r\n");
+    }
+
+    #[test]
+    fn fields_are_prepared_unless_one_belongs_to_a_single_response() {
+        let mut fields = HeaderMap::new();
+        for (name, value) in [(header::CONTENT_LENGTH, "7"), (header::SERVER, "a"), (header::VARY, "b")] {
+            fields.insert(name, HeaderValue::from_static(value));
+        }
+        assert_eq!(prepared_fields(&fields).as_deref(), Some(&b"server: a\r\nvary: b\r\n"[..]));
+        for name in [header::DATE, header::CONNECTION, header::TRANSFER_ENCODING] {
+            let mut fields = fields.clone();
+            fields.insert(name, HeaderValue::from_static("x"));
+            assert_eq!(prepared_fields(&fields), None);
+        }
     }
 
     #[test]

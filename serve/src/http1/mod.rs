@@ -18,7 +18,7 @@ mod server;
 mod tests;
 mod turn;
 
-pub use encode::{chunk_line, last_chunk, request_head};
+pub use encode::{chunk_line, field, last_chunk, prepared_fields, request_head};
 pub use fields::lists;
 pub use head::{Framing, HeadLimits, HeadReader, RequestHead, ResponseHead};
 pub use incoming::{Incoming, Piece};

@@ -366,7 +366,7 @@ impl<'a> Wire<'a> {
     ) -> Result<(), Ended> {
         let (parts, body) = response.into_parts();
         let mut body = pin!(body);
-        let mut reply = self.begin_reply(&parts, &*body, turn, drain);
+        let mut reply = self.begin_reply::<H>(&parts, &*body, turn, drain);
         // Its values are parts of what was read from an endpoint, and would keep that for as long as the body lasts.
         drop(parts);
         let sends_files = self.io.sends_files();
@@ -416,10 +416,13 @@ impl<'a> Wire<'a> {
 
     /// Decides how the response is framed (RFC 9112 section 6) and whether the connection lives on, and gathers its
     /// head.
-    fn begin_reply<B>(&mut self, parts: &response::Parts, body: &B, turn: &mut Turn, drain: &Drain) -> Reply
-    where
-        B: HttpBody,
-    {
+    fn begin_reply<H: Handler>(
+        &mut self,
+        parts: &response::Parts,
+        body: &H::Body,
+        turn: &mut Turn,
+        drain: &Drain,
+    ) -> Reply {
         let status = parts.status;
         let fields = &parts.headers;
         turn.answered = true;
@@ -464,7 +467,11 @@ impl<'a> Wire<'a> {
             (true, _) => ConnectionField::None,
             (false, _) => ConnectionField::Close,
         };
-        self.out.text(|out| encode::response_head(out, status, fields, named, connection));
+        self.out.text(|out| {
+            encode::status_line(out, status);
+            H::write_fields(body, out);
+            encode::response_fields(out, status, fields, named, connection);
+        });
         if bodiless || framing == Framing::Empty {
             return Reply { framing: Framing::Empty, left: Some(0), ended: true };
         }

@@ -36,7 +36,12 @@ async fn a_second_request_is_answered_from_memory() {
     let request = FileRequest { method: &Method::GET, raw_path: "/a.txt", query: None, headers: &headers };
     assert!(site.server.try_serve_cached(&request, &site.files, site.start).is_none());
     let first = site.get("/a.txt").await.expect("first");
-    let second = site.server.try_serve_cached(&request, &site.files, site.start).expect("cached").expect("answer");
+    let second = site
+        .server
+        .try_serve_cached(&request, &site.files, site.start)
+        .expect("cached")
+        .expect("answer")
+        .into_response();
     let second = collect(second).await.expect("second");
     assert_eq!(first.head.headers, second.head.headers);
     assert_eq!(first.body, second.body);

@@ -222,7 +222,12 @@ async fn files_without_twins_are_compressed_once_in_memory_and_from_disk() {
     }
     let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(BROWSER))]);
     let request = FileRequest { method: &Method::GET, raw_path: "/small.js", query: None, headers: &headers };
-    let cached = site.server.try_serve_cached(&request, &site.files, site.start).expect("in memory").expect("answer");
+    let cached = site
+        .server
+        .try_serve_cached(&request, &site.files, site.start)
+        .expect("in memory")
+        .expect("answer")
+        .into_response();
     assert_eq!(cached.headers()[CONTENT_ENCODING], "br");
 }
 
