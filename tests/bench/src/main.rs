@@ -101,7 +101,7 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     let upstream = start_upstream(&ground, cores)?;
     // A part does not overwrite the whole.
     let name = if arguments.only.is_empty() { group.to_owned() } else { format!("{group}-part") };
-    let mut report = Report::new(&name, cores, arguments.rounds, arguments.seconds);
+    let mut report = Report::new(&name, &ground, cores, arguments.rounds, arguments.seconds);
 
     // On servers of their own, which nothing has filled before.
     for one in idle {
@@ -130,7 +130,7 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
         report.add(workload, &measured, &latencies);
     }
     drop((servers, upstream));
-    report.publish(&ground, &arguments.results)
+    report.publish(&arguments.results)
 }
 
 fn say(line: &str) {
