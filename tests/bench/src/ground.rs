@@ -29,6 +29,7 @@ pub(crate) struct Ports {
     pub(crate) upstream: u16,
     pub(crate) portcullis: [u16; 2],
     pub(crate) nginx: [u16; 2],
+    pub(crate) h2o: [u16; 2],
     pub(crate) haproxy: [u16; 2],
     pub(crate) auth_request: [u16; 2],
 }
@@ -72,7 +73,7 @@ fn write_certificate(path: &Path) -> Result<(), Error> {
 impl Ports {
     /// Ports that nobody uses at this moment.
     fn free() -> io::Result<Self> {
-        let held: Vec<_> = (0..9).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;
+        let held: Vec<_> = (0..11).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;
         let port = |index: usize| held[index].local_addr().map(|address| address.port());
         Ok(Self {
             upstream: port(0)?,
@@ -80,6 +81,7 @@ impl Ports {
             nginx: [port(3)?, port(4)?],
             haproxy: [port(5)?, port(6)?],
             auth_request: [port(7)?, port(8)?],
+            h2o: [port(9)?, port(10)?],
         })
     }
 }

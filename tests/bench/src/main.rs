@@ -1,4 +1,4 @@
-//! The benchmark: the release build of the front server against nginx and HAProxy, side by side in one run.
+//! The benchmark: the release build of the front server against nginx, HAProxy and h2o, side by side in one run.
 //!
 //! Each workload runs in slices of a second or two, interleaved A B C .. C B A, so that a disturbance of the machine
 //! meets all servers alike; what counts is the CPU that a server's processes used per completed request, its median,
@@ -33,7 +33,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use workload::Workload;
 
-/// Measures the front server side by side with nginx and HAProxy.
+/// Measures the front server side by side with nginx, HAProxy and h2o.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis-bench")]
 struct Arguments {
@@ -116,6 +116,7 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     let servers: Vec<Server> = Kind::ALL
         .into_iter()
         .filter(|kind| workloads.iter().any(|one| one.runs.iter().any(|run| run.server == *kind)))
+        .filter(|kind| kind.is_installed())
         .map(|kind| Server::start(kind, &ground, cores))
         .collect::<Result<_, _>>()?;
     let plan = slice::Plan { cores, duration: Duration::from_secs(arguments.seconds) };

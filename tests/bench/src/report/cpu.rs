@@ -51,7 +51,9 @@ pub(super) fn rows(workload: &Workload, measured: &[Measured], labels: &Labels, 
             one.slices.iter().map(|slice| slice.foreign).fold(0.0, f64::max) * 100.0,
         )
     };
-    measured.iter().enumerate().map(row).collect()
+    let absent = workload.runs.iter().filter(|run| measured.iter().all(|one| one.run != **run));
+    let absent = absent.map(|run| format!("|  | {} | not installed |  |  |  |  |  |  |  |\n", labels.run(run)));
+    measured.iter().enumerate().map(row).chain(absent).collect()
 }
 
 /// Only where the server was what limited most slices.

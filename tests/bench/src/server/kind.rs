@@ -8,6 +8,7 @@ use crate::machine;
 pub(crate) enum Kind {
     Portcullis,
     Nginx,
+    H2o,
     Haproxy,
     /// nginx with a validator of tokens behind `auth_request`.
     AuthRequest,
@@ -15,16 +16,22 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Portcullis, Self::Nginx, Self::Haproxy, Self::AuthRequest];
+    pub(crate) const ALL: [Self; 5] = [Self::Portcullis, Self::Nginx, Self::H2o, Self::Haproxy, Self::AuthRequest];
 
     /// As its makers write it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Portcullis => "portcullis",
             Self::Nginx => "nginx",
+            Self::H2o => "h2o",
             Self::Haproxy => "HAProxy",
             Self::AuthRequest => "nginx with auth_request",
         }
+    }
+
+    /// Whether it can take part. Only h2o may be missing, which not every distribution has.
+    pub(crate) fn is_installed(self) -> bool {
+        self != Self::H2o || machine::said("h2o".as_ref(), "--version").is_some()
     }
 
     /// What it says about itself.
@@ -32,6 +39,7 @@ impl Kind {
         match self {
             Self::Portcullis => machine::first_line(ground.product.as_ref(), "--version"),
             Self::Nginx | Self::AuthRequest => machine::first_line("nginx".as_ref(), "-v"),
+            Self::H2o => machine::first_line("h2o".as_ref(), "--version"),
             Self::Haproxy => machine::first_line("haproxy".as_ref(), "-v"),
         }
     }

@@ -4,6 +4,7 @@
 //! same ECDSA certificate. What a server's own documentation advises for speed is on.
 
 mod auth_request;
+mod h2o;
 mod haproxy;
 mod kind;
 mod nginx;
@@ -55,6 +56,7 @@ fn configuration(kind: Kind, ground: &Ground) -> ([u16; 2], &'static str, String
     match kind {
         Kind::Portcullis => (ports.portcullis, "portcullis.toml", portcullis::config(ground)),
         Kind::Nginx => (ports.nginx, "nginx.conf", nginx::config(ground, ports.nginx, "", "")),
+        Kind::H2o => (ports.h2o, "h2o.conf", h2o::config(ground)),
         Kind::Haproxy => (ports.haproxy, "haproxy.cfg", haproxy::config(ground)),
         Kind::AuthRequest => {
             let (upstreams, locations) = (auth_request::upstreams(ground), auth_request::locations());
@@ -77,6 +79,7 @@ fn launch(kind: Kind, ground: &Ground, core: usize, config: &Path) -> Result<Pro
             let validators = auth_request::validators(ground, core)?;
             Ok(start("nginx".as_ref(), &["-c"])?.with(validators))
         }
+        Kind::H2o => start("h2o".as_ref(), &["-c"]),
         Kind::Haproxy => start("haproxy".as_ref(), &["-f"]),
     }
 }

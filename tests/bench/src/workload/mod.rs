@@ -101,7 +101,12 @@ const fn ours(path: &'static str) -> Run {
 }
 
 const fn peer(server: Kind, path: &'static str, target: f64) -> Run {
-    Run { server, note: "", path, token: None, against: Against::Peer { target: Some(target) } }
+    Run { server, against: Against::Peer { target: Some(target) }, ..ours(path) }
+}
+
+/// A peer without a target, to be seen beside the others.
+const fn shown(server: Kind, path: &'static str) -> Run {
+    Run { server, against: Against::Peer { target: None }, ..ours(path) }
 }
 
 const fn plain(connections: u32) -> Load {
