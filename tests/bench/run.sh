@@ -42,6 +42,8 @@ fi
 # What not every distribution has. Where it is missing the table says so.
 optional=
 command -v h2o >/dev/null 2>&1 || optional="$optional h2o"
+modules=$(nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
+[ -e "$modules/ngx_http_brotli_static_module.so" ] || optional="$optional libnginx-mod-http-brotli-static"
 for package in $optional; do
     if may_install && install_packages "$package"; then
         echo "Installed, too: $package"

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::tokens::Tokens;
+use crate::twins;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -44,6 +45,7 @@ impl Ground {
         for (name, bytes) in [("1k.bin", 1024), ("100k.bin", 100 * 1024), ("10m.bin", 10 * 1024 * 1024)] {
             fs::write(site.join(name), filler(bytes))?;
         }
+        twins::prepare(&product, &site)?;
         fs::write(path.join("post.bin"), filler(64 * 1024))?;
         write_certificate(path)?;
         let tokens = Tokens::prepare(path)?;

@@ -19,6 +19,7 @@ mod slice;
 mod stats;
 mod syscalls;
 mod tokens;
+mod twins;
 mod workload;
 
 use clap::{Parser, ValueEnum};

@@ -52,7 +52,10 @@ pub(super) fn rows(workload: &Workload, measured: &[Measured], labels: &Labels, 
         )
     };
     let absent = workload.runs.iter().filter(|run| measured.iter().all(|one| one.run != **run));
-    let absent = absent.map(|run| format!("|  | {} | not installed |  |  |  |  |  |  |  |\n", labels.run(run)));
+    let absent = absent.map(|run| {
+        let why = "not installed, or without a module that it needs";
+        format!("|  | {} | {why} |  |  |  |  |  |  |  |\n", labels.run(run))
+    });
     measured.iter().enumerate().map(row).chain(absent).collect()
 }
 

@@ -1,4 +1,4 @@
-//! h2o: one thread, descriptors cached as it always does, no revocation lists asked for.
+//! h2o: one thread, descriptors cached as it always does, twins sent, no revocation lists asked for.
 //!
 //! It writes each line of its log when the request ends: it knows no buffer for it.
 
@@ -20,6 +20,7 @@ error-log: /dev/null
 http1-request-timeout: 75
 http2-idle-timeout: 75
 http2-max-concurrent-requests-per-connection: 128
+file.send-compressed: ON
 listen:
   host: 127.0.0.1
   port: {plain}

@@ -1,7 +1,9 @@
 //! Which servers there are, and what they say of themselves.
 
+use super::nginx;
 use crate::ground::Ground;
 use crate::machine;
+use crate::twins::Coding;
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,15 @@ impl Kind {
     /// Whether it can take part. Only h2o may be missing, which not every distribution has.
     pub(crate) fn is_installed(self) -> bool {
         self != Self::H2o || machine::said("h2o".as_ref(), "--version").is_some()
+    }
+
+    /// Whether it can send twins of this coding.
+    pub(crate) fn sends(self, coding: Coding) -> bool {
+        match self {
+            Self::Nginx => coding != Coding::Brotli || nginx::brotli_module().is_some(),
+            Self::Portcullis | Self::H2o => true,
+            Self::Haproxy | Self::AuthRequest => false,
+        }
     }
 
     /// What it says about itself.

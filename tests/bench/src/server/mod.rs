@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::ground::Ground;
 use crate::machine::Cores;
 use crate::process::Process;
+use crate::twins::Coding;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
@@ -41,6 +42,11 @@ impl Server {
         ports.into_iter().try_for_each(|port| process.wait_until_listening(port))?;
         let start_kib = process.resident_kib();
         Ok(Self { kind, process, start_kib, ports })
+    }
+
+    /// Whether this is the server that is looked for, and can send what it shall.
+    pub(crate) fn is(&self, kind: Kind, coding: Option<Coding>) -> bool {
+        self.kind == kind && coding.is_none_or(|coding| kind.sends(coding))
     }
 
     /// The address of a path.

@@ -7,6 +7,7 @@ mod tokens;
 
 use crate::server::Kind;
 use crate::tokens::Algorithm;
+use crate::twins::Coding;
 
 /// `make bench-static`.
 pub(crate) const STATIC: &[&[Workload]] = &[files::ALL];
@@ -22,7 +23,7 @@ pub(crate) struct Workload {
     pub(crate) what: &'static str,
     /// The shape of the load.
     pub(crate) load: Load,
-    /// Bytes of a right answer's body.
+    /// Bytes of a right answer's body; where a run asks for a twin, of the file that it is a twin of.
     pub(crate) answer_bytes: u64,
     /// Who takes part; the first is measured against the others.
     pub(crate) runs: &'static [Run],
@@ -67,6 +68,8 @@ pub(crate) struct Run {
     pub(crate) note: &'static str,
     pub(crate) path: &'static str,
     pub(crate) token: Option<Token>,
+    /// The twin that is asked for.
+    pub(crate) coding: Option<Coding>,
     pub(crate) against: Against,
 }
 
@@ -97,7 +100,7 @@ impl Workload {
 }
 
 const fn ours(path: &'static str) -> Run {
-    Run { server: Kind::Portcullis, note: "", path, token: None, against: Against::Nothing }
+    Run { server: Kind::Portcullis, note: "", path, token: None, coding: None, against: Against::Nothing }
 }
 
 const fn peer(server: Kind, path: &'static str, target: f64) -> Run {
