@@ -24,11 +24,13 @@ pub(crate) struct Ground {
     pub(crate) tokens: Tokens,
 }
 
-/// A plain and a TLS port for each server.
+/// Two endpoints of the upstream; a plain and a TLS port for each server.
 #[derive(Debug)]
 pub(crate) struct Ports {
-    pub(crate) upstream: u16,
+    pub(crate) upstream: [u16; 2],
     pub(crate) portcullis: [u16; 2],
+    pub(crate) bare: [u16; 2],
+    pub(crate) resilient: [u16; 2],
     pub(crate) nginx: [u16; 2],
     pub(crate) h2o: [u16; 2],
     pub(crate) haproxy: [u16; 2],
@@ -75,15 +77,24 @@ fn write_certificate(path: &Path) -> Result<(), Error> {
 impl Ports {
     /// Ports that nobody uses at this moment.
     fn free() -> io::Result<Self> {
-        let held: Vec<_> = (0..11).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;
-        let port = |index: usize| held[index].local_addr().map(|address| address.port());
+        // All are held until the last one is known, so that no port is given twice.
+        let mut held = Vec::new();
+        let mut port = || {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            let port = listener.local_addr()?.port();
+            held.push(listener);
+            Ok::<_, io::Error>(port)
+        };
+        let mut pair = || Ok::<_, io::Error>([port()?, port()?]);
         Ok(Self {
-            upstream: port(0)?,
-            portcullis: [port(1)?, port(2)?],
-            nginx: [port(3)?, port(4)?],
-            haproxy: [port(5)?, port(6)?],
-            auth_request: [port(7)?, port(8)?],
-            h2o: [port(9)?, port(10)?],
+            upstream: pair()?,
+            portcullis: pair()?,
+            bare: pair()?,
+            resilient: pair()?,
+            nginx: pair()?,
+            h2o: pair()?,
+            haproxy: pair()?,
+            auth_request: pair()?,
         })
     }
 }

@@ -139,10 +139,12 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn start_upstream(ground: &Ground, cores: machine::Cores) -> Result<Process, Error> {
+fn start_upstream(ground: &Ground, cores: machine::Cores) -> Result<Vec<Process>, Error> {
     let program = std::env::current_exe()?.with_file_name("portcullis-bench-upstream");
-    let port = ground.ports.upstream;
-    let mut process = Process::start(cores.load, program.as_ref(), &[port.to_string().as_ref()])?;
-    process.wait_until_listening(port)?;
-    Ok(process)
+    let start = |port: u16| {
+        let mut process = Process::start(cores.load, program.as_ref(), &[port.to_string().as_ref()])?;
+        process.wait_until_listening(port)?;
+        Ok(process)
+    };
+    ground.ports.upstream.into_iter().map(start).collect()
 }

@@ -26,6 +26,10 @@ pub(super) fn rows(workload: &Workload, measured: &[Measured], labels: &Labels, 
                 let what = format!("{}, added to {} in µs", workload.name, labels.run(&one.run));
                 (format!("+{added:.2} µs"), verdicts.judge(&what, added, Some(adds_us_max)))
             }
+            Against::Bare { target } => {
+                let ratio = ratio(&ours.slices, &one.slices, |slice| slice.cpu_us);
+                (format!("{ratio:.2}"), verdicts.judge(&what, ratio, Some(target)))
+            }
             Against::Peer { target } => {
                 let ratio = ratio(&ours.slices, &one.slices, |slice| slice.cpu_us);
                 (verdicts.compare(&what, ratio), verdicts.judge(&what, ratio, target))

@@ -61,6 +61,8 @@ fn configuration(kind: Kind, ground: &Ground) -> ([u16; 2], &'static str, String
     let ports = &ground.ports;
     match kind {
         Kind::Portcullis => (ports.portcullis, "portcullis.toml", portcullis::config(ground)),
+        Kind::Bare => (ports.bare, "bare.toml", portcullis::bare(ground)),
+        Kind::Resilient => (ports.resilient, "resilient.toml", portcullis::resilient(ground)),
         Kind::Nginx => (ports.nginx, "nginx.conf", nginx::config(ground, ports.nginx, "", "")),
         Kind::H2o => (ports.h2o, "h2o.conf", h2o::config(ground)),
         Kind::Haproxy => (ports.haproxy, "haproxy.cfg", haproxy::config(ground)),
@@ -79,7 +81,7 @@ fn launch(kind: Kind, ground: &Ground, core: usize, config: &Path) -> Result<Pro
         Process::start(core, program, &arguments)
     };
     match kind {
-        Kind::Portcullis => start(ground.product.as_ref(), &["run", "--config"]),
+        Kind::Portcullis | Kind::Bare | Kind::Resilient => start(ground.product.as_ref(), &["run", "--config"]),
         Kind::Nginx => start("nginx".as_ref(), &["-c"]),
         Kind::AuthRequest => {
             let validators = auth_request::validators(ground, core)?;

@@ -15,7 +15,7 @@ pub(super) fn brotli_module() -> Option<PathBuf> {
 /// The front server; `upstreams` and `locations` are what a variant adds.
 pub(super) fn config(ground: &Ground, ports: [u16; 2], upstreams: &str, locations: &str) -> String {
     let [plain, tls] = ports;
-    let upstream = ground.ports.upstream;
+    let [upstream, _] = ground.ports.upstream;
     let path = |name: &str| ground.path(name).display().to_string();
     let (site, certificate, key) = (path("site"), path("certificate.pem"), path("key.pem"));
     // As root nginx would change to a user that can't read the temporary directory.

@@ -3,6 +3,7 @@
 mod connections;
 mod files;
 mod forwarding;
+mod resilience;
 mod tokens;
 
 use crate::server::Kind;
@@ -12,7 +13,7 @@ use crate::twins::Coding;
 /// `make bench-static`.
 pub(crate) const STATIC: &[&[Workload]] = &[files::ALL];
 /// `make bench-proxy`.
-pub(crate) const PROXY: &[&[Workload]] = &[forwarding::ALL, connections::ALL, tokens::ALL];
+pub(crate) const PROXY: &[&[Workload]] = &[forwarding::ALL, connections::ALL, resilience::ALL, tokens::ALL];
 
 /// Who asks for what, and how.
 #[derive(Debug)]
@@ -82,6 +83,8 @@ pub(crate) enum Against {
     Peer { target: Option<f64> },
     /// Ours without what is measured; with the microseconds of CPU per request that this may add.
     Without { adds_us_max: f64 },
+    /// Ours without what is measured; with the share of its CPU per request that ours may need.
+    Bare { target: f64 },
 }
 
 /// Which tokens the requests carry.
@@ -129,7 +132,7 @@ mod tests {
         let all: Vec<&Workload> = STATIC.iter().chain(PROXY).flat_map(|table| table.iter()).collect();
         for (index, one) in all.iter().enumerate() {
             assert!(all[..index].iter().all(|other| other.name != one.name), "{} twice", one.name);
-            assert_eq!(one.runs[0].server, Kind::Portcullis, "{}", one.name);
+            assert!(one.runs[0].server.is_ours(), "{}", one.name);
             assert_eq!(one.runs[0].against, Against::Nothing, "{}", one.name);
             assert!(one.runs.iter().any(|run| run.against != Against::Nothing), "{} has no peer", one.name);
         }

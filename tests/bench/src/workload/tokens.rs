@@ -22,6 +22,7 @@ const fn beside(run: Run, note: &'static str) -> Run {
         against: match run.against {
             Against::Nothing => Against::Nothing,
             Against::Without { adds_us_max } => Against::Without { adds_us_max },
+            Against::Bare { target } => Against::Bare { target },
             Against::Peer { .. } => Against::Peer { target: None },
         },
         ..run
