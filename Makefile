@@ -59,7 +59,7 @@ compose-test: ## The smoke test over the images, where a Docker engine answers
 
 bench: bench-static bench-proxy bench-auth ## All benchmarks
 
-bench-static: ## Files: CPU per request beside nginx (root on Debian gets the peers); a table in tests/bench/results/
+bench-static: ## Files: CPU per request beside nginx and h2o (root on Debian gets the peers); a table in tests/bench/results/
 	@tests/bench/run.sh static
 
 bench-proxy: ## Forwarding, connections, tokens, memory, latency, beside nginx and HAProxy

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::tokens::Tokens;
+use crate::twins;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -23,12 +24,15 @@ pub(crate) struct Ground {
     pub(crate) tokens: Tokens,
 }
 
-/// A plain and a TLS port for each server.
+/// Two endpoints of the upstream; a plain and a TLS port for each server.
 #[derive(Debug)]
 pub(crate) struct Ports {
-    pub(crate) upstream: u16,
+    pub(crate) upstream: [u16; 2],
     pub(crate) portcullis: [u16; 2],
+    pub(crate) bare: [u16; 2],
+    pub(crate) resilient: [u16; 2],
     pub(crate) nginx: [u16; 2],
+    pub(crate) h2o: [u16; 2],
     pub(crate) haproxy: [u16; 2],
     pub(crate) auth_request: [u16; 2],
 }
@@ -43,6 +47,7 @@ impl Ground {
         for (name, bytes) in [("1k.bin", 1024), ("100k.bin", 100 * 1024), ("10m.bin", 10 * 1024 * 1024)] {
             fs::write(site.join(name), filler(bytes))?;
         }
+        twins::prepare(&product, &site)?;
         fs::write(path.join("post.bin"), filler(64 * 1024))?;
         write_certificate(path)?;
         let tokens = Tokens::prepare(path)?;
@@ -72,14 +77,24 @@ fn write_certificate(path: &Path) -> Result<(), Error> {
 impl Ports {
     /// Ports that nobody uses at this moment.
     fn free() -> io::Result<Self> {
-        let held: Vec<_> = (0..9).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;
-        let port = |index: usize| held[index].local_addr().map(|address| address.port());
+        // All are held until the last one is known, so that no port is given twice.
+        let mut held = Vec::new();
+        let mut port = || {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            let port = listener.local_addr()?.port();
+            held.push(listener);
+            Ok::<_, io::Error>(port)
+        };
+        let mut pair = || Ok::<_, io::Error>([port()?, port()?]);
         Ok(Self {
-            upstream: port(0)?,
-            portcullis: [port(1)?, port(2)?],
-            nginx: [port(3)?, port(4)?],
-            haproxy: [port(5)?, port(6)?],
-            auth_request: [port(7)?, port(8)?],
+            upstream: pair()?,
+            portcullis: pair()?,
+            bare: pair()?,
+            resilient: pair()?,
+            nginx: pair()?,
+            h2o: pair()?,
+            haproxy: pair()?,
+            auth_request: pair()?,
         })
     }
 }

@@ -46,6 +46,7 @@ pub(crate) fn measure(idle: &Idle, kind: Kind, ground: &Ground, cores: Cores) ->
         url: server.url(idle.tls, "/api/item"),
         answer_bytes: 200,
         authorization: None,
+        coding: None,
         tokens: None,
         body: ground.path("post.bin"),
         script: ground.path("wrk.lua"),

@@ -40,11 +40,16 @@ pub(crate) fn kernel() -> String {
     fs::read_to_string("/proc/sys/kernel/osrelease").map_or_else(|_| "unknown".into(), |text| text.trim().to_owned())
 }
 
-/// The first line that a program says, for its version.
-pub(crate) fn first_line(program: &OsStr, argument: &str) -> Option<String> {
+/// What a program says; `None` where it is not installed.
+pub(crate) fn said(program: &OsStr, argument: &str) -> Option<String> {
     let output = Command::new(program).arg(argument).output().ok()?;
     let text = if output.stdout.is_empty() { output.stderr } else { output.stdout };
-    String::from_utf8_lossy(&text).lines().next().map(str::to_owned)
+    Some(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The first line of it, for a version.
+pub(crate) fn first_line(program: &OsStr, argument: &str) -> Option<String> {
+    said(program, argument)?.lines().next().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The benchmark: the release build of the front server against nginx and HAProxy, side by side in one run.
+//! The benchmark: the release build of the front server against nginx, HAProxy and h2o, side by side in one run.
 //!
 //! Each workload runs in slices of a second or two, interleaved A B C .. C B A, so that a disturbance of the machine
 //! meets all servers alike; what counts is the CPU that a server's processes used per completed request, its median,
@@ -19,6 +19,7 @@ mod slice;
 mod stats;
 mod syscalls;
 mod tokens;
+mod twins;
 mod workload;
 
 use clap::{Parser, ValueEnum};
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use workload::Workload;
 
-/// Measures the front server side by side with nginx and HAProxy.
+/// Measures the front server side by side with nginx, HAProxy and h2o.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis-bench")]
 struct Arguments {
@@ -101,7 +102,7 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     let upstream = start_upstream(&ground, cores)?;
     // A part does not overwrite the whole.
     let name = if arguments.only.is_empty() { group.to_owned() } else { format!("{group}-part") };
-    let mut report = Report::new(&name, cores, arguments.rounds, arguments.seconds);
+    let mut report = Report::new(&name, &ground, cores, arguments.rounds, arguments.seconds);
 
     // On servers of their own, which nothing has filled before.
     for one in idle {
@@ -116,6 +117,7 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     let servers: Vec<Server> = Kind::ALL
         .into_iter()
         .filter(|kind| workloads.iter().any(|one| one.runs.iter().any(|run| run.server == *kind)))
+        .filter(|kind| kind.is_installed())
         .map(|kind| Server::start(kind, &ground, cores))
         .collect::<Result<_, _>>()?;
     let plan = slice::Plan { cores, duration: Duration::from_secs(arguments.seconds) };
@@ -130,17 +132,19 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
         report.add(workload, &measured, &latencies);
     }
     drop((servers, upstream));
-    report.publish(&ground, &arguments.results)
+    report.publish(&arguments.results)
 }
 
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn start_upstream(ground: &Ground, cores: machine::Cores) -> Result<Process, Error> {
+fn start_upstream(ground: &Ground, cores: machine::Cores) -> Result<Vec<Process>, Error> {
     let program = std::env::current_exe()?.with_file_name("portcullis-bench-upstream");
-    let port = ground.ports.upstream;
-    let mut process = Process::start(cores.load, program.as_ref(), &[port.to_string().as_ref()])?;
-    process.wait_until_listening(port)?;
-    Ok(process)
+    let start = |port: u16| {
+        let mut process = Process::start(cores.load, program.as_ref(), &[port.to_string().as_ref()])?;
+        process.wait_until_listening(port)?;
+        Ok(process)
+    };
+    ground.ports.upstream.into_iter().map(start).collect()
 }

@@ -45,7 +45,7 @@ pub(crate) fn prepare<'a>(
 ) -> Result<Vec<Prepared<'a>>, Error> {
     let mut prepared = Vec::new();
     for (index, run) in workload.runs.iter().enumerate() {
-        let Some(server) = servers.iter().find(|server| server.kind == run.server) else { continue };
+        let Some(server) = servers.iter().find(|server| server.is(run.server, run.coding)) else { continue };
         let mut target = target(workload, *run, server, ground, cores)?;
         if let Some(token) = run.token.filter(|token| token.distinct > 1) {
             // Each run goes through the tokens at its own pace.
@@ -79,8 +79,12 @@ fn target(workload: &Workload, run: Run, server: &Server, ground: &Ground, cores
     let mut target = Target {
         load: workload.load,
         url: server.url(workload.load.tls(), run.path),
-        answer_bytes: workload.answer_bytes,
+        answer_bytes: match run.coding {
+            Some(coding) => fs::metadata(ground.path("site").join(coding.twin()))?.len(),
+            None => workload.answer_bytes,
+        },
         authorization: None,
+        coding: run.coding,
         tokens: None,
         body: ground.path("post.bin"),
         script,
@@ -105,12 +109,12 @@ fn check(target: &Target, workload: &Workload, run: Run) -> Result<f64, Error> {
         }
     }
     let look = target.look(LOOKS)?;
-    if look.good != LOOKS || look.body_bytes != LOOKS * workload.answer_bytes {
+    if look.good != LOOKS || look.body_bytes != LOOKS * target.answer_bytes {
         return Err(wrong(format!("{} good answers of {LOOKS}, {} bytes", look.good, look.body_bytes)));
     }
     #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
     Ok(match workload.load {
-        Load::Http2 { .. } => workload.answer_bytes as f64,
+        Load::Http2 { .. } => target.answer_bytes as f64,
         _ => look.bytes as f64 / LOOKS as f64,
     })
 }

@@ -5,6 +5,7 @@ mod output;
 
 use crate::error::Error;
 use crate::process::pinned;
+use crate::twins::Coding;
 use crate::workload::{Load, TlsVersion};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -22,6 +23,8 @@ pub(crate) struct Target {
     pub(crate) answer_bytes: u64,
     /// An `Authorization` value.
     pub(crate) authorization: Option<String>,
+    /// The only coding that is accepted.
+    pub(crate) coding: Option<Coding>,
     /// Tokens to send in turn instead, one a line; and the file that says which is next.
     pub(crate) tokens: Option<(PathBuf, PathBuf)>,
     /// What a POST sends.
@@ -167,6 +170,9 @@ impl Target {
     fn spawn(&self, program: &'static str, mut arguments: Vec<OsString>) -> Result<Child, Error> {
         if let Some(authorization) = &self.authorization {
             arguments.extend(["-H".into(), format!("Authorization: {authorization}").into()]);
+        }
+        if let Some(coding) = self.coding {
+            arguments.extend(["-H".into(), format!("Accept-Encoding: {}", coding.token()).into()]);
         }
         arguments.push(self.url.as_str().into());
         if program == "wrk" {

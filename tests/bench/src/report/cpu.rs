@@ -1,6 +1,6 @@
 //! The table of CPU, rate, system calls and memory.
 
-use super::label;
+use super::labels::Labels;
 use super::verdict::Verdicts;
 use crate::rounds::Measured;
 use crate::slice::Slice;
@@ -15,16 +15,20 @@ pub(super) const HEAD: &str = "\
 /// What ours may need above its start under any load.
 const GROWTH_MIB_MAX: f64 = 40.0;
 
-pub(super) fn rows(workload: &Workload, measured: &[Measured], verdicts: &mut Verdicts) -> String {
+pub(super) fn rows(workload: &Workload, measured: &[Measured], labels: &Labels, verdicts: &mut Verdicts) -> String {
     let Some(ours) = measured.first() else { return String::new() };
     let row = |(index, one): (usize, &Measured)| {
-        let what = format!("{} against {}", workload.name, label(&one.run));
+        let what = format!("{} against {}", workload.name, labels.run(&one.run));
         let (ratio, target) = match one.run.against {
             Against::Nothing => Default::default(),
             Against::Without { adds_us_max } => {
                 let added = difference(&ours.slices, &one.slices, |slice| slice.cpu_us);
-                let what = format!("{}, added to {} in µs", workload.name, label(&one.run));
+                let what = format!("{}, added to {} in µs", workload.name, labels.run(&one.run));
                 (format!("+{added:.2} µs"), verdicts.judge(&what, added, Some(adds_us_max)))
+            }
+            Against::Bare { target } => {
+                let ratio = ratio(&ours.slices, &one.slices, |slice| slice.cpu_us);
+                (format!("{ratio:.2}"), verdicts.judge(&what, ratio, Some(target)))
             }
             Against::Peer { target } => {
                 let ratio = ratio(&ours.slices, &one.slices, |slice| slice.cpu_us);
@@ -43,7 +47,7 @@ pub(super) fn rows(workload: &Workload, measured: &[Measured], verdicts: &mut Ve
         format!(
             "| {} | {} | {:.2} | {ratio} | {target} | {} | {} | {growth:.1} {growth_missed} | {} | {:.0} % |\n",
             if is_first { format!("{}: {}", workload.name, workload.what) } else { String::new() },
-            label(&one.run),
+            labels.run(&one.run),
             median(one.slices.iter().map(|slice| slice.cpu_us)),
             rate(&one.slices).map_or_else(String::new, |rate| format!("{rate:.0}")),
             calls.trim_end(),
@@ -51,7 +55,12 @@ pub(super) fn rows(workload: &Workload, measured: &[Measured], verdicts: &mut Ve
             one.slices.iter().map(|slice| slice.foreign).fold(0.0, f64::max) * 100.0,
         )
     };
-    measured.iter().enumerate().map(row).collect()
+    let absent = workload.runs.iter().filter(|run| measured.iter().all(|one| one.run != **run));
+    let absent = absent.map(|run| {
+        let why = "not installed, or without a module that it needs";
+        format!("|  | {} | {why} |  |  |  |  |  |  |  |\n", labels.run(run))
+    });
+    measured.iter().enumerate().map(row).chain(absent).collect()
 }
 
 /// Only where the server was what limited most slices.

@@ -1,6 +1,6 @@
 //! What a reader must know before the numbers.
 
-use crate::ground::Ground;
+use super::labels::Labels;
 use crate::machine::{self, Cores};
 use crate::server::Kind;
 
@@ -14,10 +14,10 @@ pub(super) fn text(title: &str, cores: Cores, rounds: usize, seconds: u64) -> St
 - Machine: {}, kernel {}
 - Servers on core {}, generator and upstream on core {}; {rounds} interleaved rounds of {seconds} s; medians.
 - CPU: user and system time of the server's processes per completed request, a validator behind `auth_request` included.
-  Ratio: portcullis' CPU over the peer's in the same round, below 1 is better. Rate: only where the server is what limits
-  it. Memory: the most in this workload above what the server had before its first request. Resumed: the share of
-  handshakes that were; CPU is then per resumption. Foreign: what others used of the server's core, the worst slice that
-  counts.
+  Ratio: portcullis' CPU over the peer's in the same round, below 1 is better; **ahead** where the peer needs less. Rate:
+  only where the server is what limits it. Memory: the most in this workload above what the server had before its first
+  request. Resumed: the share of handshakes that were; CPU is then per resumption. Foreign: what others used of the
+  server's core, the worst slice that counts.
 ",
         machine::processor(),
         machine::kernel(),
@@ -26,13 +26,17 @@ pub(super) fn text(title: &str, cores: Cores, rounds: usize, seconds: u64) -> St
     )
 }
 
-pub(super) fn versions(kinds: &[Kind], ground: &Ground) -> String {
-    let servers = kinds
-        .iter()
-        .filter(|kind| **kind != Kind::AuthRequest || !kinds.contains(&Kind::Nginx))
-        .map(|kind| kind.version(ground).unwrap_or_else(|| format!("{}: unknown version", kind.name())));
+pub(super) fn versions(kinds: &[Kind], labels: &Labels) -> String {
+    let introduction = |kind: &Kind| labels.introduction(*kind).map_or_else(|| kind.name().to_owned(), str::to_owned);
+    let mut servers: Vec<String> = Vec::new();
+    for line in kinds.iter().map(introduction) {
+        // One program may stand here for several servers.
+        if !servers.contains(&line) {
+            servers.push(line);
+        }
+    }
     let generators = [("wrk", "-v"), ("h2load", "--version")]
         .into_iter()
         .filter_map(|(program, argument)| machine::first_line(program.as_ref(), argument));
-    servers.chain(generators).map(|line| format!("- {line}\n")).collect()
+    servers.into_iter().chain(generators).map(|line| format!("- {line}\n")).collect()
 }

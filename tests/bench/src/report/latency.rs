@@ -1,6 +1,6 @@
 //! The table of latencies.
 
-use super::label;
+use super::labels::Labels;
 use super::verdict::Verdicts;
 use crate::latency::Latencies;
 use crate::load::Paced;
@@ -21,12 +21,12 @@ generator as about the server.
 /// The share of p99 from which on the generator is part of what was measured.
 const LATE_MAX: f64 = 0.25;
 
-pub(super) fn rows(workload: &Workload, latencies: &[Latencies], verdicts: &mut Verdicts) -> String {
+pub(super) fn rows(workload: &Workload, latencies: &[Latencies], labels: &Labels, verdicts: &mut Verdicts) -> String {
     let Some(ours) = latencies.first() else { return String::new() };
     let row = |(index, one): (usize, &Latencies)| {
-        let what = format!("{}, p99 against {}", workload.name, label(&one.run));
+        let what = format!("{}, p99 against {}", workload.name, labels.run(&one.run));
         let (ratio, target) = match one.run.against {
-            Against::Nothing | Against::Without { .. } => Default::default(),
+            Against::Nothing | Against::Without { .. } | Against::Bare { .. } => Default::default(),
             Against::Peer { .. } => {
                 let ratio = ratio(&ours.slices, &one.slices, |slice| micros(slice.p99_us));
                 let target = workload.latency_max.filter(|_| one.run.server == Kind::Nginx);
@@ -39,7 +39,7 @@ pub(super) fn rows(workload: &Workload, latencies: &[Latencies], verdicts: &mut 
         format!(
             "| {} | {} | {:.0} | {:.0} | {p99:.0} | {ratio} | {target} | {mark}{late:.0}{mark} |\n",
             if index == 0 { format!("{}: {}", workload.name, workload.what) } else { String::new() },
-            label(&one.run),
+            labels.run(&one.run),
             one.rate,
             of(|slice| slice.p50_us),
         )

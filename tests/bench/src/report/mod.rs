@@ -3,6 +3,7 @@
 mod cpu;
 mod head;
 mod idle;
+mod labels;
 mod latency;
 mod verdict;
 
@@ -13,7 +14,8 @@ use crate::latency::Latencies;
 use crate::machine::Cores;
 use crate::rounds::Measured;
 use crate::server::Kind;
-use crate::workload::{Run, Workload};
+use crate::workload::Workload;
+use labels::Labels;
 use std::io::Write as _;
 use std::path::Path;
 use verdict::Verdicts;
@@ -26,13 +28,14 @@ pub(crate) struct Report {
     cpu: String,
     latency: String,
     idle: String,
+    labels: Labels,
     seen: Vec<Kind>,
     verdicts: Verdicts,
 }
 
 impl Report {
     /// Empty tables.
-    pub(crate) fn new(group: &str, cores: Cores, rounds: usize, seconds: u64) -> Self {
+    pub(crate) fn new(group: &str, ground: &Ground, cores: Cores, rounds: usize, seconds: u64) -> Self {
         let today = jiff::Zoned::now().date();
         Self {
             name: format!("{today}-{group}.md"),
@@ -40,6 +43,7 @@ impl Report {
             cpu: String::new(),
             latency: String::new(),
             idle: String::new(),
+            labels: Labels::ask(ground),
             seen: Vec::new(),
             verdicts: Verdicts::default(),
         }
@@ -48,10 +52,10 @@ impl Report {
     /// Adds a workload's rows, and shows them.
     pub(crate) fn add(&mut self, workload: &Workload, measured: &[Measured], latencies: &[Latencies]) {
         measured.iter().for_each(|one| self.see(one.run.server));
-        let rows = cpu::rows(workload, measured, &mut self.verdicts);
+        let rows = cpu::rows(workload, measured, &self.labels, &mut self.verdicts);
         show(&rows);
         self.cpu += &rows;
-        let rows = latency::rows(workload, latencies, &mut self.verdicts);
+        let rows = latency::rows(workload, latencies, &self.labels, &mut self.verdicts);
         show(&rows);
         self.latency += &rows;
     }
@@ -59,7 +63,7 @@ impl Report {
     /// Adds the rows of idle connections, and shows them.
     pub(crate) fn add_idle(&mut self, idle: &Idle, kilobytes: &[(Kind, f64)]) {
         kilobytes.iter().for_each(|(kind, _)| self.see(*kind));
-        let rows = idle::rows(idle, kilobytes, &mut self.verdicts);
+        let rows = idle::rows(idle, kilobytes, &self.labels, &mut self.verdicts);
         show(&rows);
         self.idle += &rows;
     }
@@ -71,8 +75,8 @@ impl Report {
     }
 
     /// Writes the result to a file and to standard output.
-    pub(crate) fn publish(self, ground: &Ground, directory: &Path) -> Result<(), Error> {
-        let mut text = self.head + &head::versions(&self.seen, ground);
+    pub(crate) fn publish(self, directory: &Path) -> Result<(), Error> {
+        let mut text = self.head + &head::versions(&self.seen, &self.labels);
         for (head, rows) in [(cpu::HEAD, self.cpu), (latency::HEAD, self.latency), (idle::HEAD, self.idle)] {
             if !rows.is_empty() {
                 text += &format!("\n{head}{rows}");
@@ -88,9 +92,4 @@ impl Report {
 
 fn show(rows: &str) {
     let _ = std::io::stderr().write_all(rows.as_bytes());
-}
-
-fn label(run: &Run) -> String {
-    let separator = if run.note.is_empty() { "" } else { ", " };
-    format!("{}{separator}{}", run.server.name(), run.note)
 }

@@ -21,10 +21,11 @@ impl Verdicts {
 
     /// Notes where a peer needs less, and shows the ratio.
     pub(super) fn compare(&mut self, what: &str, ratio: f64) -> String {
-        if (ratio * 100.0).round() > 100.0 {
+        let is_ahead = (ratio * 100.0).round() > 100.0;
+        if is_ahead {
             self.ahead.push(format!("{what}: {ratio:.2}"));
         }
-        format!("{ratio:.2}")
+        format!("{ratio:.2}{}", if is_ahead { " **ahead**" } else { "" })
     }
 
     pub(super) fn text(&self) -> String {
@@ -48,7 +49,7 @@ mod tests {
         assert_eq!(verdicts.judge("b", 0.806, Some(0.80)), "≤ 0.80 **missed**");
         assert_eq!(verdicts.judge("c", 9.0, None), "");
         assert_eq!(verdicts.compare("d", 1.004), "1.00");
-        assert_eq!(verdicts.compare("e", 1.2), "1.20");
+        assert_eq!(verdicts.compare("e", 1.2), "1.20 **ahead**");
         assert_eq!(verdicts.text(), "\nMissed:\n\n- b: 0.81, at most 0.80\n\nA peer is ahead:\n\n- e: 1.20\n");
         assert_eq!(Verdicts::default().text(), "\nMissed: none.\n\n\nA peer is ahead: none.\n");
     }

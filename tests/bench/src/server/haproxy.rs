@@ -7,7 +7,7 @@ use crate::tokens::{Algorithm, SECRET};
 
 pub(super) fn config(ground: &Ground) -> String {
     let [plain, tls] = ground.ports.haproxy;
-    let upstream = ground.ports.upstream;
+    let [upstream, _] = ground.ports.upstream;
     let path = |name: &str| ground.path(name).display().to_string();
     let (both, small) = (path("both.pem"), path("site/1k.bin"));
     let guards: String = [Algorithm::Hs256, Algorithm::Es256, Algorithm::Rs256]

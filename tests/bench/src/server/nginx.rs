@@ -1,12 +1,21 @@
 //! nginx: sendfile, cached descriptors, buffered log, kept upstream connections, bodies in memory, sessions in tickets
-//! and in a shared cache.
+//! and in a shared cache, twins of files where there are some.
 
 use crate::ground::Ground;
+use crate::machine;
+use std::path::{Path, PathBuf};
+
+/// The module that sends Brotli's twins, which not every installation has.
+pub(super) fn brotli_module() -> Option<PathBuf> {
+    let built = machine::said("nginx".as_ref(), "-V")?;
+    let directory = built.split_ascii_whitespace().find_map(|word| word.strip_prefix("--modules-path="))?;
+    Some(Path::new(directory).join("ngx_http_brotli_static_module.so")).filter(|module| module.exists())
+}
 
 /// The front server; `upstreams` and `locations` are what a variant adds.
 pub(super) fn config(ground: &Ground, ports: [u16; 2], upstreams: &str, locations: &str) -> String {
     let [plain, tls] = ports;
-    let upstream = ground.ports.upstream;
+    let [upstream, _] = ground.ports.upstream;
     let path = |name: &str| ground.path(name).display().to_string();
     let (site, certificate, key) = (path("site"), path("certificate.pem"), path("key.pem"));
     // As root nginx would change to a user that can't read the temporary directory.
@@ -15,9 +24,12 @@ pub(super) fn config(ground: &Ground, ports: [u16; 2], upstreams: &str, location
         .iter()
         .map(|name| format!("    {name}_temp_path {};\n", path(&format!("{name}-{plain}"))))
         .collect();
+    let module = brotli_module();
+    let brotli = if module.is_some() { " brotli_static on;" } else { "" };
+    let module = module.map_or_else(String::new, |module| format!("load_module {};\n", module.display()));
     let pid = path(&format!("nginx-{plain}.pid"));
     format!(
-        r"{user}
+        r"{module}{user}
 daemon off;
 worker_processes 1;
 worker_rlimit_nofile 16384;
@@ -63,6 +75,7 @@ http {{
         ssl_session_cache shared:bench:10m;
         ssl_session_tickets on;
         root {site};
+        location /packed/ {{ gzip_static on; gzip_vary on;{brotli} }}
         location /api/ {{ proxy_pass http://app; }}{locations}
     }}
 }}

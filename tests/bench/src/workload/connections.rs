@@ -2,18 +2,14 @@
 //!
 //! HAProxy serves no files; where it answers `/1k.bin` it does so from memory, by a rule.
 
-use super::{Against, Load, Run, TlsVersion, Workload, ours, peer};
+use super::{Load, Run, TlsVersion, Workload, ours, peer, shown};
 use crate::server::Kind;
 
 /// Each connection lives for one request only, so a few at once keep a core busy.
 const AT_ONCE: u32 = 32;
 
 /// 1.5 times nginx's resumptions per second of CPU are two thirds of its CPU for each.
-const RESUMPTIONS: &[Run] = &[
-    ours("/1k.bin"),
-    peer(Kind::Nginx, "/1k.bin", 0.67),
-    Run { server: Kind::Haproxy, note: "", path: "/1k.bin", token: None, against: Against::Peer { target: None } },
-];
+const RESUMPTIONS: &[Run] = &[ours("/1k.bin"), peer(Kind::Nginx, "/1k.bin", 0.67), shown(Kind::Haproxy, "/1k.bin")];
 
 pub(super) const ALL: &[Workload] = &[
     Workload {

@@ -1,12 +1,30 @@
-//! Files, against nginx.
+//! Files, against nginx; h2o stands beside them, the fastest of all where answers over HTTP/2 are small.
 
-use super::{Load, Run, Workload, ours, peer, plain, secure};
+use super::{Load, Run, Workload, ours, peer, plain, secure, shown};
 use crate::server::Kind;
+use crate::twins::Coding;
 
-/// Portcullis, nginx.
+/// Portcullis, nginx, h2o.
 macro_rules! files {
     ($path:expr, $target:expr) => {{
-        const RUNS: &[Run] = &[ours($path), peer(Kind::Nginx, $path, $target)];
+        const RUNS: &[Run] = &[ours($path), peer(Kind::Nginx, $path, $target), shown(Kind::H2o, $path)];
+        RUNS
+    }};
+}
+
+const fn twin(run: Run, coding: Coding) -> Run {
+    Run { coding: Some(coding), ..run }
+}
+
+/// The same, of a twin.
+macro_rules! twins {
+    ($coding:expr, $target:expr) => {{
+        const PATH: &str = "/packed/page.html";
+        const RUNS: &[Run] = &[
+            twin(ours(PATH), $coding),
+            twin(peer(Kind::Nginx, PATH, $target), $coding),
+            twin(shown(Kind::H2o, PATH), $coding),
+        ];
         RUNS
     }};
 }
@@ -75,5 +93,23 @@ pub(super) const ALL: &[Workload] = &[
         runs: files!("/1k.bin", 0.70),
         syscalls_max: None,
         latency_max: Some(1.1),
+    },
+    Workload {
+        name: "W1g",
+        what: "page of 1 KiB, compressed beforehand with gzip, HTTP/1.1 keep-alive, 64 connections",
+        load: plain(64),
+        answer_bytes: 1024,
+        runs: twins!(Coding::Gzip, 0.80),
+        syscalls_max: None,
+        latency_max: None,
+    },
+    Workload {
+        name: "W1b",
+        what: "page of 1 KiB, compressed beforehand with Brotli, HTTP/1.1 keep-alive, 64 connections",
+        load: plain(64),
+        answer_bytes: 1024,
+        runs: twins!(Coding::Brotli, 0.80),
+        syscalls_max: None,
+        latency_max: None,
     },
 ];

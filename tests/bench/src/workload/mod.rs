@@ -3,15 +3,17 @@
 mod connections;
 mod files;
 mod forwarding;
+mod resilience;
 mod tokens;
 
 use crate::server::Kind;
 use crate::tokens::Algorithm;
+use crate::twins::Coding;
 
 /// `make bench-static`.
 pub(crate) const STATIC: &[&[Workload]] = &[files::ALL];
 /// `make bench-proxy`.
-pub(crate) const PROXY: &[&[Workload]] = &[forwarding::ALL, connections::ALL, tokens::ALL];
+pub(crate) const PROXY: &[&[Workload]] = &[forwarding::ALL, connections::ALL, resilience::ALL, tokens::ALL];
 
 /// Who asks for what, and how.
 #[derive(Debug)]
@@ -22,7 +24,7 @@ pub(crate) struct Workload {
     pub(crate) what: &'static str,
     /// The shape of the load.
     pub(crate) load: Load,
-    /// Bytes of a right answer's body.
+    /// Bytes of a right answer's body; where a run asks for a twin, of the file that it is a twin of.
     pub(crate) answer_bytes: u64,
     /// Who takes part; the first is measured against the others.
     pub(crate) runs: &'static [Run],
@@ -67,6 +69,8 @@ pub(crate) struct Run {
     pub(crate) note: &'static str,
     pub(crate) path: &'static str,
     pub(crate) token: Option<Token>,
+    /// The twin that is asked for.
+    pub(crate) coding: Option<Coding>,
     pub(crate) against: Against,
 }
 
@@ -79,6 +83,8 @@ pub(crate) enum Against {
     Peer { target: Option<f64> },
     /// Ours without what is measured; with the microseconds of CPU per request that this may add.
     Without { adds_us_max: f64 },
+    /// Ours without what is measured; with the share of its CPU per request that ours may need.
+    Bare { target: f64 },
 }
 
 /// Which tokens the requests carry.
@@ -97,11 +103,16 @@ impl Workload {
 }
 
 const fn ours(path: &'static str) -> Run {
-    Run { server: Kind::Portcullis, note: "", path, token: None, against: Against::Nothing }
+    Run { server: Kind::Portcullis, note: "", path, token: None, coding: None, against: Against::Nothing }
 }
 
 const fn peer(server: Kind, path: &'static str, target: f64) -> Run {
-    Run { server, note: "", path, token: None, against: Against::Peer { target: Some(target) } }
+    Run { server, against: Against::Peer { target: Some(target) }, ..ours(path) }
+}
+
+/// A peer without a target, to be seen beside the others.
+const fn shown(server: Kind, path: &'static str) -> Run {
+    Run { server, against: Against::Peer { target: None }, ..ours(path) }
 }
 
 const fn plain(connections: u32) -> Load {
@@ -121,7 +132,7 @@ mod tests {
         let all: Vec<&Workload> = STATIC.iter().chain(PROXY).flat_map(|table| table.iter()).collect();
         for (index, one) in all.iter().enumerate() {
             assert!(all[..index].iter().all(|other| other.name != one.name), "{} twice", one.name);
-            assert_eq!(one.runs[0].server, Kind::Portcullis, "{}", one.name);
+            assert!(one.runs[0].server.is_ours(), "{}", one.name);
             assert_eq!(one.runs[0].against, Against::Nothing, "{}", one.name);
             assert!(one.runs.iter().any(|run| run.against != Against::Nothing), "{} has no peer", one.name);
         }

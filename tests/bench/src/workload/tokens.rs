@@ -16,12 +16,13 @@ const fn with(run: Run, algorithm: Algorithm, distinct: usize) -> Run {
     Run { token: Some(Token { algorithm, distinct }), ..run }
 }
 
-const fn shown(run: Run, note: &'static str) -> Run {
+const fn beside(run: Run, note: &'static str) -> Run {
     Run {
         note,
         against: match run.against {
             Against::Nothing => Against::Nothing,
             Against::Without { adds_us_max } => Against::Without { adds_us_max },
+            Against::Bare { target } => Against::Bare { target },
             Against::Peer { .. } => Against::Peer { target: None },
         },
         ..run
@@ -42,7 +43,7 @@ macro_rules! guarded {
             with(peer(Kind::Haproxy, $path, $haproxy), TOKEN.0, TOKEN.1),
             with(peer(Kind::AuthRequest, $path, $nginx), TOKEN.0, TOKEN.1),
             with(
-                shown(peer(Kind::AuthRequest, concat!("/cached", $path), 1.0), "validator with a cache"),
+                beside(peer(Kind::AuthRequest, concat!("/cached", $path), 1.0), "validator with a cache"),
                 TOKEN.0,
                 TOKEN.1,
             ),
@@ -77,7 +78,7 @@ pub(super) const ALL: &[Workload] = &[
             1,
             0.50,
             0.50,
-            with(shown(ours("/eddsa/item"), "EdDSA"), Algorithm::EdDsa, 1),
+            with(beside(ours("/eddsa/item"), "EdDSA"), Algorithm::EdDsa, 1),
             without_a_token("/api/item")
         ),
     ),
