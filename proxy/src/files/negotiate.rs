@@ -64,6 +64,7 @@ impl Tree {
                 // On every form, and before these copy the fields: the answer hangs on the request's field.
                 file.headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
             }
+                file.validators = file.validators.clone().among_others();
             for (coding, (twin, stamp)) in Coding::ALL.into_iter().zip(twins).filter_map(|(c, twin)| Some((c, twin?))) {
                 if let Some(coded) = self.twin(coding, file, twin, stamp).await? {
                     variants.set(coding, Form::Twin(Rc::new(coded), stamp));
@@ -90,7 +91,7 @@ impl Tree {
                 (Validators::of_coded_content(&content, coding, &stamp, now), Content::Memory(content))
             }
         };
-        Ok(Some(file.coded(coding, validators, content)))
+        Ok(Some(file.coded(coding, validators.among_others(), content)))
     }
 
     /// The form of a file that a request gets. Waits, if need be, for one that is being made, but not for long.

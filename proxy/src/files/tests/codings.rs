@@ -298,3 +298,22 @@ async fn a_replaced_file_is_never_sent_in_the_form_of_the_old_one() {
     assert!(is_coded_form(Coding::Brotli, &got.body, &new));
     assert_ne!(got.field(ETAG), old.field(ETAG));
 }
+
+/// Found in a review: a file and its twin may be of the same second, and a client that has a part of one got the rest of the
+/// other.
+#[tokio::test]
+async fn a_date_does_not_tell_which_of_several_forms_a_client_has() {
+    let compress = Compress { codings: Coding::ALL.to_vec(), bytes_min: 100, bytes_max: 100_000 };
+    for (compress, status) in [(None, StatusCode::PARTIAL_CONTENT), (Some(compress), StatusCode::OK)] {
+        // A source of this crate is old enough for its date to be a strong one.
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/files");
+        let server = FileServer::open(&config::Files { compress, ..config::Files::of(root) }).expect("server");
+        let site = Site { server, ..Site::new(&[]) };
+        let whole = site.get("/answer.rs").await.expect("whole");
+        let part = [(RANGE, "bytes=0-9"), (IF_RANGE, whole.field(LAST_MODIFIED))];
+        assert_eq!(site.ask(Method::GET, "/answer.rs", &part).await.expect("a part").head.status, status);
+        let part = [(RANGE, "bytes=0-9"), (IF_RANGE, whole.field(ETAG))];
+        let part = site.ask(Method::GET, "/answer.rs", &part).await.expect("a part");
+        assert_eq!(part.head.status, StatusCode::PARTIAL_CONTENT, "the tag does");
+    }
+}
