@@ -58,7 +58,9 @@ table! {
         /// all with a suffix (`*+json`).
         default(MediaPattern::COMPRESSIBLE) compressible_types: List<MediaPattern, 1>,
         /// Whether a twin that was compressed beforehand (`NAME.br`, `NAME.zst`, `NAME.gz` beside `NAME`; `portcullis
-        /// precompress` makes them) is sent in place of its file. One that is older than its file is not.
+        /// precompress` makes them) is sent in place of its file. One that is older than its file is not, nor one of
+        /// another content: that of a file that is kept in memory is decoded once and compared; of larger ones only the
+        /// length is, which brotli does not tell.
         default(true) precompressed: bool,
         /// Whether files without a twin are compressed when they are first asked for, and the result kept in memory.
         default(true) compress: CompressSwitch,
