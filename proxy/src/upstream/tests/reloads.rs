@@ -1,9 +1,10 @@
 //! What is known of an upstream outlives a reload, and no longer than it means something.
 
 use super::support::configured;
-use crate::config::{self, Park, RetryBudget};
-use crate::upstream::Shared;
+use crate::config::{self, Health, Park, RetryBudget};
+use crate::upstream::{Group, Keeper, Kept, Shared};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -25,4 +26,31 @@ fn an_upstream_is_expected_back_whatever_becomes_of_its_retry_budget() {
     assert!(after.park(one, 0).is_none(), "who waits since before has the place");
     drop(waiting);
     assert!(after.park(one, 0).is_some());
+}
+
+/// Found in a review: nothing could bring such an endpoint back, and wrong probes are a reason to remove them.
+#[test]
+fn what_probes_have_said_ends_with_the_probes() {
+    let health = Health {
+        path: "/wrong".to_owned(),
+        every: Duration::from_secs(5),
+        timeout: Duration::from_secs(1),
+        status: Vec::new(),
+        body: None,
+        rise: 2,
+        fall: 3,
+    };
+    let probed = config::Upstream { health: Some(health), ..upstream() };
+    let state = |group: &Group| group.members().iter().map(|member| member.state().0).collect::<Vec<_>>();
+    let before = Group::new(&probed, None);
+    before.probed(&before.members()[0], Err("status 404".to_owned()));
+    assert_eq!(state(&before), ["down"]);
+    assert_eq!(state(&Group::new(&probed, Some(&before))), ["down"], "it is the same endpoint");
+    let after = Group::new(&upstream(), Some(&before));
+    assert_eq!(state(&after), ["down"], "it is not in force yet");
+    serve::worker::local_runtime().expect("a runtime").block_on(async {
+        let kept = Kept { group: Arc::clone(&after), resolve_every: Duration::from_secs(60), probes: None };
+        let _keeper = Keeper::spawn([kept], None);
+        assert_eq!(state(&after), ["up"]);
+    });
 }
