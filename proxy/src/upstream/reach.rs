@@ -57,7 +57,15 @@ impl Upstream {
                 None => Box::pin(self.endpoints.appear(affinity, &passed.over, self.connect_timeout)).await,
             };
             let Some(endpoint) = endpoint else {
-                return Err(passed.why().or(last).unwrap_or_else(|| self.endpoints.none()));
+                let Some(known) = last.filter(|_| passed.why().is_none()) else {
+                    let error = passed.why().unwrap_or_else(|| self.endpoints.none());
+                    // Who finds no room waits for it, and is counted by what becomes of that.
+                    if !pick.knocks && !matches!(error, UpstreamError::Full) {
+                        self.failed(&error);
+                    }
+                    return Err(error);
+                };
+                return Err(known);
             };
             let place = if pick.knocks || !self.is_guarded() {
                 None
