@@ -122,6 +122,15 @@ impl Upstream {
         self.limits.is_some() || self.breaker.is_some()
     }
 
+    /// Whether an endpoint has room that nobody is on the way to.
+    pub(super) fn sees_room(&self, limits: Limits) -> bool {
+        let gate = &self.shared.gate;
+        self.endpoints.any(|endpoint| {
+            let has_room = |room| gate.has_room(endpoint.door(gate), room);
+            !endpoint.is_avoided() && room(limits, endpoint.told_in_flight_max()).is_none_or(has_room)
+        })
+    }
+
     /// A place at this endpoint, if it may be asked.
     fn admit(&self, endpoint: &Endpoint) -> Result<Option<Place>, Barred> {
         let gate = &self.shared.gate;

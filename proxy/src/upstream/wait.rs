@@ -105,7 +105,7 @@ impl Upstream {
         let Some(limits) = self.limits else { return self.deliver(delivery, tried, attempt).await };
         let gate = &self.shared.gate;
         let releases = gate.releases();
-        if !gate.has_waiting() {
+        if !gate.has_waiting() || self.sees_room(limits) {
             match self.deliver(delivery, tried, attempt).await {
                 Err(Undelivered { error: UpstreamError::Full, .. }) => {}
                 outcome => return outcome,
