@@ -76,7 +76,12 @@ pub(in crate::upstream) async fn send(
     let request = head::to_http2(&head, &connection.scheme);
     let (response, stream) = match connection.sender().send_request(request, bodiless) {
         Ok(sent) => sent,
-        Err(error) => return Err(failed(error, &slot, received, head, outgoing)),
+        Err(error) => {
+            // The connection has ended and takes no stream: nothing of the request was written.
+            let unsent = error.is_io() || error.is_go_away();
+            let failed = failed(error, &slot, received, head, outgoing);
+            return Err(Failed { unprocessed: failed.unprocessed || unsent, ..failed });
+        }
     };
     let expects = !bodiless && head.headers.contains_key(EXPECT);
     let mut waiting = Waiting::new(response, Pump::new(outgoing, stream, bodiless, client), limits, expects);

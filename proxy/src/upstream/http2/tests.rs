@@ -497,3 +497,20 @@ async fn an_idle_connection_is_closed_and_says_so() {
     })
     .await;
 }
+
+/// Found in a review: such a POST counted as one that may have had an effect.
+#[tokio::test]
+async fn what_could_not_be_begun_can_go_elsewhere_whatever_its_method() {
+    with(|connections, server| async move {
+        let slot = place(&connections);
+        drop(server);
+        settle().await;
+        let outcome = send(slot, head(Method::POST), Body::full("pay"), LIMITS, client(), drop).await;
+        let Err(failed) = outcome else { unreachable!("nobody is there") };
+        assert!(matches!(failed.error, Http2Error::Reset(_)), "{}", failed.error);
+        assert!(failed.unprocessed, "not a byte of it was written");
+        let (head, body) = *failed.again.expect("it may be sent again");
+        assert_eq!((head.method, body.collect().await.expect("whole").to_bytes()), (Method::POST, "pay".into()));
+    })
+    .await;
+}
