@@ -134,11 +134,10 @@ fn without_a_current_release_there_is_no_server() {
 #[tokio::test]
 async fn the_releases_that_were_served_last_stay_whatever_their_folders_times_say() {
     let site = deployed(1);
-    let aged = |name: &str, days: u64| {
+    for (name, days) in [("v1", 1), ("v2", 2), ("v3", 3)] {
         let time = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(days * 86_400);
         std::fs::File::open(site.path(name)).expect("a folder").set_modified(time).expect("a time");
-    };
-    (aged("v1", 1), aged("v2", 2), aged("v3", 3));
+    }
     let at = Duration::from_secs;
     assert_eq!(site.text_after("/", at(0)).await.expect("page"), "one");
     switch(&site, "v2");
