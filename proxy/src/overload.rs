@@ -45,7 +45,8 @@ impl Level {
         let percent = u64::try_from(u128::from(used) * 100 / u128::from(max.max(1))).unwrap_or(u64::MAX);
         let holds = |level: Self| {
             let needed = u64::from(at(level));
-            percent >= if level <= self { needed.saturating_sub(BACK_PERCENT) } else { needed }
+            // Nothing in use is calm, however early a step is taken.
+            percent >= if level <= self { needed.saturating_sub(BACK_PERCENT).max(1) } else { needed }
         };
         Self::ALL.into_iter().rev().find(|&level| holds(level)).unwrap_or(Self::Calm)
     }
@@ -156,5 +157,16 @@ mod tests {
         assert_eq!((overload.level(), overload.bytes()), (RefuseConnections, (u64::MAX, u64::MAX)));
         overload.see(&SETTINGS, 0, 0);
         assert_eq!(overload.level(), Calm);
+    }
+
+    /// Found in a review: a step at 5 percent or less was never taken back.
+    #[test]
+    fn a_step_that_is_taken_early_is_taken_back_too() {
+        let settings = config::Overload { close_connections_at: 4, ..SETTINGS };
+        let overload = Overload::default();
+        for (used, level) in [(4, Level::CloseConnections), (1, Level::CloseConnections), (0, Level::Calm)] {
+            overload.see(&settings, used, 100);
+            assert_eq!(overload.level(), level, "{used} of 100");
+        }
     }
 }

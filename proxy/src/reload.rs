@@ -117,7 +117,9 @@ impl Reloader {
 
     /// Reads the file again. `None`: there is none.
     pub(crate) fn read(&self) -> Option<Result<Config, ConfigError>> {
-        let (loaded, seen) = load_seen(self.path.as_deref()?);
+        let path = self.path.as_deref()?;
+        self.watch.borrow_mut().begin_reading();
+        let (loaded, seen) = load_seen(path);
         self.watch.borrow_mut().follow(seen, loaded.as_ref().ok());
         Some(loaded)
     }

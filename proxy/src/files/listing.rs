@@ -7,7 +7,7 @@ use super::cache_control::Audience;
 use super::entries::{ENTRIES_MAX, Entry, Listing};
 use super::error::FileError;
 use super::find::Tree;
-use super::path::RelativePath;
+use super::path::{HiddenNames, RelativePath};
 use bytes::Bytes;
 use http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
@@ -29,11 +29,12 @@ const IN_LINKS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 pub(super) async fn serve(
     tree: &Tree,
     path: &RelativePath,
+    hidden: HiddenNames,
     request: &HeaderMap,
 ) -> Result<Response<FileBody>, FileError> {
     let (root, directory, as_json) = (tree.root.clone(), path.clone(), prefers_json(request));
     let listed = tokio::task::spawn_blocking(move || {
-        let listing = root.list(&directory)?;
+        let listing = root.list(&directory, hidden)?;
         Ok(if as_json { listing.to_json() } else { listing.to_html(directory.as_str()) })
     });
     let text = listed.await.unwrap_or(Err(FileError::Unavailable(Errno::CANCELED)))?;

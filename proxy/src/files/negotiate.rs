@@ -1,7 +1,6 @@
 //! Which coding of a file a request gets: twins are found beside the file, other forms are made when they are wanted.
 
-use super::coding::{Key, Lookup, Made, Source, Twins};
-use super::content_type;
+use super::coding::{Key, Lookup, Made, Source, Twins, is_coded_form, may_be_of};
 use super::error::FileError;
 use super::find::{Memory, Tree};
 use super::open::Opened;
@@ -14,6 +13,7 @@ use crate::config::Coding;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue};
+use rustix::io::Errno;
 use std::fs::File;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,7 +29,8 @@ impl Tree {
     /// what is older than the file or can't be read) is as good as nothing.
     pub(super) async fn open_twins(&self, path: &RelativePath, file: &Stamp) -> Twins {
         let mut twins = Twins::default();
-        if !self.codings.precompressed || file.size == 0 || !self.codings.covers(&content_type::of(path.file_name())) {
+        let content_type = self.cache_policy.content_type(path.as_str());
+        if !self.codings.precompressed || file.size == 0 || !self.codings.covers(&content_type) {
             return twins;
         }
         for coding in Coding::ALL {
@@ -63,10 +64,12 @@ impl Tree {
             if twins.iter().any(Option::is_some) || !variants.is_empty() {
                 // On every form, and before these copy the fields: the answer hangs on the request's field.
                 file.headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+                file.validators = file.validators.clone().among_others();
             }
+            variants.see(twins.each_ref().map(|twin| twin.as_ref().map(|(_, stamp)| *stamp)));
             for (coding, (twin, stamp)) in Coding::ALL.into_iter().zip(twins).filter_map(|(c, twin)| Some((c, twin?))) {
                 if let Some(coded) = self.twin(coding, file, twin, stamp).await? {
-                    variants.set(coding, Form::Twin(Rc::new(coded), stamp));
+                    variants.set(coding, Form::Twin(Rc::new(coded)));
                 }
             }
         }
@@ -74,7 +77,8 @@ impl Tree {
         Ok(())
     }
 
-    /// `None`: it is being written to.
+    /// `None`: it is being written to, or is one of another content. Times tell nothing where a deploy has kept those of
+    /// its files: the twin of the version before is the newer one then.
     async fn twin(
         &self,
         coding: Coding,
@@ -84,13 +88,25 @@ impl Tree {
     ) -> Result<Option<Representation>, FileError> {
         let (twin, now) = (Arc::new(twin), SystemTime::now());
         let (validators, content) = match &file.content {
-            Content::File(..) => (Validators::of_coded_stamp(&stamp, coding, now), Content::File(twin, stamp.size)),
-            Content::Memory(_) => {
-                let Some(content) = read_unchanged(&twin, stamp).await? else { return Ok(None) };
-                (Validators::of_coded_content(&content, coding, &stamp, now), Content::Memory(content))
+            Content::File(_, length) => {
+                let (looked_at, length) = (Arc::clone(&twin), *length);
+                let is_sound = waiting(move || may_be_of(coding, &looked_at, stamp.size, length)).await?;
+                if !is_sound {
+                    return Ok(None);
+                }
+                (Validators::of_coded_stamp(&stamp, coding, now), Content::File(twin, stamp.size))
+            }
+            Content::Memory(content) => {
+                let Some(coded) = read_unchanged(&twin, stamp).await? else { return Ok(None) };
+                let (decoded, wanted) = (coded.clone(), content.clone());
+                let is_sound = waiting(move || is_coded_form(coding, &decoded, &wanted)).await?;
+                if !is_sound {
+                    return Ok(None);
+                }
+                (Validators::of_coded_content(&coded, coding, &stamp, now), Content::Memory(coded))
             }
         };
-        Ok(Some(file.coded(coding, validators, content)))
+        Ok(Some(file.coded(coding, validators.among_others(), content)))
     }
 
     /// The form of a file that a request gets. Waits, if need be, for one that is being made, but not for long.
@@ -162,6 +178,11 @@ fn source(content: &Content) -> Source {
             })
         }
     }
+}
+
+/// On a thread that may take its time.
+async fn waiting<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Result<T, FileError> {
+    tokio::task::spawn_blocking(look).await.map_err(|_| FileError::Unavailable(Errno::CANCELED))
 }
 
 /// `None` when the file is another than it was when it was opened.

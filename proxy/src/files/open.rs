@@ -6,7 +6,7 @@
 
 use super::entries::{ENTRIES_MAX, Entry, Listing};
 use super::error::FileError;
-use super::path::RelativePath;
+use super::path::{HiddenNames, RelativePath};
 use super::stamp::Stamp;
 use super::walk::{self, READ, READ_LINKED, STEP};
 use crate::config::Symlinks;
@@ -90,12 +90,12 @@ impl Root {
         inspect(self.lookup.open(&self.directory, name, self.symlinks)?)
     }
 
-    /// What is in a directory, of that which would be served: no hidden names, no links that are not followed, no devices.
-    /// Waits for the disk.
+    /// What is in a directory, of that which would be served: no links that are not followed, no devices, no `hidden` names
+    /// where they are refused. Waits for the disk.
     ///
     /// # Errors
     /// Those of [`Self::open_beneath`]; what is no directory is not found.
-    pub(super) fn list(&self, path: &RelativePath) -> Result<Listing, FileError> {
+    pub(super) fn list(&self, path: &RelativePath, hidden: HiddenNames) -> Result<Listing, FileError> {
         let name = if path.as_str().is_empty() { "." } else { path.as_str() };
         let directory = self.lookup.open(&self.directory, name, self.symlinks)?;
         let mut listing = Listing::default();
@@ -108,7 +108,7 @@ impl Root {
             }
             let Ok(name) = entry.file_name().to_str() else { continue };
             let Ok(below) = RelativePath::from_plain(name) else { continue };
-            if name.starts_with('.') {
+            if hidden == HiddenNames::Refused && name.starts_with('.') {
                 continue;
             }
             let Some((bytes, modified)) = self.facts(&directory, &path.join(&below), name) else { continue };

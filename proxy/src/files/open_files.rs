@@ -87,8 +87,9 @@ impl OpenFiles {
 }
 
 fn is_unchanged(representation: &Representation, stamp: Stamp) -> bool {
-    match &representation.content {
+    let is_same = match &representation.content {
         Content::Memory(_) => true,
         Content::File(file, _) => file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == stamp),
-    }
+    };
+    is_same && representation.variants.are_unchanged()
 }

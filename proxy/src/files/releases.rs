@@ -53,8 +53,11 @@ pub(super) struct Live {
     identity: (u64, u64),
     /// The current release.
     pub tree: Tree,
-    /// Others, the newest first: only for files whose names are fingerprints.
+    /// Others: those that were served before, the last one first, then the newest. Only for files whose names are
+    /// fingerprints.
     pub earlier: Box<[Tree]>,
+    /// The names of those that were served before, the last one first.
+    served: Vec<String>,
     /// Pages of the current release.
     pub error_pages: ErrorPages,
 }
@@ -65,7 +68,15 @@ struct Look {
     identity: (u64, u64),
     root: Root,
     earlier: Vec<Root>,
+    served: Vec<String>,
     error_pages: ErrorPages,
+}
+
+/// The release that is served, and those that were before.
+struct Known {
+    name: String,
+    identity: (u64, u64),
+    served: Vec<String>,
 }
 
 impl Releases {
@@ -125,7 +136,11 @@ impl Releases {
         if since < due || self.due_ms.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }
-        let known = self.live().map(|live| (live.name.clone(), live.identity));
+        let known = self.live().map(|live| Known {
+            name: live.name.clone(),
+            identity: live.identity,
+            served: live.served.clone(),
+        });
         let place = self.place.clone();
         let looked = tokio::task::spawn_blocking(move || place.look(known)).await;
         let complaint = match looked {
@@ -157,6 +172,7 @@ impl Live {
             identity: look.identity,
             tree: model.of_root(look.root),
             earlier: look.earlier.into_iter().map(|root| model.of_root(root)).collect(),
+            served: look.served,
             error_pages: look.error_pages,
         }
     }
@@ -164,23 +180,33 @@ impl Live {
 
 impl Place {
     /// Waits for the disk. `None`: it is the release that is known.
-    fn look(&self, known: Option<(String, (u64, u64))>) -> Result<Option<Look>, String> {
+    fn look(&self, known: Option<Known>) -> Result<Option<Look>, String> {
         let name = current_release(&self.directory).map_err(|error| error.to_string())?;
         let cant = |error: rustix::io::Errno| format!("{} can't be opened: {error}", self.directory.display());
         let releases = Root::open(&self.directory, self.symlinks).map_err(cant)?;
         let (root, identity) = releases.below(&name).map_err(cant)?;
-        if known.is_some_and(|known| known == (name.clone(), identity)) {
+        if known.as_ref().is_some_and(|known| (&known.name, known.identity) == (&name, identity)) {
             return Ok(None);
         }
-        let others = earlier(&self.directory, &name);
+        let served = known.map(|known| known.served_before(&name, self.kept)).unwrap_or_default();
+        let others = earlier(&self.directory, &name, &served);
         let earlier = others.iter().filter_map(|name| Some(releases.below(name).ok()?.0)).take(self.kept).collect();
         let error_pages = ErrorPages::read(&root, &self.error_pages);
-        Ok(Some(Look { name, identity, root, earlier, error_pages }))
+        Ok(Some(Look { name, identity, root, earlier, served, error_pages }))
     }
 }
 
-/// The releases beside the current one, the newest first.
-fn earlier(directory: &Path, current: &str) -> Vec<String> {
+impl Known {
+    /// Which were served before this one, as many as are kept.
+    fn served_before(self, current: &str, kept: usize) -> Vec<String> {
+        let earlier = self.served.into_iter().filter(|name| *name != self.name);
+        std::iter::once(self.name.clone()).chain(earlier).filter(|name| name != current).take(kept).collect()
+    }
+}
+
+/// The releases beside the current one: those that were served before, then the newest. Whose pages are open is known of
+/// the first only; of the others, after a start, their folders' times have to tell, which a deploy may bring along.
+fn earlier(directory: &Path, current: &str, served: &[String]) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let mut found: Vec<(SystemTime, String)> = entries
         .take(ENTRIES_MAX)
@@ -188,11 +214,12 @@ fn earlier(directory: &Path, current: &str) -> Vec<String> {
             let entry = entry.ok()?;
             let metadata = entry.metadata().ok().filter(fs::Metadata::is_dir)?;
             let name = Some(entry.file_name()).filter(|name| is_release(name))?.into_string().ok()?;
-            (name != current).then_some((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), name))
+            let is_other = name != current && !served.contains(&name);
+            is_other.then_some((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), name))
         })
         .collect();
     found.sort_unstable_by(|a, b| b.cmp(a));
-    found.into_iter().map(|(_, name)| name).collect()
+    served.iter().cloned().chain(found.into_iter().map(|(_, name)| name)).collect()
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -220,7 +220,7 @@ impl FileServer {
             Ok(Found::Directory) if path.final_slash() => Err(FileError::NotFound { no_store: false }),
             Ok(Found::Directory) => redirect_to_slash(request),
             Err(FileError::NotFound { .. }) if path.final_slash() && self.lists => {
-                match listing::serve(tree, &path, request.headers).await {
+                match listing::serve(tree, &path, self.hidden, request.headers).await {
                     Err(FileError::NotFound { .. }) => self.serve_missing(trees, &path, request, memory).await,
                     answered => answered,
                 }

@@ -103,6 +103,13 @@ impl SmallFiles {
         self.open.borrow().len()
     }
 
+    /// What is known of a path, as something that tells it from what is known later.
+    #[cfg(test)]
+    pub(super) fn known(&self, path: &str) -> Option<*const Representation> {
+        let kept = self.kept.borrow();
+        kept.entries.iter().find(|(_, entry)| *entry.path == *path).map(|(_, entry)| Rc::as_ptr(&entry.representation))
+    }
+
     /// Bytes in use, at most `bytes_max`.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -162,7 +169,8 @@ impl SmallFiles {
         self.note();
     }
 
-    /// Keeps a file that has just been read, unless it is larger than everything that may be kept.
+    /// Keeps a file that has just been read, in place of what was known of the name; not one that is larger than
+    /// everything that may be kept.
     pub(super) fn insert(
         &self,
         server: ServerId,
@@ -175,7 +183,7 @@ impl SmallFiles {
         let entry = Entry { server, path: path.into(), stamp, representation, fresh_until };
         let cost = entry.cost();
         if cost > self.bytes_max {
-            return;
+            return self.forget(server, path);
         }
         let mut kept = self.kept.borrow_mut();
         if let Some(replaced) = kept.entries.put(self.key(server, path), entry) {
@@ -315,6 +323,19 @@ mod tests {
         let files = SmallFiles::new(1000, 0, Arc::default());
         let (stamp, representation) = file(1000);
         files.insert(SITE, "/a", stamp, &representation, soon(Instant::now()));
+        assert_eq!(files.bytes(), 0);
+    }
+
+    /// Found in a review: the version before stayed, and each look made it fresh again.
+    #[test]
+    fn a_file_that_has_become_too_large_is_not_answered_by_the_version_before() {
+        let files = SmallFiles::new(ENTRY_BYTES + 1000, 0, Arc::default());
+        let now = Instant::now();
+        for length in [10, 5000] {
+            let (stamp, representation) = file(length);
+            files.insert(SITE, "/a", stamp, &representation, soon(now));
+        }
+        assert!(files.fresh(SITE, "/a", now).is_none());
         assert_eq!(files.bytes(), 0);
     }
 }

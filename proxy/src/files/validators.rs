@@ -32,11 +32,16 @@ impl Validators {
         Self { etag: EntityTag::of_coded(content, coding), last_modified: LastModified::of_file(stamp, now) }
     }
 
-    /// For bytes that were coded here, of a file of this version. Its date does not tell which release of the encoder
-    /// made them, so it is no strong validator.
+    /// For bytes that were coded here, of a file of this version.
     pub(super) fn of_made_content(etag: Option<EntityTag>, file: &Self) -> Self {
-        let last_modified = file.last_modified.clone().map(|modified| LastModified { is_strong: false, ..modified });
-        Self { etag, last_modified }
+        Self { etag, last_modified: file.last_modified.clone() }.among_others()
+    }
+
+    /// Where there is more than one form of a file: they may have the same date, so it does not tell which of them a
+    /// client has a part of, and is no strong validator (RFC 9110 section 8.8.2.2).
+    pub(super) fn among_others(self) -> Self {
+        let last_modified = self.last_modified.map(|modified| LastModified { is_strong: false, ..modified });
+        Self { last_modified, ..self }
     }
 
     /// For a twin that is only streamed, as [`Self::of_stamp`].

@@ -152,7 +152,8 @@ impl Cause {
             BodyError::TooLarge { .. } => &codes::BODY_TOO_LARGE,
             BodyError::Malformed(_) => &codes::MALFORMED_REQUEST,
             BodyError::TooSlow => &codes::BODY_TOO_SLOW,
-            BodyError::Disconnected | BodyError::Upstream | BodyError::File => &codes::BODY_BROKEN,
+            BodyError::Disconnected | BodyError::Upstream => &codes::BODY_BROKEN,
+            BodyError::File => &codes::HELD_BODY,
         };
         Wording { code, detail: Some(error.to_string()) }
     }
@@ -183,6 +184,16 @@ impl Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Found in a review: the answer was 400, and told the operator to look at the client.
+    #[test]
+    fn a_held_body_that_the_disk_has_lost_is_no_mistake_of_the_client() {
+        let error = UpstreamError::Client(BodyError::File);
+        for cause in [Cause::Body(BodyError::File), Cause::Upstream { name: "app".to_owned(), error }] {
+            let code = cause.wording().code;
+            assert_eq!((code.code, code.status), ("held_body", http::StatusCode::INTERNAL_SERVER_ERROR));
+        }
+    }
 
     #[test]
     fn every_code_of_malformed_bytes_is_listed() {

@@ -107,7 +107,7 @@ impl UpstreamCounters {
         self.failures[failure as usize].increment();
     }
 
-    pub(super) fn failures(&self, failure: Failure) -> u64 {
+    pub(crate) fn failures(&self, failure: Failure) -> u64 {
         self.failures[failure as usize].get()
     }
 }

@@ -18,6 +18,8 @@ type Stamp = Option<(u64, u64, i64, i64, u64)>;
 pub(crate) struct Watch {
     read: BTreeMap<PathBuf, Stamp>,
     seen: BTreeMap<PathBuf, Stamp>,
+    /// As they were before they were read, while they are.
+    before: BTreeMap<PathBuf, Stamp>,
 }
 
 /// What a look has found.
@@ -32,7 +34,17 @@ pub(crate) enum Look {
 }
 
 impl Watch {
-    /// Begins anew with these files, as they are now.
+    /// The files are about to be read: what becomes of those that are known from here on is a change.
+    pub(crate) fn begin_reading(&mut self) {
+        self.before = self.stamps();
+    }
+
+    fn stamps(&self) -> BTreeMap<PathBuf, Stamp> {
+        self.read.keys().map(|file| (file.clone(), stamp(file))).collect()
+    }
+
+    /// Begins anew with these files, as they were before they were read, or, where they were not known then, as they are
+    /// now.
     pub(crate) fn follow(&mut self, mut files: Vec<PathBuf>, config: Option<&Config>) {
         if let Some(config) = config {
             let keys = config.upstreams.iter().filter_map(|upstream| upstream.assertion_key.as_ref());
@@ -41,13 +53,18 @@ impl Watch {
             // What was not reached behind a mistake is still watched: its change may be what mends it.
             files.extend(self.read.keys().cloned());
         }
-        self.read = files.into_iter().map(|file| (file.clone(), stamp(&file))).collect();
+        let before = std::mem::take(&mut self.before);
+        let stamped = |file: PathBuf| {
+            let stamp = before.get(&file).copied().unwrap_or_else(|| stamp(&file));
+            (file, stamp)
+        };
+        self.read = files.into_iter().map(stamped).collect();
         self.seen.clone_from(&self.read);
     }
 
     /// Looks at all of them.
     pub(crate) fn look(&mut self) -> Look {
-        let now: BTreeMap<_, _> = self.read.keys().map(|file| (file.clone(), stamp(file))).collect();
+        let now = self.stamps();
         let rests = now == self.seen;
         self.seen = now;
         match (self.seen == self.read, rests) {
@@ -89,6 +106,21 @@ mod tests {
         fs::write(&missing, "").expect("written");
         assert_eq!(watch.look(), Look::Changing);
         fs::write(&missing, "more").expect("written");
+        assert_eq!([watch.look(), watch.look()], [Look::Changing, Look::Changed]);
+    }
+
+    /// Found in a review: the files were looked at behind their reading, so what changed meanwhile was never noticed.
+    #[test]
+    fn what_changes_while_it_is_read_is_a_change() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("a.toml");
+        fs::write(&file, "one").expect("written");
+        let mut watch = Watch::default();
+        watch.follow(vec![file.clone()], None);
+        watch.begin_reading();
+        assert_eq!(fs::read(&file).expect("read"), b"one");
+        fs::write(&file, "three").expect("written");
+        watch.follow(vec![file], None);
         assert_eq!([watch.look(), watch.look()], [Look::Changing, Look::Changed]);
     }
 

@@ -200,7 +200,8 @@ impl Control {
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let watches = self.reloader.current.load().config.server.reload_on_change;
+            // What would be refused is not tried, each second anew; it is looked at again if this process goes on.
+            let watches = self.reloader.current.load().config.server.reload_on_change && !self.is_leaving();
             tokio::select! {
                 order = orders.recv() => match order {
                     Some(Order::Reload(config, answer)) => drop(answer.send(self.reload(config.map(|config| *config)))),
@@ -239,7 +240,7 @@ impl Control {
     }
 
     fn replace(&mut self, config: Option<Config>) -> Result<Reloaded, ConfigError> {
-        if self.upgrade.is_some() || *self.retire.borrow() {
+        if self.is_leaving() {
             return Err(ConfigError::Busy("another process is about to serve in this one's place"));
         }
         let config = match config {
@@ -269,6 +270,11 @@ impl Control {
         Ok(reloaded)
     }
 
+    /// Whether another process is about to serve in this one's place, or does.
+    fn is_leaving(&self) -> bool {
+        self.upgrade.is_some() || *self.retire.borrow()
+    }
+
     fn begin_upgrade(&mut self, waiting: oneshot::Sender<Result<u32, NoUpgrade>>) {
         let offers = match self.offers() {
             Ok(offers) => offers,
@@ -289,7 +295,7 @@ impl Control {
     }
 
     fn offers(&self) -> Result<Vec<serve::handover::Offer>, NoUpgrade> {
-        let impossible = if self.upgrade.is_some() || *self.retire.borrow() {
+        let impossible = if self.is_leaving() {
             Some("an upgrade is under way already")
         } else if self.program.is_none() {
             Some("this process does not know how it was started")

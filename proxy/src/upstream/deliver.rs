@@ -272,14 +272,14 @@ impl Upstream {
             }
             Err(failed) => failed,
         };
-        let http2::Failed { error, again, unprocessed, stale } = failed;
+        let http2::Failed { error, again, unprocessed, stale, silent } = failed;
         if let Some((head, body)) = again.map(|again| *again) {
             *delivery.head = head;
             delivery.upload = Some(delivery.new_upload(body));
         } else if let Some(kept) = kept {
             *delivery.head = kept;
         }
-        let failure = Failure { unsent: unprocessed, silent: true, idempotent };
+        let failure = Failure { unsent: unprocessed, silent, idempotent };
         let free = (unprocessed || stale) && delivery.upload.is_some() && attempt.attempts < HTTP2_ATTEMPTS_MAX;
         Err(Lost { error: error.into(), failure, free })
     }

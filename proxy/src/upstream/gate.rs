@@ -26,6 +26,8 @@ pub(super) struct Gate {
     in_flight: AtomicUsize,
     /// Seats taken in the queue: read by everybody who leaves.
     waiting: AtomicUsize,
+    /// Turns on their way to those who are called.
+    called: AtomicUsize,
     queue: Mutex<Queue<oneshot::Sender<Verdict>>>,
     /// Places that were given back.
     releases: AtomicU64,
@@ -57,7 +59,10 @@ enum Verdict {
 
 /// A place that has become free, on its way to somebody. Dropped, it goes to the next one.
 #[derive(Debug)]
-pub(super) struct Turn(Option<Arc<Gate>>);
+pub(super) struct Turn {
+    gate: Arc<Gate>,
+    spent: bool,
+}
 
 /// A place at an upstream and at one of its endpoints. Dropped, it is free.
 #[derive(Debug)]
@@ -82,6 +87,7 @@ impl Gate {
         Arc::new(Self {
             in_flight: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
+            called: AtomicUsize::new(0),
             queue: Mutex::default(),
             releases: AtomicU64::new(0),
             answer_us: AtomicU64::new(0),
@@ -107,6 +113,14 @@ impl Gate {
     /// Whether anybody waits.
     pub(super) fn has_waiting(&self) -> bool {
         self.waiting.load(SeqCst) > 0
+    }
+
+    /// Whether there is a place beside those that are on their way to who was called: who sees one need not wait behind
+    /// those who saw none.
+    pub(super) fn has_room(&self, door: &Door, room: Room) -> bool {
+        let called = self.called.load(SeqCst);
+        let fits = |taken: &AtomicUsize, max: usize| taken.load(SeqCst).saturating_add(called) < max;
+        fits(&self.in_flight, room.upstream) && fits(&door.in_flight, room.endpoint)
     }
 
     /// A place, where there is one.
@@ -192,7 +206,8 @@ impl Gate {
         }
         if let Some(next) = next {
             // To whom has left it is not sent, and goes on to the next.
-            drop(next.send(Verdict::Turn(Turn(Some(Arc::clone(self))))));
+            self.called.fetch_add(1, SeqCst);
+            drop(next.send(Verdict::Turn(Turn { gate: Arc::clone(self), spent: false })));
         }
     }
 
@@ -211,14 +226,15 @@ pub(super) struct Room {
 impl Turn {
     /// Its bearer looks for the place now, and calls the next one, or waits again, by what it finds.
     pub(super) fn spend(mut self) {
-        self.0 = None;
+        self.spent = true;
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(gate) = self.0.take().filter(|gate| gate.has_waiting()) {
-            gate.call_next();
+        self.gate.called.fetch_sub(1, SeqCst);
+        if !self.spent && self.gate.has_waiting() {
+            self.gate.call_next();
         }
     }
 }
@@ -340,5 +356,18 @@ mod tests {
         tokio::time::advance(Duration::from_millis(100)).await;
         drop(place);
         assert_eq!(seat.turn().await.err(), Some(Sent::Hopeless));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_on_its_way_to_somebody_is_no_room() {
+        let gate = Gate::new();
+        let (a, b, all) = (gate.door("a"), gate.door("b"), Room { upstream: 2, endpoint: 1 });
+        let place = gate.take(&a, all).expect("room");
+        assert!(!gate.has_room(&a, all) && gate.has_room(&b, all));
+        let mut seat = gate.enter(settings(3), wait(), 0).expect("a seat");
+        drop(place);
+        assert!(!gate.has_room(&a, all), "it has been called, and has not been there yet");
+        seat.turn().await.expect("its turn").spend();
+        assert!(gate.has_room(&a, all));
     }
 }

@@ -225,6 +225,11 @@ impl Group {
         self.tell(member, member.health.probed(outcome, &self.rules, Instant::now()));
     }
 
+    /// Its endpoints are probed no more, if they ever were.
+    pub(super) fn forget_probes(&self) {
+        self.members.load().all.iter().for_each(|member| member.health.forget_probes(&self.rules, Instant::now()));
+    }
+
     /// Time has passed.
     pub(super) fn tick(&self) {
         for member in &self.members.load().all {

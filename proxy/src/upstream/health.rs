@@ -115,6 +115,14 @@ impl Health {
         self.with(rules, now, |state| state.probed(outcome, rules, now))
     }
 
+    /// It is probed no more.
+    pub(super) fn forget_probes(&self, rules: &Rules, now: Instant) {
+        self.with(rules, now, |state| {
+            state.forget_probes();
+            None
+        });
+    }
+
     /// Time has passed.
     pub(super) fn tick(&self, rules: &Rules, now: Instant, may_eject: bool) -> Option<Change> {
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);

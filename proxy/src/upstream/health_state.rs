@@ -152,6 +152,11 @@ impl State {
         }
     }
 
+    /// Nobody probes any more: what probes have said would stay for good.
+    pub(super) fn forget_probes(&mut self) {
+        (self.up, self.contrary) = (None, 0);
+    }
+
     pub(super) fn succeeded(&mut self, _: &Rules, now: Instant) -> Option<Change> {
         self.failures = 0;
         if self.trial == 0 {

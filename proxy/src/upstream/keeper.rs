@@ -42,8 +42,9 @@ impl Keeper {
             for (part, address) in group.names() {
                 tasks.spawn_local(resolve::follow(Arc::clone(&group), part, address, Rc::clone(&names), resolve_every));
             }
-            if let Some((rules, transport)) = probes {
-                tasks.spawn_local(probe_all(Arc::clone(&group), rules, transport));
+            match probes {
+                Some((rules, transport)) => drop(tasks.spawn_local(probe_all(Arc::clone(&group), rules, transport))),
+                None => group.forget_probes(),
             }
             groups.push(group);
         }

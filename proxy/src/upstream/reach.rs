@@ -57,7 +57,15 @@ impl Upstream {
                 None => Box::pin(self.endpoints.appear(affinity, &passed.over, self.connect_timeout)).await,
             };
             let Some(endpoint) = endpoint else {
-                return Err(passed.why().or(last).unwrap_or_else(|| self.endpoints.none()));
+                let Some(known) = last.filter(|_| passed.why().is_none()) else {
+                    let error = passed.why().unwrap_or_else(|| self.endpoints.none());
+                    // Who finds no room waits for it, and is counted by what becomes of that.
+                    if !pick.knocks && !matches!(error, UpstreamError::Full) {
+                        self.failed(&error);
+                    }
+                    return Err(error);
+                };
+                return Err(known);
             };
             let place = if pick.knocks || !self.is_guarded() {
                 None
@@ -112,6 +120,15 @@ impl Upstream {
     /// Whether anything stands between a request and an endpoint.
     fn is_guarded(&self) -> bool {
         self.limits.is_some() || self.breaker.is_some()
+    }
+
+    /// Whether an endpoint has room that nobody is on the way to.
+    pub(super) fn sees_room(&self, limits: Limits) -> bool {
+        let gate = &self.shared.gate;
+        self.endpoints.any(|endpoint| {
+            let has_room = |room| gate.has_room(endpoint.door(gate), room);
+            !endpoint.is_avoided() && room(limits, endpoint.told_in_flight_max()).is_none_or(has_room)
+        })
     }
 
     /// A place at this endpoint, if it may be asked.

@@ -17,6 +17,12 @@ const GOOD_TO_MS: u64 = 500;
 pub struct Shared {
     pub(super) budget: Arc<RetryBudget>,
     pub(super) gate: Arc<Gate>,
+    standing: Arc<Standing>,
+}
+
+/// How it is, whatever its settings are.
+#[derive(Debug)]
+struct Standing {
     start: Instant,
     /// Milliseconds after `start`, and one more because 0 is never.
     good_ms: AtomicU64,
@@ -33,65 +39,70 @@ impl Shared {
         let budget = kept.map_or_else(|| Arc::new(RetryBudget::new(settings, now)), |kept| Arc::clone(&kept.budget));
         match previous {
             Some(previous) if kept.is_some() => Arc::clone(previous),
-            // What is in flight stays in flight, and an open breaker open.
-            Some(previous) => Arc::new(Self::with(budget, Arc::clone(&previous.gate), now)),
+            // What is in flight stays in flight, an open breaker open, and who is expected back expected.
+            Some(previous) => {
+                let (gate, standing) = (Arc::clone(&previous.gate), Arc::clone(&previous.standing));
+                Arc::new(Self { budget, gate, standing })
+            }
             None => Arc::new(Self::with(budget, Gate::new(), now)),
         }
     }
 
     fn with(budget: Arc<RetryBudget>, gate: Arc<Gate>, now: Instant) -> Self {
-        Self {
-            budget,
-            gate,
+        let standing = Standing {
             start: now,
             good_ms: AtomicU64::new(0),
             parked: AtomicUsize::new(0),
             parked_bytes: AtomicU64::new(0),
-        }
-    }
-
-    fn milliseconds(&self, now: Instant) -> u64 {
-        u64::try_from(now.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+        };
+        Self { budget, gate, standing: Arc::new(standing) }
     }
 
     /// It has answered.
     pub(super) fn note_good(&self, now: Instant) {
-        let now_ms = self.milliseconds(now);
-        if now_ms.saturating_sub(self.good_ms.load(Relaxed)) >= GOOD_TO_MS || self.good_ms.load(Relaxed) == 0 {
-            self.good_ms.store(now_ms, Relaxed);
+        let (good_ms, now_ms) = (&self.standing.good_ms, self.standing.milliseconds(now));
+        if now_ms.saturating_sub(good_ms.load(Relaxed)) >= GOOD_TO_MS || good_ms.load(Relaxed) == 0 {
+            good_ms.store(now_ms, Relaxed);
         }
     }
 
     /// Whether it has answered within this time.
     pub(super) fn was_good_within(&self, time: Duration, now: Instant) -> bool {
-        let good_ms = self.good_ms.load(Relaxed);
-        let age = Duration::from_millis(self.milliseconds(now).saturating_sub(good_ms));
+        let good_ms = self.standing.good_ms.load(Relaxed);
+        let age = Duration::from_millis(self.standing.milliseconds(now).saturating_sub(good_ms));
         good_ms > 0 && age < time.saturating_add(Duration::from_millis(GOOD_TO_MS))
     }
 
     /// A place to wait in, for a request with so many bytes; `None`: all are taken.
-    pub(super) fn park(self: &Arc<Self>, settings: config::Park, bytes: u64) -> Option<Parked> {
+    pub(super) fn park(&self, settings: config::Park, bytes: u64) -> Option<Parked> {
         let one = |parked: usize| (parked < settings.requests_max).then_some(parked + 1);
-        self.parked.fetch_update(Relaxed, Relaxed, one).ok()?;
+        let standing = &self.standing;
+        standing.parked.fetch_update(Relaxed, Relaxed, one).ok()?;
         // From here on its drop gives back what was taken.
-        let mut place = Parked { shared: Arc::clone(self), bytes: 0 };
+        let mut place = Parked { standing: Arc::clone(standing), bytes: 0 };
         let more = |taken: u64| taken.checked_add(bytes).filter(|sum| *sum <= settings.bytes_max);
-        self.parked_bytes.fetch_update(Relaxed, Relaxed, more).ok()?;
+        standing.parked_bytes.fetch_update(Relaxed, Relaxed, more).ok()?;
         place.bytes = bytes;
         Some(place)
     }
 }
 
+impl Standing {
+    fn milliseconds(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+}
+
 /// The place of a request that waits. Dropped, it is free.
 pub(super) struct Parked {
-    shared: Arc<Shared>,
+    standing: Arc<Standing>,
     bytes: u64,
 }
 
 impl Drop for Parked {
     fn drop(&mut self) {
-        self.shared.parked.fetch_sub(1, Relaxed);
-        self.shared.parked_bytes.fetch_sub(self.bytes, Relaxed);
+        self.standing.parked.fetch_sub(1, Relaxed);
+        self.standing.parked_bytes.fetch_sub(self.bytes, Relaxed);
     }
 }
 
@@ -114,13 +125,13 @@ mod tests {
         assert!(shared.park(park, 0).is_none(), "too many");
         drop(first);
         drop((shared.park(park, 60).expect("its place is free"), second));
-        assert_eq!((shared.parked.load(Relaxed), shared.parked_bytes.load(Relaxed)), (0, 0));
+        assert_eq!((shared.standing.parked.load(Relaxed), shared.standing.parked_bytes.load(Relaxed)), (0, 0));
     }
 
     #[test]
     fn an_answer_counts_for_its_time() {
         let (shared, ms) = (shared(), Duration::from_millis);
-        let (now, limit) = (shared.start + ms(5000), ms(1000));
+        let (now, limit) = (shared.standing.start + ms(5000), ms(1000));
         assert!(!shared.was_good_within(limit, now), "never");
         shared.note_good(now);
         assert!(shared.was_good_within(limit, now + ms(1000)) && !shared.was_good_within(limit, now + ms(1500)));

@@ -105,7 +105,7 @@ impl Upstream {
         let Some(limits) = self.limits else { return self.deliver(delivery, tried, attempt).await };
         let gate = &self.shared.gate;
         let releases = gate.releases();
-        if !gate.has_waiting() {
+        if !gate.has_waiting() || self.sees_room(limits) {
             match self.deliver(delivery, tried, attempt).await {
                 Err(Undelivered { error: UpstreamError::Full, .. }) => {}
                 outcome => return outcome,
@@ -117,7 +117,7 @@ impl Upstream {
 
     async fn deliver_queued(
         &self,
-        limits: Limits,
+        mut limits: Limits,
         mut releases: u64,
         delivery: &mut Delivery<'_>,
         tried: &mut Tried,
@@ -148,6 +148,8 @@ impl Upstream {
             };
             releases = gate.releases();
             turn.spend();
+            // Where somebody was faster it goes back to its seat, which another may have taken meanwhile.
+            limits.queue_max = usize::MAX;
             match self.deliver(delivery, tried, attempt).await {
                 Err(Undelivered { error: UpstreamError::Full, .. }) => {}
                 outcome => return outcome,

@@ -43,8 +43,8 @@ table! {
         /// is (or the release is switched). They have the status of the error and go to clients that ask for `text/html`
         /// by name; all others get the problem. They come before those of the site.
         optional error_pages: Map<ErrorStatus, Below>,
-        /// Whether a directory without an index is answered with a list of what is in it, as HTML or JSON. Hidden names
-        /// and links that are not followed are left out.
+        /// Whether a directory without an index is answered with a list of what is in it, as HTML or JSON. What is not
+        /// served is left out: links that are not followed, and names that begin with a dot unless `hidden` is set.
         default(false) listing: bool,
         /// Which symbolic links beneath the root are followed: none (`no`), those that stay beneath it all the way
         /// (`same-root`; an absolute target never does), or all (`any`): whoever can make a link there then decides what is
@@ -58,7 +58,9 @@ table! {
         /// all with a suffix (`*+json`).
         default(MediaPattern::COMPRESSIBLE) compressible_types: List<MediaPattern, 1>,
         /// Whether a twin that was compressed beforehand (`NAME.br`, `NAME.zst`, `NAME.gz` beside `NAME`; `portcullis
-        /// precompress` makes them) is sent in place of its file. One that is older than its file is not.
+        /// precompress` makes them) is sent in place of its file. One that is older than its file is not, nor one of
+        /// another content: that of a file that is kept in memory is decoded once and compared; of larger ones only the
+        /// length is, which brotli does not tell.
         default(true) precompressed: bool,
         /// Whether files without a twin are compressed when they are first asked for, and the result kept in memory.
         default(true) compress: CompressSwitch,

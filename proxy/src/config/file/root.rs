@@ -13,7 +13,8 @@ table! {
     Releases as "route.files.root" => {
         /// The directory that holds the releases and `current`; nothing outside is ever opened.
         required releases: FilePath,
-        /// So many other releases, those that were changed last, stay reachable for pages that are still open: only files
+        /// So many other releases stay reachable for pages that are still open: those that were served before, the last
+        /// one first, and, of those of which that is not known, the ones whose folders were changed last. Only files
         /// whose names are fingerprints, and only where the current release has none of the name.
         default(3) keep: Number<0, 100>,
     }

@@ -149,20 +149,20 @@ impl Results {
 
     /// Does what is waiting, one after the other.
     fn work(&self) {
-        // Also when an encoder panics: the others must not wait for a thread that is gone.
-        struct Leaving<'a>(&'a Results);
-        impl Drop for Leaving<'_> {
-            fn drop(&mut self) {
-                self.0.lock().jobs -= 1;
-            }
-        }
-        let _leaving = Leaving(self);
-        loop {
-            let next = self.lock().waiting.pop_front();
-            let Some(Job { key, source, done }) = next else { return };
+        while let Some(Job { key, source, done }) = self.next() {
+            // Also when an encoder panics: the others must not wait for a thread that is gone.
             let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| make(key.coding, source)));
             self.finish(key, made.unwrap_or(Made::Failed), &done);
         }
+    }
+
+    /// The next job. `None`: there is none, and this thread does not count any more. Both under one lock: who comes
+    /// between them would leave a job to a thread that ends.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        let next = state.waiting.pop_front();
+        state.jobs -= usize::from(next.is_none());
+        next
     }
 
     fn finish(&self, key: Key, made: Made, done: &watch::Sender<Option<Made>>) {
@@ -326,5 +326,15 @@ mod tests {
         assert!(matches!(results.find_or_make(key("a"), || unreachable!("kept")), Lookup::Made(_)));
         assert!(matches!(results.find_or_make(key("b"), || Box::new(|| None)), Lookup::Underway(_)), "it left");
         assert_eq!(results.state().bytes, 2 * size as u64);
+    }
+
+    /// Found in a review: a thread that had seen that nothing waits still counted, so who came in that moment started none,
+    /// and its job stayed undone until somebody else came.
+    #[test]
+    fn a_thread_that_finds_nothing_to_do_counts_no_more_from_that_moment_on() {
+        let results = Results::new(1 << 20, 2);
+        results.lock().jobs = 2;
+        assert!(results.next().is_none());
+        assert_eq!(results.lock().jobs, 1);
     }
 }

@@ -12,6 +12,8 @@ use std::rc::Rc;
 #[derive(Debug, Clone, Default)]
 pub(in crate::files) struct Variants {
     forms: [Form; Coding::ALL.len()],
+    /// The twins that lay on the disk, those too that are none.
+    twins: [Option<Stamp>; Coding::ALL.len()],
 }
 
 /// What there is of one coding.
@@ -20,8 +22,8 @@ pub(in crate::files) enum Form {
     /// Nothing, and nothing will be made.
     #[default]
     None,
-    /// A twin on the disk, and the version that it is.
-    Twin(Rc<Representation>, Stamp),
+    /// A twin on the disk.
+    Twin(Rc<Representation>),
     /// It was made here.
     Made(Rc<Representation>),
     /// It can be made here.
@@ -53,18 +55,33 @@ impl Variants {
         self.forms.iter().all(|form| matches!(form, Form::None))
     }
 
-    /// The versions of all twins.
-    pub(in crate::files) fn twins(&self) -> [Option<Stamp>; Coding::ALL.len()] {
-        self.forms.each_ref().map(|form| match form {
-            Form::Twin(_, stamp) => Some(*stamp),
-            Form::None | Form::Made(_) | Form::Possible => None,
+    /// Notes what lies on the disk.
+    pub(in crate::files) fn see(&mut self, twins: [Option<Stamp>; Coding::ALL.len()]) {
+        self.twins = twins;
+    }
+
+    /// The versions of all that lay on the disk, whether they are forms of the file or not: as long as they are the
+    /// same, nothing has to be found out anew.
+    pub(in crate::files) const fn twins(&self) -> [Option<Stamp>; Coding::ALL.len()] {
+        self.twins
+    }
+
+    /// Whether the twins that are only streamed are what they were when they were opened. Each costs a look, which needs
+    /// no disk.
+    pub(in crate::files) fn are_unchanged(&self) -> bool {
+        self.forms.iter().zip(self.twins).all(|(form, stamp)| match form {
+            Form::Twin(coded) => match &coded.content {
+                Content::Memory(_) => true,
+                Content::File(file, _) => file.metadata().is_ok_and(|now| stamp == Some(Stamp::of(&now))),
+            },
+            Form::None | Form::Made(_) | Form::Possible => true,
         })
     }
 
     /// Bytes in memory.
     pub(in crate::files) fn bytes(&self) -> usize {
         let bytes = |form: &Form| match form {
-            Form::Twin(coded, _) | Form::Made(coded) => match &coded.content {
+            Form::Twin(coded) | Form::Made(coded) => match &coded.content {
                 Content::Memory(bytes) => bytes.len(),
                 Content::File(..) => 0,
             },
@@ -76,7 +93,7 @@ impl Variants {
     /// The form of a coding that is there.
     pub(in crate::files) fn ready(&self, coding: Coding) -> Option<&Rc<Representation>> {
         match self.form(coding) {
-            Form::Twin(coded, _) | Form::Made(coded) => Some(coded),
+            Form::Twin(coded) | Form::Made(coded) => Some(coded),
             Form::None | Form::Possible => None,
         }
     }

@@ -303,3 +303,97 @@ async fn a_replaced_file_is_never_sent_in_the_form_of_the_old_one() {
     assert!(is_coded_form(Coding::Brotli, &got.body, &new));
     assert_ne!(got.field(ETAG), old.field(ETAG));
 }
+
+/// Found in a review: twins were looked for by the extension's usual type, and then taken by the configured one.
+#[tokio::test]
+async fn the_type_that_the_operator_gives_a_file_decides_about_its_twins_too() {
+    let (page, picture) = (script(900), script(800));
+    let files: &[(&str, &[u8])] = &[
+        ("a.tpl", &page),
+        ("a.tpl.br", &coded(Coding::Brotli, &page)),
+        ("b.js", &picture),
+        ("b.js.br", &coded(Coding::Brotli, &picture)),
+    ];
+    let site = Site::with(files, |config| {
+        let of = |extension: &str, media| (extension.to_owned(), HeaderValue::from_static(media));
+        config.types = vec![of("tpl", "text/x-template"), of("js", "image/png")];
+    });
+    let got = site.get_if("/a.tpl", ACCEPT_ENCODING, "br").await.expect("a file");
+    assert_eq!((got.field(CONTENT_TYPE), got.field(CONTENT_ENCODING)), ("text/x-template", "br"));
+    let got = site.get_if("/b.js", ACCEPT_ENCODING, "br").await.expect("a file");
+    assert_eq!((got.field(CONTENT_TYPE), got.field(CONTENT_ENCODING), got.field(VARY)), ("image/png", "", ""));
+}
+
+/// Found in a review: a deploy that keeps the times of its files (`cp -p`, `rsync -t`) puts a file beside the newer twin of
+/// the version before.
+#[tokio::test]
+async fn a_twin_of_another_version_is_as_good_as_none() {
+    let (now, other) = (script(900), [script(890), b"// before\n".to_vec()].concat());
+    for coding in Coding::ALL {
+        let twin = coded(coding, &other);
+        let name = format!("app.js{}", coding.extension());
+        let site = Site::new(&[("app.js", &now), (&name, &twin)]);
+        let got = site.get_if("/app.js", ACCEPT_ENCODING, BROWSER).await.expect("a file");
+        assert_eq!(got.field(CONTENT_ENCODING), "", "{name}");
+        assert!(got.body == now, "{name}");
+        let looks = |site: &Site| site.files.known("/app.js");
+        let before = looks(&site);
+        let later = site.start + Duration::from_secs(2);
+        let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(BROWSER))]);
+        let request = FileRequest { method: &Method::GET, raw_path: "/app.js", query: None, headers: &headers };
+        let got = collect(site.server.serve(request, &site.files, later).await.expect("a file")).await.expect("a body");
+        assert!(got.body == now, "{name}");
+        assert_eq!(looks(&site), before, "what was found out once is not found out at each look");
+        std::fs::write(site.path(&name), coded(coding, &now)).expect("the right one");
+        let later = later + Duration::from_secs(2);
+        let got = collect(site.server.serve(request, &site.files, later).await.expect("a file")).await.expect("a body");
+        assert_eq!(got.field(CONTENT_ENCODING), coding.token(), "{name}");
+    }
+}
+
+/// What is too large for memory is not decoded, but two codings say how long their content is.
+#[tokio::test]
+async fn a_large_twin_of_another_length_is_as_good_as_none() {
+    let (now, other) = (script(50_000), script(49_999));
+    for (coding, wanted) in [(Coding::Zstd, ""), (Coding::Gzip, "")] {
+        let name = format!("app.js{}", coding.extension());
+        let site = Site::new(&[("app.js", &now), (&name, &coded(coding, &other))]);
+        let got = site.get_if("/app.js", ACCEPT_ENCODING, BROWSER).await.expect("a file");
+        assert_eq!(got.field(CONTENT_ENCODING), wanted, "{name}");
+        assert!(got.body == now, "{name}");
+    }
+}
+
+/// Found in a review: only the file itself was looked at, so a twin went out under the length and tag of the one before.
+#[tokio::test]
+async fn a_large_twin_that_is_written_over_is_another_one_at_once() {
+    let content = script(50_000);
+    let site = Site::new(&[("app.js", &content), ("app.js.gz", &coded(Coding::Gzip, &content))]);
+    let first = site.get_if("/app.js", ACCEPT_ENCODING, "gzip").await.expect("a twin");
+    // Of other content, and as long.
+    let smaller = coded(Coding::Gzip, &[b'x'; 50_000]);
+    assert!(smaller.len() < first.body.len());
+    std::fs::write(site.path("app.js.gz"), &smaller).expect("written over");
+    let second = site.get_if("/app.js", ACCEPT_ENCODING, "gzip").await.expect("a twin");
+    assert!(second.body == smaller);
+    assert_ne!(first.field(ETAG), second.field(ETAG));
+}
+
+/// Found in a review: a file and its twin may be of the same second, and a client that has a part of one got the rest of the
+/// other.
+#[tokio::test]
+async fn a_date_does_not_tell_which_of_several_forms_a_client_has() {
+    let compress = Compress { codings: Coding::ALL.to_vec(), bytes_min: 100, bytes_max: 100_000 };
+    for (compress, status) in [(None, StatusCode::PARTIAL_CONTENT), (Some(compress), StatusCode::OK)] {
+        // A source of this crate is old enough for its date to be a strong one.
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/files");
+        let server = FileServer::open(&config::Files { compress, ..config::Files::of(root) }).expect("server");
+        let site = Site { server, ..Site::new(&[]) };
+        let whole = site.get("/answer.rs").await.expect("whole");
+        let part = [(RANGE, "bytes=0-9"), (IF_RANGE, whole.field(LAST_MODIFIED))];
+        assert_eq!(site.ask(Method::GET, "/answer.rs", &part).await.expect("a part").head.status, status);
+        let part = [(RANGE, "bytes=0-9"), (IF_RANGE, whole.field(ETAG))];
+        let part = site.ask(Method::GET, "/answer.rs", &part).await.expect("a part");
+        assert_eq!(part.head.status, StatusCode::PARTIAL_CONTENT, "the tag does");
+    }
+}

@@ -46,3 +46,16 @@ async fn a_list_shows_what_can_be_had_and_nothing_else() {
         assert!(matches!(site.get(none).await, Err(FileError::NotFound { .. })), "{none}");
     }
 }
+
+/// Found in a review: they could be had, and were not shown.
+#[tokio::test]
+async fn where_hidden_files_are_served_they_are_listed() {
+    let files: &[(&str, &[u8])] = &[("a/x.txt", b"123"), ("a/.hidden", b"h"), (".well-known/y", b"y")];
+    let site = Site::with(files, |config| {
+        config.listing = true;
+        config.hidden = true;
+    });
+    assert_eq!(names(&site, "/a/").await, [".hidden", "x.txt"]);
+    assert_eq!(site.get("/a/.hidden").await.expect("a file").body, "h");
+    assert_eq!(names(&site, "/").await, [".well-known", "a"]);
+}

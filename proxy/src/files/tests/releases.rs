@@ -129,3 +129,23 @@ fn without_a_current_release_there_is_no_server() {
     let error = FileServer::open(&config).map(|_| ()).expect_err("no current").to_string();
     assert!(error.starts_with("there is no current release: ") && error.contains("no such file"), "{error}");
 }
+
+/// Found in a review: only the folders' times counted, which `rsync -a` and `cp -a` bring along.
+#[tokio::test]
+async fn the_releases_that_were_served_last_stay_whatever_their_folders_times_say() {
+    let site = deployed(1);
+    for (name, days) in [("v1", 1), ("v2", 2), ("v3", 3)] {
+        let time = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(days * 86_400);
+        std::fs::File::open(site.path(name)).expect("a folder").set_modified(time).expect("a time");
+    }
+    let at = Duration::from_secs;
+    assert_eq!(site.text_after("/", at(0)).await.expect("page"), "one");
+    switch(&site, "v2");
+    assert_eq!(site.text_after("/", at(2)).await.expect("page"), "two");
+    assert_eq!(site.text_after("/app.1f2a91c8.js", at(2)).await.expect("of pages that are open"), "1");
+    assert_eq!(site.text_after("/app.3f2a91c8.js", at(2)).await.err(), Some(GONE), "one is kept");
+    // Back: now the other one is the one before.
+    switch(&site, "v1");
+    assert_eq!(site.text_after("/", at(4)).await.expect("page"), "one");
+    assert_eq!(site.text_after("/app.2f2a91c8.js", at(4)).await.expect("of pages that are open"), "2");
+}

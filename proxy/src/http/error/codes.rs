@@ -150,6 +150,9 @@ serve::error_codes! {
         OVERLOADED = "overloaded", SERVICE_UNAVAILABLE, Later,
             "The edge uses as much of its memory as `server.overload` allows, and refuses requests until it is less.",
             "Give it more memory, or find out what holds it: `portcullis_overload_memory_bytes`, open connections, held bodies.";
+        HELD_BODY = "held_body", INTERNAL_SERVER_ERROR, Idempotent,
+            "The request's body was held on the edge's disk and can't be read back.",
+            "Look at the disk that temporary files are on; the proxy's own log has the system's error.";
         INTERNAL = "internal", INTERNAL_SERVER_ERROR, Idempotent,
             "A defect in the proxy. Other requests go on.",
             "Report it with the request id and the panic in the proxy's own log.";

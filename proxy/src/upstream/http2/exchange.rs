@@ -57,6 +57,8 @@ pub(in crate::upstream) struct Failed {
     pub(in crate::upstream) unprocessed: bool,
     /// It may be sent twice, and its connection had been closed without a word.
     pub(in crate::upstream) stale: bool,
+    /// Not even an interim response came.
+    pub(in crate::upstream) silent: bool,
 }
 
 /// Sends a request and waits for the head of the response. Dropped, it resets the stream. `informational` is called
@@ -76,11 +78,17 @@ pub(in crate::upstream) async fn send(
     let request = head::to_http2(&head, &connection.scheme);
     let (response, stream) = match connection.sender().send_request(request, bodiless) {
         Ok(sent) => sent,
-        Err(error) => return Err(failed(error, &slot, received, head, outgoing)),
+        Err(error) => {
+            // The connection has ended and takes no stream: nothing of the request was written.
+            let unsent = error.is_io() || error.is_go_away();
+            let failed = failed(error, &slot, received, head, outgoing);
+            return Err(Failed { unprocessed: failed.unprocessed || unsent, ..failed });
+        }
     };
     let expects = !bodiless && head.headers.contains_key(EXPECT);
     let mut waiting = Waiting::new(response, Pump::new(outgoing, stream, bodiless, client), limits, expects);
     let outcome = poll_fn(|cx| waiting.poll(cx, &mut informational)).await;
+    let silent = waiting.interim_count == 0;
     let Waiting { mut pump, .. } = waiting;
     match outcome {
         Ok(mut response) => {
@@ -97,7 +105,7 @@ pub(in crate::upstream) async fn send(
         }
         Err(Lost::Stream(error)) => {
             outgoing = pump.into_outgoing();
-            Err(failed(error, &slot, received, head, outgoing))
+            Err(Failed { silent, ..failed(error, &slot, received, head, outgoing) })
         }
         Err(Lost::Client(error)) => Err(Http2Error::Client(error).into()),
         Err(Lost::TooLate) => {
@@ -106,14 +114,14 @@ pub(in crate::upstream) async fn send(
                 connection.retire();
             }
             let again = pump.into_outgoing().again().map(|body| Box::new((head, body)));
-            Err(Failed { again, ..Http2Error::Timeout.into() })
+            Err(Failed { again, silent, ..Http2Error::Timeout.into() })
         }
     }
 }
 
 impl From<Http2Error> for Failed {
     fn from(error: Http2Error) -> Self {
-        Self { error, again: None, unprocessed: false, stale: false }
+        Self { error, again: None, unprocessed: false, stale: false, silent: true }
     }
 }
 
@@ -139,7 +147,7 @@ fn failed(error: h2::Error, slot: &Slot, received_bytes: u64, head: request::Par
         error if !error.is_remote() && error.reason().is_some() => Http2Error::Malformed(error),
         error => dial::tls_failure_in(&error).map_or_else(|| Http2Error::Reset(error), Http2Error::Tls),
     };
-    Failed { error, again, unprocessed: refused || left_out, stale }
+    Failed { error, again, unprocessed: refused || left_out, stale, silent: true }
 }
 
 /// What the body's length will be, as far as it is known.

@@ -497,3 +497,43 @@ async fn an_idle_connection_is_closed_and_says_so() {
     })
     .await;
 }
+
+/// Found in a review: only what came over HTTP/1.1 counted as the beginning of an answer.
+#[tokio::test]
+async fn an_interim_response_is_the_beginning_of_an_answer() {
+    for (interim, silent) in [(None, true), (Some(103), false)] {
+        with(|connections, server| async move {
+            let mut requests = serving(server);
+            let sending = send(place(&connections), head(Method::GET), Body::empty(), LIMITS, client(), drop);
+            let (outcome, ()) = tokio::join!(sending, async {
+                let (_, mut respond) = requests.recv().await.expect("a request");
+                if let Some(status) = interim {
+                    let informational = Response::builder().status(status).body(()).expect("a response");
+                    respond.send_informational(informational).expect("sent");
+                    settle().await;
+                }
+                respond.send_reset(Reason::INTERNAL_ERROR);
+            });
+            let Err(failed) = outcome else { unreachable!("a reset request has no response") };
+            assert_eq!(failed.silent, silent, "{interim:?}");
+        })
+        .await;
+    }
+}
+
+/// Found in a review: such a POST counted as one that may have had an effect.
+#[tokio::test]
+async fn what_could_not_be_begun_can_go_elsewhere_whatever_its_method() {
+    with(|connections, server| async move {
+        let slot = place(&connections);
+        drop(server);
+        settle().await;
+        let outcome = send(slot, head(Method::POST), Body::full("pay"), LIMITS, client(), drop).await;
+        let Err(failed) = outcome else { unreachable!("nobody is there") };
+        assert!(matches!(failed.error, Http2Error::Reset(_)), "{}", failed.error);
+        assert!(failed.unprocessed, "not a byte of it was written");
+        let (head, body) = *failed.again.expect("it may be sent again");
+        assert_eq!((head.method, body.collect().await.expect("whole").to_bytes()), (Method::POST, "pay".into()));
+    })
+    .await;
+}

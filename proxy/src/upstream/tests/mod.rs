@@ -1,6 +1,8 @@
 //! The client against endpoints that say byte by byte what they answer and when.
 
 mod differential;
+mod queueing;
+mod reloads;
 mod requests;
 mod responses;
 mod retries;

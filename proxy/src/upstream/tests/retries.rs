@@ -2,7 +2,8 @@
 
 use super::support::*;
 use crate::upstream::{Upstream, UpstreamError};
-use http::Method;
+use http::{HeaderMap, HeaderValue, Method, header};
+use http_body::Frame;
 use serve::Body;
 use tokio::net::TcpListener;
 
@@ -58,6 +59,29 @@ fn a_body_that_was_under_way_goes_out_again_from_its_beginning() {
             sender.send(piece(b"three")).expect("wanted");
             drop(sender);
             assert_eq!(fresh.read_until(b"0\r\n\r\n").await, "5\r\nthree\r\n0\r\n\r\n");
+            fresh.send(OK).await;
+        });
+        assert_eq!(read(outcome).await, (200, Ok("ok".to_owned())));
+    });
+}
+
+#[test]
+fn a_trailer_goes_out_again_behind_its_body() {
+    run(async |upstream, listener| {
+        let mut stale = used(&upstream, &listener).await;
+        let (sender, body) = supplied();
+        sender.send(piece(b"one")).expect("wanted");
+        let trailer = HeaderMap::from_iter([(header::ETAG, HeaderValue::from_static("\"1\""))]);
+        sender.send(Ok(Frame::trailers(trailer))).expect("wanted");
+        drop(sender);
+        let wanted = "3\r\none\r\n0\r\netag: \"1\"\r\n\r\n";
+        let (outcome, ()) = tokio::join!(send(&upstream, request(Method::PUT, "/"), body), async {
+            stale.read_head().await;
+            assert_eq!(stale.read_until(b"\"1\"\r\n\r\n").await, wanted);
+            stale.reset();
+            let mut fresh = Peer::accept(&listener).await;
+            fresh.read_head().await;
+            assert_eq!(fresh.read_until(b"\"1\"\r\n\r\n").await, wanted);
             fresh.send(OK).await;
         });
         assert_eq!(read(outcome).await, (200, Ok("ok".to_owned())));

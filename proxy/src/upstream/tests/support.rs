@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::BodyExt;
 use serve::{Body, BodyError};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,42 +27,54 @@ pub(super) const LIMITS: SendLimits = SendLimits {
     stream_idle_timeout: Duration::from_secs(5),
 };
 
+/// An upstream with one endpoint, and nothing about it that is not needed.
+pub(super) fn configured(address: &SocketAddr) -> config::Upstream {
+    config::Upstream {
+        link: false,
+        retry_budget: RetryBudget::DEFAULT,
+        limits: None,
+        breaker: None,
+        park: None,
+        name: "app".to_owned(),
+        endpoints: vec![Endpoint {
+            address: EndpointAddress::Tcp { host: address.ip().to_string(), port: address.port() },
+            weight: 1,
+        }],
+        balance: Balance::LeastRequests,
+        hash_by: None,
+        protocol: UpstreamProtocol::Http1,
+        tls: None,
+        assertion_key: None,
+        connect_timeout: Duration::from_secs(5),
+        idle_timeout: Duration::from_secs(60),
+        idle_max: 8,
+        resolve_every: Duration::from_secs(60),
+        proxy_protocol: None,
+        sticky: None,
+        health: None,
+        eject: None,
+        slow_start: None,
+    }
+}
+
+/// An upstream as a worker uses it. Must be called on its runtime.
+pub(super) fn used(config: &config::Upstream) -> Upstream {
+    used_by_another(config, &Shared::new(config, None))
+}
+
+/// The same beside other workers and revisions.
+pub(super) fn used_by_another(config: &config::Upstream, shared: &Arc<Shared>) -> Upstream {
+    let transport = Transport { protocol: UpstreamProtocol::Http1, tls: None };
+    Pools::new().upstream(config, &transport, &Group::new(config, None), Arc::default(), None, shared)
+}
+
 /// Runs a test on a worker's runtime.
 pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
     let runtime = serve::worker::local_runtime().expect("a runtime");
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let pools = Pools::new();
-        let config = config::Upstream {
-            link: false,
-            retry_budget: RetryBudget::DEFAULT,
-            limits: None,
-            breaker: None,
-            park: None,
-            name: "app".to_owned(),
-            endpoints: vec![Endpoint {
-                address: EndpointAddress::Tcp { host: address.ip().to_string(), port: address.port() },
-                weight: 1,
-            }],
-            balance: Balance::LeastRequests,
-            hash_by: None,
-            protocol: UpstreamProtocol::Http1,
-            tls: None,
-            assertion_key: None,
-            connect_timeout: Duration::from_secs(5),
-            idle_timeout: Duration::from_secs(60),
-            idle_max: 8,
-            resolve_every: Duration::from_secs(60),
-            proxy_protocol: None,
-            sticky: None,
-            health: None,
-            eject: None,
-            slow_start: None,
-        };
-        let (group, shared) = (Group::new(&config, None), Shared::new(&config, None));
-        let transport = Transport { protocol: UpstreamProtocol::Http1, tls: None };
-        let upstream = pools.upstream(&config, &transport, &group, Arc::default(), None, &shared);
+        let upstream = used(&configured(&address));
         tokio::time::timeout(Duration::from_secs(20), test(upstream, listener)).await.expect("in time");
     });
 }
