@@ -1,6 +1,6 @@
 //! What an upstream is: endpoints, how they are talked to and chosen.
 
-use super::{Breaker, Eject, HashBy, Health, Limits, Park, ProxyVersion, RetryBudget, SecretBytes, Sticky};
+use super::{Breaker, Eject, HashBy, Health, Limits, Park, ProxyVersion, RetryBudget, SecretBytes, Sticky, Zones};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,6 +49,8 @@ pub struct Upstream {
     pub eject: Option<Eject>,
     /// How long an endpoint that is new or comes back gets less than its share. `None`, the default: not at all.
     pub slow_start: Option<Duration>,
+    /// How requests are spread over zones; `None` when no endpoint names one.
+    pub zones: Option<Zones>,
 }
 
 /// What is spoken to the endpoints of an upstream.
@@ -100,6 +102,8 @@ pub struct Endpoint {
     pub address: EndpointAddress,
     /// Its share of the requests beside that of others. Default 1.
     pub weight: u32,
+    /// Where it runs; either all of an upstream have one or none.
+    pub zone: Option<String>,
 }
 
 /// Where an endpoint is.

@@ -44,12 +44,13 @@ struct Seat {
     weight: u32,
     /// Of its address: all edges see the same.
     key: u64,
+    zone: usize,
 }
 
 impl Endpoints {
     pub(super) fn new(balance: Balance, group: Arc<Group>, place: Place) -> Self {
         let published = RefCell::new(arc_swap::Cache::new(group.published()));
-        let policy = balance::policy(balance);
+        let policy = balance::policy(balance, group.zones());
         let endpoints = Self { policy, group, published, place, seated: RefCell::default() };
         endpoints.seat();
         endpoints
@@ -111,7 +112,8 @@ impl Endpoints {
         }
         let seat = |member: &Arc<Member>| {
             let (weight, key) = (member.weight, number(member.label().as_bytes()));
-            Some(Seat { endpoint: (self.place)(member)?, weight, key })
+            let zone = self.group.zones().map_or(0, |zones| zones.of(member.part));
+            Some(Seat { endpoint: (self.place)(member)?, weight, key, zone })
         };
         let all = members.all.iter().filter_map(seat).collect();
         *self.seated.borrow_mut() = Seated { of: Arc::clone(members), all };
@@ -137,7 +139,7 @@ impl Candidates for Choosing<'_> {
     }
 
     fn weight(&self, index: usize) -> u32 {
-        let Seat { endpoint, weight, key: _ } = &self.seats[index];
+        let Seat { endpoint, weight, key: _, zone: _ } = &self.seats[index];
         // In hundredths, because a small one is ramped up too.
         weight * endpoint.share()
     }
@@ -152,5 +154,9 @@ impl Candidates for Choosing<'_> {
 
     fn key(&self, index: usize) -> u64 {
         self.seats[index].key
+    }
+
+    fn zone(&self, index: usize) -> usize {
+        self.seats[index].zone
     }
 }

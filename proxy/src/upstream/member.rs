@@ -21,6 +21,8 @@ pub struct Member {
     pub weight: u32,
     /// What its SRV record said of it.
     pub(super) own_weight: Option<u32>,
+    /// Where it runs.
+    pub zone: Option<Arc<str>>,
     pub(super) health: Arc<Health>,
 }
 

@@ -5,7 +5,8 @@ use super::health::{EjectSwitch, Health};
 use super::site::KeyText;
 use super::sticky::Sticky;
 use super::traffic::{Breaker, Limits, ParkSwitch, RetryBudget};
-use super::values::{FilePath, Text};
+use super::values::{FilePath, Text, Zone};
+use super::zones::Zones;
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
 use crate::config::units::{Number, Timeout};
@@ -67,6 +68,8 @@ table! {
         /// For how long an endpoint that is new or comes back gets less than its share: a tenth at first, then more and
         /// more. Left out: it gets all of it at once.
         optional slow_start: Timeout,
+        /// How requests are spread over the zones of the endpoints. Left out: as an empty table, where they name zones.
+        optional zones: Zones,
     }
 }
 
@@ -77,6 +80,9 @@ table! {
         required address: EndpointAddress,
         /// Its share of the requests beside that of the others. An SRV record brings its own.
         default(1) weight: Number<1, 1000>,
+        /// The zone that it is in, with all addresses of its name. Either each endpoint of an upstream names one, or
+        /// none does.
+        optional zone: Zone,
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Page, REDACTED, inline, list, path, text, time, toml_key, weighted};
 use crate::config::units::{Spelled, size};
 use crate::config::{
     Authorities, Breaker, ClientIdentity, Eject, Health, KeyFile, Limits, Park, RetryBudget, Sticky, Upstream,
-    UpstreamTls,
+    UpstreamTls, Zones,
 };
 use std::num::NonZeroUsize;
 
@@ -45,6 +45,7 @@ pub(super) fn print_upstream(page: &mut Page, upstream: &Upstream) {
         health,
         eject,
         slow_start,
+        zones,
     } = upstream;
     page.table(format_args!("[upstream.{}]", toml_key(name)));
     page.key("endpoints", list(endpoints, weighted));
@@ -104,6 +105,9 @@ pub(super) fn print_upstream(page: &mut Page, upstream: &Upstream) {
     if let Some(slow_start) = slow_start {
         page.key("slow_start", time(slow_start));
     }
+    if let Some(zones) = zones {
+        page.key("zones", inline(zones_keys(zones)));
+    }
 }
 
 fn sticky_keys(sticky: &Sticky) -> Vec<(&'static str, String)> {
@@ -136,4 +140,15 @@ fn eject_keys(eject: &Eject) -> [(&'static str, String); 4] {
         ("time", time(long)),
         ("survivors_percent_min", survivors_percent_min.to_string()),
     ]
+}
+
+fn zones_keys(zones: &Zones) -> Vec<(&'static str, String)> {
+    let Zones { weights, prefer_own, overprovision_percent } = zones;
+    let mut keys = Vec::new();
+    if !weights.is_empty() {
+        keys.push(("weights", inline(weights.iter().map(|(zone, weight)| (toml_key(zone), weight)))));
+    }
+    keys.push(("prefer_own", prefer_own.to_string()));
+    keys.push(("overprovision_percent", overprovision_percent.to_string()));
+    keys
 }

@@ -43,6 +43,7 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
             endpoints: vec![Endpoint {
                 address: EndpointAddress::Tcp { host: address.ip().to_string(), port: address.port() },
                 weight: 1,
+                zone: None,
             }],
             balance: Balance::LeastRequests,
             hash_by: None,
@@ -58,8 +59,9 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
             health: None,
             eject: None,
             slow_start: None,
+            zones: None,
         };
-        let (group, shared) = (Group::new(&config, None), Shared::new(&config, None));
+        let (group, shared) = (Group::new(&config, None, None, None), Shared::new(&config, None));
         let transport = Transport { protocol: UpstreamProtocol::Http1, tls: None };
         let upstream = pools.upstream(&config, &transport, &group, Arc::default(), None, &shared);
         tokio::time::timeout(Duration::from_secs(20), test(upstream, listener)).await.expect("in time");
