@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use serve::timer;
 use std::cell::RefCell;
 use std::io;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,10 @@ pub(super) struct Endpoints {
 #[derive(Default)]
 struct Seated {
     of: Arc<Members>,
+    /// Those of one zone stand together.
     all: Vec<Seat>,
+    /// Where the endpoints of each zone are that has any.
+    zones: Vec<(usize, Range<usize>)>,
 }
 
 /// A place in the choice.
@@ -44,7 +48,6 @@ struct Seat {
     weight: u32,
     /// Of its address: all edges see the same.
     key: u64,
-    zone: usize,
 }
 
 impl Endpoints {
@@ -60,9 +63,9 @@ impl Endpoints {
     /// asked when no other is left.
     pub(super) fn choose(&self, affinity: &Affinity, tried: &Tried) -> Option<Rc<Endpoint>> {
         self.seat();
-        let seats = &self.seated.borrow().all;
+        let Seated { all: seats, zones, of: _ } = &*self.seated.borrow();
         let chosen = [false, true].into_iter().find_map(|desperate| {
-            let choosing = Choosing { seats, tried, desperate };
+            let choosing = Choosing { seats, zones, tried, desperate };
             let home = affinity.sticky.and_then(|home| seats.iter().position(|seat| seat.key == home));
             home.filter(|&home| choosing.may(home)).or_else(|| self.policy.choose(&choosing, affinity))
         });
@@ -102,6 +105,11 @@ impl Endpoints {
         UpstreamError::Resolve(io::Error::new(io::ErrorKind::NotFound, &*why))
     }
 
+    /// The zone that a member is in; one for all where there are none.
+    fn zone_of(&self, member: &Member) -> usize {
+        self.group.zones().map_or(0, |zones| zones.of(member.part))
+    }
+
     /// Takes over what was published. What is there no more is let go of, with its idle connections; the requests in
     /// flight there keep theirs.
     fn seat(&self) {
@@ -112,17 +120,24 @@ impl Endpoints {
         }
         let seat = |member: &Arc<Member>| {
             let (weight, key) = (member.weight, number(member.label().as_bytes()));
-            let zone = self.group.zones().map_or(0, |zones| zones.of(member.part));
-            Some(Seat { endpoint: (self.place)(member)?, weight, key, zone })
+            Some((self.zone_of(member), Seat { endpoint: (self.place)(member)?, weight, key }))
         };
-        let all = members.all.iter().filter_map(seat).collect();
-        *self.seated.borrow_mut() = Seated { of: Arc::clone(members), all };
+        let mut all: Vec<_> = members.all.iter().filter_map(seat).collect();
+        all.sort_by_key(|(zone, _)| *zone);
+        let zones = all.chunk_by(|(one, _), (other, _)| one == other).scan(0, |end, zone| {
+            let start = std::mem::replace(end, *end + zone.len());
+            Some((zone[0].0, start..*end))
+        });
+        let zones = zones.collect();
+        let all = all.into_iter().map(|(_, seat)| seat).collect();
+        *self.seated.borrow_mut() = Seated { of: Arc::clone(members), all, zones };
     }
 }
 
 /// One choice.
 struct Choosing<'a> {
     seats: &'a [Seat],
+    zones: &'a [(usize, Range<usize>)],
     tried: &'a Tried,
     /// Nobody is left but those that are better not asked.
     desperate: bool,
@@ -139,7 +154,7 @@ impl Candidates for Choosing<'_> {
     }
 
     fn weight(&self, index: usize) -> u32 {
-        let Seat { endpoint, weight, key: _, zone: _ } = &self.seats[index];
+        let Seat { endpoint, weight, key: _ } = &self.seats[index];
         // In hundredths, because a small one is ramped up too.
         weight * endpoint.share()
     }
@@ -156,7 +171,7 @@ impl Candidates for Choosing<'_> {
         self.seats[index].key
     }
 
-    fn zone(&self, index: usize) -> usize {
-        self.seats[index].zone
+    fn of_zone(&self, zone: usize) -> Range<usize> {
+        self.zones.iter().find(|(of, _)| *of == zone).map_or(0..0, |(_, places)| places.clone())
     }
 }

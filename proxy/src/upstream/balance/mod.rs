@@ -17,6 +17,7 @@ pub(super) use zones::{Load, Zones};
 
 use super::affinity::Affinity;
 use crate::config;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What there is to choose from.
@@ -39,9 +40,9 @@ pub(super) trait Candidates {
     /// A number that it has wherever it is asked for, and after every restart.
     fn key(&self, index: usize) -> u64;
 
-    /// The zone that it is in, where there are several.
-    fn zone(&self, _index: usize) -> usize {
-        0
+    /// Those of one zone, where there are several: they stand together.
+    fn of_zone(&self, _zone: usize) -> Range<usize> {
+        0..self.count()
     }
 }
 

@@ -77,7 +77,7 @@ mod tests {
             // Of the two others one is weakened too.
             (vec![zone(2, 2, 0), zone(1, 2, 1), zone(1, 2, 2)], Some(0), vec![0, 4117, 5882]),
             // Both together are not able to take everything.
-            (vec![zone(1, 10, 5), zone(1, 10, 1)], Some(0), vec![8333, 1666]),
+            (vec![zone(1, 10, 5), zone(1, 10, 1)], Some(0), vec![8333, 1667]),
             (vec![zone(1, 1, 1), zone(1, 1, 0)], Some(1), vec![10_000, 0]),
             // Nobody else is left.
             (vec![zone(1, 10, 1), zone(1, 10, 0)], Some(0), vec![10_000, 0]),

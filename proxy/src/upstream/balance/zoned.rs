@@ -8,6 +8,7 @@ use super::round_robin::RoundRobin;
 use super::zones::Zones;
 use super::{Candidates, Policy};
 use crate::upstream::affinity::Affinity;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One worker's way through the zones.
@@ -36,7 +37,8 @@ impl Zoned {
 impl Policy for Zoned {
     fn choose(&self, among: &dyn Candidates, affinity: &Affinity) -> Option<usize> {
         let zone = self.zone(among, affinity)?;
-        self.within[zone].choose(&Within { among, zone }, affinity)
+        let within = Within { among, zone: among.of_zone(zone) };
+        self.within[zone].choose(&within, affinity).map(|index| within.among(index))
     }
 }
 
@@ -53,8 +55,7 @@ impl Candidates for ByShare<'_> {
     }
 
     fn may(&self, zone: usize) -> bool {
-        let here = |&index: &usize| self.among.zone(index) == zone && self.among.may(index);
-        self.zones.share(zone) >= self.share_min && (0..self.among.count()).any(|index| here(&index))
+        self.zones.share(zone) >= self.share_min && self.among.of_zone(zone).any(|index| self.among.may(index))
     }
 
     fn weight(&self, zone: usize) -> u32 {
@@ -74,39 +75,42 @@ impl Candidates for ByShare<'_> {
     }
 }
 
-/// The endpoints of one zone.
+/// The endpoints of one zone, counted from 0: a policy that goes through them in turn must not meet others on its way.
 struct Within<'a> {
     among: &'a dyn Candidates,
-    zone: usize,
+    zone: Range<usize>,
+}
+
+impl Within<'_> {
+    /// The place of one among all.
+    const fn among(&self, index: usize) -> usize {
+        self.zone.start + index
+    }
 }
 
 impl Candidates for Within<'_> {
     fn count(&self) -> usize {
-        self.among.count()
+        self.zone.len()
     }
 
     fn may(&self, index: usize) -> bool {
-        self.zone(index) == self.zone && self.among.may(index)
+        self.among.may(self.among(index))
     }
 
     fn weight(&self, index: usize) -> u32 {
-        self.among.weight(index)
+        self.among.weight(self.among(index))
     }
 
     fn in_flight(&self, index: usize) -> usize {
-        self.among.in_flight(index)
+        self.among.in_flight(self.among(index))
     }
 
     fn latency(&self, index: usize) -> f64 {
-        self.among.latency(index)
+        self.among.latency(self.among(index))
     }
 
     fn key(&self, index: usize) -> u64 {
-        self.among.key(index)
-    }
-
-    fn zone(&self, index: usize) -> usize {
-        self.among.zone(index)
+        self.among.key(self.among(index))
     }
 }
 

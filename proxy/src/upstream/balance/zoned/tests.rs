@@ -9,7 +9,7 @@ use proptest::prelude::*;
 const ALL: [Balance; 4] = [Balance::RoundRobin, Balance::LeastRequests, Balance::PeakEwma, Balance::Hash];
 const REQUESTS: u64 = 4000;
 
-/// Endpoints of equal weight, each in its zone.
+/// Endpoints of equal weight, zone after zone.
 struct Rows {
     table: Table,
     zones: Arc<Zones>,
@@ -49,7 +49,7 @@ impl Rows {
     /// Parts of the whole that the zones get.
     fn parts(&self, balance: Balance) -> Vec<f64> {
         let homes = self.homes(balance);
-        let part = |zone| homes.iter().filter(|&&home| self.zone(home) == zone).count() as f64 / REQUESTS as f64;
+        let part = |zone| homes.iter().filter(|&&home| self.zones.of(home) == zone).count() as f64 / REQUESTS as f64;
         (0..self.zones.count()).map(part).collect()
     }
 }
@@ -79,8 +79,10 @@ impl Candidates for Rows {
         self.table.key(index)
     }
 
-    fn zone(&self, index: usize) -> usize {
-        self.zones.of(index)
+    fn of_zone(&self, zone: usize) -> Range<usize> {
+        let here = |index: &usize| self.zones.of(*index) == zone;
+        let first = (0..self.count()).find(here).unwrap_or_default();
+        first..first + (0..self.count()).filter(here).count()
     }
 }
 
