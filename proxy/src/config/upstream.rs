@@ -33,6 +33,8 @@ pub struct Upstream {
     pub park: Option<Park>,
     /// TCP or Unix connect. Default 2 s.
     pub connect_timeout: Duration,
+    /// Another address of a name is tried beside one that has not answered for so long. Default 250 ms.
+    pub connect_attempt_delay: Duration,
     /// Idle connections are closed after this; keep it below the application's. Default 30 s.
     pub idle_timeout: Duration,
     /// Idle connections kept per endpoint and worker. Default 64.

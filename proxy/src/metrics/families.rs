@@ -233,6 +233,25 @@ pub(super) static ALL: &[Family] = &[
         |metrics, samples| samples.add([], metrics.sum(|worker| worker.coalesced.get())),
     ),
     counter(
+        "portcullis_upstream_connect_races_total",
+        &[label("upstream")],
+        "Connects that took so long that another address of the same name was tried beside them (see \
+         `upstream.connect_attempt_delay`).",
+        |metrics, samples| {
+            let sums = by_upstream(metrics, |counters| [counters.races.get()]);
+            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
+        },
+    ),
+    counter(
+        "portcullis_upstream_connects_outrun_total",
+        &[label("upstream")],
+        "Connects that were given up because another address of the same name had taken the connection.",
+        |metrics, samples| {
+            let sums = by_upstream(metrics, |counters| [counters.outrun.get()]);
+            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
+        },
+    ),
+    counter(
         "portcullis_upstream_connections_total",
         &[label("upstream")],
         "Connections opened to endpoints of an upstream.",

@@ -16,6 +16,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// A request that could connect to nobody waits for the next answer of the resolver, at most so long.
 const RENEWED_WITHIN: Duration = Duration::from_secs(1);
@@ -40,6 +41,8 @@ struct Seated {
     all: Vec<Seat>,
     /// Where the endpoints of each zone are that has any.
     zones: Vec<(usize, Range<usize>)>,
+    /// Who stands at addresses that names had until a moment ago.
+    former: Vec<Rc<Endpoint>>,
 }
 
 /// A place in the choice.
@@ -63,13 +66,36 @@ impl Endpoints {
     /// asked when no other is left.
     pub(super) fn choose(&self, affinity: &Affinity, tried: &Tried) -> Option<Rc<Endpoint>> {
         self.seat();
-        let Seated { all: seats, zones, of: _ } = &*self.seated.borrow();
+        let Seated { all: seats, zones, .. } = &*self.seated.borrow();
         let chosen = [false, true].into_iter().find_map(|desperate| {
             let choosing = Choosing { seats, zones, tried, desperate };
             let home = affinity.sticky.and_then(|home| seats.iter().position(|seat| seat.key == home));
             home.filter(|&home| choosing.may(home)).or_else(|| self.policy.choose(&choosing, affinity))
         });
         chosen.map(|chosen| Rc::clone(&seats[chosen].endpoint))
+    }
+
+    /// Another address of the same name as `of`, for a connect that takes long: rather one that is well, and rather of the
+    /// other family than the `last` one (RFC 8305 section 4). What the name had before comes when it has no other.
+    pub(super) fn rival(&self, of: &Endpoint, last: &Endpoint, over: &Tried) -> Option<Rc<Endpoint>> {
+        self.seat();
+        let Seated { all, former, .. } = &*self.seated.borrow();
+        let may = |endpoint: &&Rc<Endpoint>| endpoint.shares_name(of) && !over.contains(endpoint);
+        let now = all.iter().map(|seat| &seat.endpoint).filter(may);
+        let best = now.min_by_key(|endpoint| (endpoint.is_avoided(), endpoint.shares_family(last)));
+        best.or_else(|| former.iter().filter(may).find(|endpoint| !endpoint.is_avoided())).cloned()
+    }
+
+    /// An address that a name had until a moment ago and that may still stand, for who can connect to nobody else.
+    pub(super) fn former(&self, over: &Tried) -> Option<Rc<Endpoint>> {
+        self.seat();
+        let former = &self.seated.borrow().former;
+        former.iter().find(|endpoint| !endpoint.is_avoided() && !over.contains(endpoint)).cloned()
+    }
+
+    /// Hears of every lookup that has ended.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.group.changes()
     }
 
     /// When there is nothing to choose: waits, within bounds, until the names have been looked up once, or once more.
@@ -130,7 +156,8 @@ impl Endpoints {
         });
         let zones = zones.collect();
         let all = all.into_iter().map(|(_, seat)| seat).collect();
-        *self.seated.borrow_mut() = Seated { of: Arc::clone(members), all, zones };
+        let former = members.former.iter().filter_map(|member| (self.place)(member)).collect();
+        *self.seated.borrow_mut() = Seated { of: Arc::clone(members), all, zones, former };
     }
 }
 

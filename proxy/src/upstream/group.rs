@@ -5,6 +5,7 @@
 use super::address::{Found, display};
 use super::balance::{Load, Zones};
 use super::floor::may_eject;
+use super::former::Formers;
 use super::health::{Health, Standing};
 use super::health_state::{Change, Rules};
 use super::member::Member;
@@ -45,6 +46,7 @@ pub struct Group {
 struct Part {
     endpoint: config::Endpoint,
     members: Vec<Arc<Member>>,
+    formers: Formers,
     state: State,
 }
 
@@ -68,6 +70,8 @@ pub(super) struct Members {
     pub(super) missing: Option<Arc<str>>,
     /// The written endpoints without any address, with their weights.
     pub(super) absent: Vec<(usize, u32)>,
+    /// Who was at an address that its name had until a moment ago.
+    pub(super) former: Vec<Arc<Member>>,
 }
 
 impl Group {
@@ -95,7 +99,8 @@ impl Group {
                     known.map_or(State::Pending, |part| part.state.clone()),
                 ),
             };
-            Part { endpoint: endpoint.clone(), members: members(index, endpoint, found, before, None), state }
+            let members = members(index, endpoint, found, before, None);
+            Part { endpoint: endpoint.clone(), members, formers: Formers::default(), state }
         };
         let parts: Vec<_> = upstream.endpoints.iter().enumerate().map(part).collect();
         let group = Self {
@@ -204,7 +209,9 @@ impl Group {
             Ok(found) => {
                 // What appears beside others is ramped up; what is there at the start is not.
                 let ramp = matches!(part.state, State::Known(_)).then_some(now);
-                part.members = members(index, &part.endpoint, found, &before, ramp);
+                let known: Vec<_> = before.iter().chain(part.formers.iter()).cloned().collect();
+                part.members = members(index, &part.endpoint, found, &known, ramp);
+                part.formers.replace(&before, &part.members, now);
                 part.state = State::Known(now);
                 if labels(&part.members) != labels(&before) {
                     let (now, before) = (labels(&part.members), labels(&before));
@@ -281,6 +288,11 @@ impl Group {
             let _deciding = self.ejecting.lock().unwrap_or_else(PoisonError::into_inner);
             self.tell(member, member.health.tick(&self.rules, Instant::now(), self.may_eject(member)));
         }
+        let mut parts = self.parts();
+        if parts.iter_mut().fold(false, |any, part| part.formers.expire(Instant::now()) || any) {
+            self.members.store(Arc::new(published(&parts)));
+        }
+        drop(parts);
         // Slow starts have gone on, and endpoints may have said that they stop.
         self.weigh();
     }
@@ -371,5 +383,6 @@ fn published(parts: &[Part]) -> Members {
             .filter(|(_, part)| part.members.is_empty())
             .map(|(index, part)| (index, part.endpoint.weight))
             .collect(),
+        former: parts.iter().flat_map(|part| part.formers.iter().cloned()).collect(),
     }
 }

@@ -57,6 +57,11 @@ impl Member {
         self.health.said()
     }
 
+    /// Whether both are one place under one name.
+    pub(super) fn is_at(&self, other: &Self) -> bool {
+        (&self.address, self.socket) == (&other.address, other.socket)
+    }
+
     /// What it was made of.
     pub(super) fn found(&self) -> Found {
         Found { address: self.address.clone(), socket: self.socket, weight: self.own_weight }

@@ -9,7 +9,7 @@ use super::values::{FilePath, Text, Zone};
 use super::zones::Zones;
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
-use crate::config::units::{Number, Timeout};
+use crate::config::units::{Number, Time, Timeout};
 use crate::config::{Balance, EndpointAddress, HashBy, ProxyVersion, UpstreamProtocol};
 use serde_json::{Value, json};
 
@@ -48,6 +48,10 @@ table! {
         optional park: ParkSwitch,
         /// To connect.
         default("2s") connect_timeout: Timeout,
+        /// An address that has not answered a connect for so long is raced: another address of the same name is tried beside
+        /// it, IPv6 and IPv4 in turn, and the first that takes the connection gets the request (Happy Eyeballs, RFC 8305).
+        /// The name is looked up again at the same time. Not less than `connect_timeout`: never.
+        default("250ms") connect_attempt_delay: Time<10, 86_400_000>,
         /// Idle connections are closed after this. Keep it below the application's own, so that the proxy closes first.
         default("30s") idle_timeout: Timeout,
         /// Idle connections kept per endpoint and worker.

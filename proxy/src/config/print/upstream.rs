@@ -37,6 +37,7 @@ pub(super) fn print_upstream(page: &mut Page, upstream: &Upstream) {
         breaker,
         park,
         connect_timeout,
+        connect_attempt_delay,
         idle_timeout,
         idle_max,
         resolve_every,
@@ -86,6 +87,7 @@ pub(super) fn print_upstream(page: &mut Page, upstream: &Upstream) {
     }
     page.key("retry_budget", inline([("percent", percent), ("per_second_min", per_second_min)]));
     page.key("connect_timeout", time(connect_timeout));
+    page.key("connect_attempt_delay", time(connect_attempt_delay));
     // An upstream that is told who the client is keeps no connections.
     if proxy_protocol.is_none() {
         page.key("idle_timeout", time(idle_timeout));

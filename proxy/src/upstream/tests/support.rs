@@ -51,6 +51,7 @@ pub(super) fn run(test: impl AsyncFnOnce(Upstream, TcpListener)) {
             tls: None,
             assertion_key: None,
             connect_timeout: Duration::from_secs(5),
+            connect_attempt_delay: Duration::from_millis(250),
             idle_timeout: Duration::from_secs(60),
             idle_max: 8,
             resolve_every: Duration::from_secs(60),
