@@ -27,11 +27,11 @@ impl Formers {
         self.0.retain(|(former, until)| now < *until && !is_in(found, former));
     }
 
-    /// Lets go of those whose time is over. Whether there were any.
-    pub(super) fn expire(&mut self, now: Instant) -> bool {
+    /// Lets go of those whose time is over, and says how many that were.
+    pub(super) fn expire(&mut self, now: Instant) -> usize {
         let before = self.0.len();
         self.0.retain(|(_, until)| now < *until);
-        self.0.len() < before
+        before - self.0.len()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Member>> {
@@ -70,8 +70,8 @@ mod tests {
         assert_eq!(labels(&formers), ["10.0.0.1:80"]);
         // Another answer that says the same does not make it stand longer.
         formers.replace(&[Arc::clone(&two)], &[two], now + STANDS_FOR / 2);
-        assert!(!formers.expire(now + STANDS_FOR - Duration::from_millis(1)));
-        assert!(formers.expire(now + STANDS_FOR) && !formers.expire(now + STANDS_FOR));
+        assert_eq!(formers.expire(now + STANDS_FOR - Duration::from_millis(1)), 0);
+        assert_eq!((formers.expire(now + STANDS_FOR), formers.expire(now + STANDS_FOR)), (1, 0));
         assert!(labels(&formers).is_empty());
     }
 

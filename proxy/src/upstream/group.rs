@@ -289,7 +289,8 @@ impl Group {
             self.tell(member, member.health.tick(&self.rules, Instant::now(), self.may_eject(member)));
         }
         let mut parts = self.parts();
-        if parts.iter_mut().fold(false, |any, part| part.formers.expire(Instant::now()) || any) {
+        let expired: usize = parts.iter_mut().map(|part| part.formers.expire(Instant::now())).sum();
+        if expired > 0 {
             self.members.store(Arc::new(published(&parts)));
         }
         drop(parts);
