@@ -95,6 +95,8 @@ pub(crate) fn endpoints(snapshot: &Snapshot) -> impl Iterator<Item = EndpointSta
                 state: if told.is_some_and(|told| told.is_draining_at(member.socket())) { "draining" } else { state },
                 cause,
                 weight: member.weight,
+                zone: member.zone.as_deref().map(str::to_owned),
+                zone_percent: group.zone_percent_of(&member),
                 in_flight: member.in_flight() as u64,
                 ejections,
                 probe_failures,

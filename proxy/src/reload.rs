@@ -167,6 +167,7 @@ fn static_changes(old: &Config, new: &Config) -> Vec<&'static str> {
             trace: _,
             overload,
             resolver: _,
+            zone: _,
         } = &config.server;
         let files = (*file_memory_bytes_max, *open_files_max);
         (*threads, *connections_max, *connections_per_client_max, state.clone(), files, *overload)

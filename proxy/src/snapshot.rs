@@ -215,7 +215,8 @@ impl Snapshot {
             Ok(UpstreamKeys { assertions, sticky })
         });
         let upstreams = upstreams.collect::<Result<Vec<_>, SnapshotError>>()?;
-        let groups = config.upstreams.iter().map(|upstream| group(upstream, previous)).collect();
+        let groups =
+            config.upstreams.iter().map(|upstream| group(upstream, &config.server, &links, previous)).collect();
         // What was compressed under one revision need not be compressed again under the next.
         let compressed = previous.map_or_else(Arc::default, |previous| Arc::clone(&previous.compressed));
         let routes = config
@@ -346,9 +347,14 @@ fn sticky(one: &config::Upstream, server: &config::Server) -> Result<Option<Arc<
 }
 
 /// What is known of endpoints under one revision is known under the next.
-fn group(upstream: &config::Upstream, previous: Option<&Snapshot>) -> Arc<Group> {
+fn group(
+    upstream: &config::Upstream,
+    server: &config::Server,
+    links: &Links,
+    previous: Option<&Snapshot>,
+) -> Arc<Group> {
     let known = previous.and_then(|previous| previous.groups.iter().find(|group| group.name() == upstream.name));
-    Group::new(upstream, known.map(AsRef::as_ref))
+    Group::new(upstream, server.zone.as_deref(), links.get(&upstream.name), known.map(AsRef::as_ref))
 }
 
 /// An unchanged upstream keeps its TLS settings, and with them the sessions that can be resumed.

@@ -80,3 +80,4 @@ mod upstream_limits;
 mod upstream_tls;
 mod volume;
 mod websocket;
+mod zones;

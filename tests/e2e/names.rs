@@ -1,5 +1,6 @@
 //! Names of endpoints: looked up while the edge runs, each address an endpoint of its own.
 
+use portcullis_tests::black_hole::BlackHole;
 use portcullis_tests::deadline::until;
 use portcullis_tests::edge::Edge;
 use portcullis_tests::exchange::ok;
@@ -165,4 +166,85 @@ async fn what_is_known_of_a_name_outlives_a_reload() {
     edge.reload(&config.replace("body = \"here\"", "body = \"there\"")).await.expect("a good configuration");
     assert_eq!(edge.http().get("/here").send().await.text(), "there");
     assert_eq!(answer(&edge).await, "127.0.0.2");
+}
+
+/// Nobody waits for `connect_timeout` in these: without a race they would not end.
+const PATIENT: &str = "connect_timeout = \"1h\"\nresolve_every = \"10m\"";
+
+async fn black_hole(ip: &str, port: u16) -> BlackHole {
+    BlackHole::at(SocketAddr::new(ip.parse().expect("an address"), port)).await
+}
+
+/// Waits until so many connects were raced, and so many given up for it.
+async fn raced(edge: &Edge, races: u64, outrun: u64) {
+    edge.counted("portcullis_upstream_connect_races_total{upstream=\"app\"}", races).await;
+    edge.counted("portcullis_upstream_connects_outrun_total{upstream=\"app\"}", outrun).await;
+}
+
+/// RFC 8305: the first address hears nothing, the second one answers.
+#[tokio::test]
+async fn an_address_that_does_not_answer_is_raced_by_the_next_one() {
+    let names = NameServer::start().await;
+    let (_good, port) = server("127.0.0.3", 0).await;
+    let _hole = black_hole("127.0.0.2", port).await;
+    names.set("app", &["127.0.0.2", "127.0.0.3"]);
+    let edge = Edge::start(&by_name(&names, &format!("app:{port}"), PATIENT)).await;
+    assert_eq!(answer(&edge).await, "127.0.0.3");
+    raced(&edge, 1, 1).await;
+    // It is known now, and the next one does not even try.
+    assert_eq!(answer(&edge).await, "127.0.0.3");
+    raced(&edge, 1, 1).await;
+}
+
+/// RFC 8305 section 4: what is wrong with one family is hardly ever wrong with the other.
+#[tokio::test]
+async fn the_other_family_comes_next() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("SKIPPED: this machine has no IPv6");
+        return;
+    }
+    let names = NameServer::start().await;
+    let (_good, port) = server("[::1]", 0).await;
+    let _holes = [black_hole("127.0.0.2", port).await, black_hole("127.0.0.3", port).await];
+    names.set("app", &["127.0.0.2", "127.0.0.3", "::1"]);
+    let edge = Edge::start(&by_name(&names, &format!("app:{port}"), PATIENT)).await;
+    assert_eq!(answer(&edge).await, "[::1]");
+    raced(&edge, 1, 1).await;
+}
+
+/// The old address answers nothing, not even a refusal: a container that is gone with its network.
+#[tokio::test]
+async fn a_container_that_comes_back_elsewhere_is_found_while_its_old_address_is_silent() {
+    let names = NameServer::start().await;
+    let (old, port) = server("127.0.0.2", 0).await;
+    names.set("app", &["127.0.0.2"]);
+    let edge = Edge::start(&by_name(&names, &format!("app:{port}"), PATIENT)).await;
+    assert_eq!(answer(&edge).await, "127.0.0.2");
+    drop(old);
+    let _hole = black_hole("127.0.0.2", port).await;
+    let (_new, _) = server("127.0.0.3", port).await;
+    names.set("app", &["127.0.0.3"]);
+    assert_eq!(answer(&edge).await, "127.0.0.3");
+    raced(&edge, 1, 1).await;
+}
+
+/// A name server knows a container as soon as it starts; its application listens later.
+#[tokio::test]
+async fn an_old_address_that_still_stands_is_used_until_the_new_one_listens() {
+    let names = NameServer::start().await;
+    let (old, port) = server("127.0.0.2", 0).await;
+    names.set("app", &["127.0.0.2"]);
+    let edge = Edge::start(&by_name(&names, &format!("app:{port}"), "resolve_every = \"250ms\"")).await;
+    assert_eq!(answer(&edge).await, "127.0.0.2");
+    names.set("app", &["127.0.0.3"]);
+    until("the new address", async || {
+        let page = edge.admin().get("/upstreams").send().await.expect_status(200);
+        page.text().contains("127.0.0.3") && !page.text().contains("127.0.0.2")
+    })
+    .await;
+    assert_eq!(answer(&edge).await, "127.0.0.2", "nobody is at the new one yet");
+    let (_new, _) = server("127.0.0.3", port).await;
+    answered(&edge, "127.0.0.3").await;
+    drop(old);
+    assert_eq!(answer(&edge).await, "127.0.0.3");
 }

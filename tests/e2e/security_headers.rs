@@ -123,7 +123,7 @@ async fn the_fields_of_a_file_in_memory_are_those_of_the_site_and_the_connection
             for site in ["a", "b"] {
                 let host = format!("{site}.example");
                 let answer = client.clone().host(&host).get("/page.txt").send().await;
-                assert_eq!((answer.status, answer.text()), (200, "text"), "{round}: {answer:?}");
+                assert_eq!((answer.status.as_u16(), answer.text()), (200, "text"), "{round}: {answer:?}");
                 assert_eq!(answer.header("x-site"), Some(site), "{round}: {answer:?}");
                 assert_eq!(answer.header("strict-transport-security").is_some(), is_secure, "{round}: {answer:?}");
                 for name in ["content-length", "content-type", "etag", "date", "cache-control", "x-frame-options"] {

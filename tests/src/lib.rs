@@ -5,6 +5,7 @@
 //! ([`deadline::within`]), nothing sleeps to synchronise, nothing is tried twice.
 
 pub mod answer;
+pub mod black_hole;
 pub mod call;
 pub mod certs;
 pub mod client;

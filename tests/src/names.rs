@@ -1,8 +1,8 @@
-//! A name server on a port of its own: A and SRV records that the test changes as it goes, with a TTL as long as
+//! A name server on a port of its own: A, AAAA and SRV records that the test changes as it goes, with a TTL as long as
 //! Docker's.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::UdpSocket;
@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 /// Longer than any test waits.
 const TTL_SECONDS: u32 = 600;
 const A: u16 = 1;
+const AAAA: u16 = 28;
 const SRV: u16 = 33;
 
 /// A running name server. Dropped, it answers no more.
@@ -56,7 +57,10 @@ impl NameServer {
 
     /// From now on the name leads to these addresses; to none: it is not known.
     pub fn set(&self, name: &str, addresses: &[&str]) {
-        let record = |address: &&str| (A, address.parse::<Ipv4Addr>().expect("an address").octets().to_vec());
+        let record = |address: &&str| match address.parse().expect("an address") {
+            IpAddr::V4(address) => (A, address.octets().to_vec()),
+            IpAddr::V6(address) => (AAAA, address.octets().to_vec()),
+        };
         self.replace(name, addresses.iter().map(record).collect());
     }
 

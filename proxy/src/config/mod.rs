@@ -38,6 +38,7 @@ mod traffic;
 mod units;
 mod upstream;
 mod whole;
+mod zones;
 
 pub use action::{Action, Files, Forward, Redirect, Respond, Symlinks};
 pub use coding::{Coding, Compress, MediaPattern};
@@ -65,6 +66,7 @@ pub use traffic::{Breaker, Limits, Overload, Park, Retry, RetryBudget, RetryCaus
 pub use upstream::{
     Authorities, Balance, ClientIdentity, Endpoint, EndpointAddress, KeyFile, Upstream, UpstreamProtocol, UpstreamTls,
 };
+pub use zones::Zones;
 
 use http::{HeaderName, StatusCode};
 use ipnet::IpNet;
@@ -132,6 +134,8 @@ pub struct Server {
     pub overload: Option<Overload>,
     /// Who is asked for the names of endpoints. Default: whom the system asks.
     pub resolver: Option<SocketAddr>,
+    /// The zone that the process runs in. Default: none is preferred.
+    pub zone: Option<String>,
 }
 
 /// `[admin]`: `/livez`, `/readyz` and `/metrics`. Default `127.0.0.1:9901`.

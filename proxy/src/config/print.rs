@@ -123,12 +123,12 @@ pub(super) fn endpoint(endpoint: &EndpointAddress) -> String {
 
 /// As a text alone where there is nothing else to say.
 fn weighted(one: &Endpoint) -> String {
-    let Endpoint { address, weight } = one;
+    let Endpoint { address, weight, zone } = one;
     let address = text(endpoint(address));
-    match weight {
-        1 => address,
-        weight => inline([("address", address), ("weight", weight.to_string())]),
-    }
+    let mut more = Vec::new();
+    more.extend((*weight != 1).then(|| ("weight", weight.to_string())));
+    more.extend(zone.as_ref().map(|zone| ("zone", text(zone))));
+    if more.is_empty() { address } else { inline([("address", address)].into_iter().chain(more)) }
 }
 
 fn header_value(value: &HeaderValue) -> String {
@@ -153,6 +153,7 @@ fn print_server(page: &mut Page, server: &Server) {
         trace,
         overload,
         resolver,
+        zone,
     } = server;
     page.table("[server]");
     page.key("threads", threads);
@@ -180,6 +181,9 @@ fn print_server(page: &mut Page, server: &Server) {
     }
     if let Some(server) = resolver {
         page.key("resolver", text(server));
+    }
+    if let Some(zone) = zone {
+        page.key("zone", text(zone));
     }
 }
 

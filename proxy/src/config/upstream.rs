@@ -1,6 +1,6 @@
 //! What an upstream is: endpoints, how they are talked to and chosen.
 
-use super::{Breaker, Eject, HashBy, Health, Limits, Park, ProxyVersion, RetryBudget, SecretBytes, Sticky};
+use super::{Breaker, Eject, HashBy, Health, Limits, Park, ProxyVersion, RetryBudget, SecretBytes, Sticky, Zones};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub struct Upstream {
     pub park: Option<Park>,
     /// TCP or Unix connect. Default 2 s.
     pub connect_timeout: Duration,
+    /// Another address of a name is tried beside one that has not answered for so long. Default 250 ms.
+    pub connect_attempt_delay: Duration,
     /// Idle connections are closed after this; keep it below the application's. Default 30 s.
     pub idle_timeout: Duration,
     /// Idle connections kept per endpoint and worker. Default 64.
@@ -49,6 +51,8 @@ pub struct Upstream {
     pub eject: Option<Eject>,
     /// How long an endpoint that is new or comes back gets less than its share. `None`, the default: not at all.
     pub slow_start: Option<Duration>,
+    /// How requests are spread over zones; `None` when no endpoint names one.
+    pub zones: Option<Zones>,
 }
 
 /// What is spoken to the endpoints of an upstream.
@@ -100,6 +104,8 @@ pub struct Endpoint {
     pub address: EndpointAddress,
     /// Its share of the requests beside that of others. Default 1.
     pub weight: u32,
+    /// Where it runs; either all of an upstream have one or none.
+    pub zone: Option<String>,
 }
 
 /// Where an endpoint is.

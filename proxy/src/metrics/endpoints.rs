@@ -18,6 +18,12 @@ pub struct EndpointState {
     pub cause: Option<String>,
     /// Its share beside the others.
     pub weight: u32,
+    /// Where it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// Percent of the requests that its zone gets now, where requests are spread over zones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone_percent: Option<u32>,
     /// Requests that it has not answered yet, over all workers.
     pub in_flight: u64,
     /// How often it was ejected.

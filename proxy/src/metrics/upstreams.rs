@@ -68,6 +68,10 @@ impl Failure {
 pub struct UpstreamCounters {
     /// Connections opened.
     pub connects: Counter,
+    /// Connects that took so long that another address of the name was tried beside them.
+    pub races: Counter,
+    /// Connects that were given up because another address had taken the connection.
+    pub outrun: Counter,
     /// Requests sent on a connection that had been used before.
     pub reuses: Counter,
     /// Attempts that followed a failure because their route says so.

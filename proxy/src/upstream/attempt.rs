@@ -92,6 +92,14 @@ impl Attempt {
         }
     }
 
+    /// An attempt at another address of the same name, beside the last one, came to nothing.
+    pub(super) fn beside(&mut self, endpoint: &Rc<str>, begun: Instant, why: Why) {
+        self.attempts += 1;
+        if self.failures.len() < TOLD_MAX {
+            self.failures.push(Failed { endpoint: Rc::clone(endpoint), why, took: begun.elapsed() });
+        }
+    }
+
     /// The last attempt came to nothing.
     pub(super) fn failed(&mut self, why: Why) {
         if let (Some(endpoint), Some(begun)) = (&self.endpoint, self.begun)

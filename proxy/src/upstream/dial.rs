@@ -99,9 +99,8 @@ impl Dialer {
         self.transport.tls.is_some()
     }
 
-    /// Opens a stream that begins with `prelude`, under TLS too.
-    pub(super) async fn tcp(&self, address: SocketAddr, prelude: &[u8]) -> Result<(Stream, Spoken), DialError> {
-        let mut stream = TcpStream::connect(address).await.map_err(connect)?;
+    /// Opens a stream that begins with `prelude`, under TLS too, on a connection that was just made.
+    pub(super) async fn tcp(&self, mut stream: TcpStream, prelude: &[u8]) -> Result<(Stream, Spoken), DialError> {
         stream.set_nodelay(true).map_err(DialError::Connect)?;
         socket2::SockRef::from(&stream).set_tcp_keepalive(&serve::listener::keepalive()).map_err(DialError::Connect)?;
         stream.write_all(prelude).await.map_err(connect)?;
@@ -156,9 +155,14 @@ pub(super) async fn open(member: &Member, transport: &Transport) -> Result<(Stre
     let dialer = Dialer::new(&member.address, transport.clone());
     match (&member.address, member.socket) {
         (EndpointAddress::Unix(path), _) => dialer.unix(path, &[]).await,
-        (_, Some(socket)) => dialer.tcp(socket, &[]).await,
+        (_, Some(socket)) => dialer.tcp(tcp(socket).await?, &[]).await,
         _ => Err(DialError::Resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address"))),
     }
+}
+
+/// A TCP connection that nothing has been sent on.
+pub(super) async fn tcp(address: SocketAddr) -> Result<TcpStream, DialError> {
+    TcpStream::connect(address).await.map_err(connect)
 }
 
 fn connect(error: io::Error) -> DialError {

@@ -217,8 +217,8 @@ impl Endpoint {
     }
 
     /// A new connection, or a place on a shared one that has become free or has been opened meanwhile.
-    /// A connection begins with `prelude`.
-    pub(super) async fn connect(&self, prelude: &[u8]) -> Result<Link, DialError> {
+    /// A connection begins with `prelude`. `waits` is true while nothing is heard of the other side.
+    pub(super) async fn connect(&self, prelude: &[u8], waits: &Cell<bool>) -> Result<Link, DialError> {
         let mut opening = None;
         // While it is not known what will be agreed on, the endpoint may turn out to share its connections.
         while self.agreed.get() != Some(Spoken::Http1) {
@@ -233,7 +233,12 @@ impl Endpoint {
         }
         let opened = match &self.place {
             Place::Unix(path) => self.open(self.dialer.unix(path, prelude).await?).await,
-            Place::Tcp(socket) => self.open(self.dialer.tcp(*socket, prelude).await?).await,
+            Place::Tcp(socket) => {
+                waits.set(true);
+                let stream = dial::tcp(*socket).await;
+                waits.set(false);
+                self.open(self.dialer.tcp(stream?, prelude).await?).await
+            }
         }?;
         self.avoided_until.set(None);
         self.avoided_for.set(AVOIDED_FOR);
@@ -269,10 +274,7 @@ impl Endpoint {
     pub(super) fn report(&self, outcome: Outcome<'_>) {
         match outcome {
             Outcome::Unreachable => {
-                let avoided_for = self.avoided_for.get();
-                self.avoided_until.set(Some(Instant::now() + avoided_for));
-                self.avoided_for.set((avoided_for * 2).min(AVOIDED_FOR_MAX));
-                self.group.borrow().0.want(self.group.borrow().1.part);
+                self.avoid();
                 self.note_failure();
             }
             Outcome::Failed => self.note_failure(),
@@ -291,6 +293,32 @@ impl Endpoint {
                 }
             }
         }
+    }
+
+    /// It is asked last for a while, and its name is looked up again.
+    fn avoid(&self) {
+        let avoided_for = self.avoided_for.get();
+        self.avoided_until.set(Some(Instant::now() + avoided_for));
+        self.avoided_for.set((avoided_for * 2).min(AVOIDED_FOR_MAX));
+        self.look_again();
+    }
+
+    /// Asks for a lookup of its name.
+    pub(super) fn look_again(&self) {
+        let (group, member) = &*self.group.borrow();
+        group.want(member.part);
+    }
+
+    /// Whether both are addresses of one name.
+    pub(super) fn shares_name(&self, other: &Self) -> bool {
+        let (own, others) = (&self.group.borrow().1, &other.group.borrow().1);
+        own.part == others.part && own.address == others.address
+    }
+
+    /// Whether both are addresses of one family.
+    pub(super) fn shares_family(&self, other: &Self) -> bool {
+        let is_ipv4 = |endpoint: &Self| endpoint.place.socket().map(|socket| socket.is_ipv4());
+        is_ipv4(self) == is_ipv4(other)
     }
 
     fn note_failure(&self) {

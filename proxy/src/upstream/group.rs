@@ -3,11 +3,14 @@
 //! The control thread writes (`resolve`), every worker reads a published list without a lock.
 
 use super::address::{Found, display};
+use super::balance::{Load, Zones};
 use super::floor::may_eject;
+use super::former::Formers;
 use super::health::{Health, Standing};
 use super::health_state::{Change, Rules};
 use super::member::Member;
 use crate::config::{self, EndpointAddress};
+use crate::link::LinkedUpstream;
 use arc_swap::ArcSwap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -23,6 +26,10 @@ const KEPT_FOR: Duration = Duration::from_secs(3600);
 pub struct Group {
     name: String,
     rules: Rules,
+    /// Where requests are spread over zones.
+    zones: Option<Arc<Zones>>,
+    /// What the endpoints tell of themselves, if they do.
+    linked: Option<Arc<LinkedUpstream>>,
     /// Held while it is decided whether one more may be ejected.
     ejecting: Mutex<()>,
     parts: Mutex<Vec<Part>>,
@@ -39,6 +46,7 @@ pub struct Group {
 struct Part {
     endpoint: config::Endpoint,
     members: Vec<Arc<Member>>,
+    formers: Formers,
     state: State,
 }
 
@@ -60,12 +68,22 @@ pub(super) struct Members {
     pub(super) pending: bool,
     /// Why a name has no address.
     pub(super) missing: Option<Arc<str>>,
+    /// The written endpoints without any address, with their weights.
+    pub(super) absent: Vec<(usize, u32)>,
+    /// Who was at an address that its name had until a moment ago.
+    pub(super) former: Vec<Arc<Member>>,
 }
 
 impl Group {
-    /// The endpoints of an upstream; what `previous` knows of the same ones is taken over.
+    /// The endpoints of an upstream, for a process in the zone `own`; what `previous` knows of the same ones is taken
+    /// over.
     #[must_use]
-    pub fn new(upstream: &config::Upstream, previous: Option<&Self>) -> Arc<Self> {
+    pub fn new(
+        upstream: &config::Upstream,
+        own: Option<&str>,
+        linked: Option<Arc<LinkedUpstream>>,
+        previous: Option<&Self>,
+    ) -> Arc<Self> {
         let known = previous.map(Self::parts);
         let part = |(index, endpoint): (usize, &config::Endpoint)| {
             let known =
@@ -81,12 +99,15 @@ impl Group {
                     known.map_or(State::Pending, |part| part.state.clone()),
                 ),
             };
-            Part { endpoint: endpoint.clone(), members: members(index, endpoint, found, before, None), state }
+            let members = members(index, endpoint, found, before, None);
+            Part { endpoint: endpoint.clone(), members, formers: Formers::default(), state }
         };
         let parts: Vec<_> = upstream.endpoints.iter().enumerate().map(part).collect();
         let group = Self {
             name: upstream.name.clone(),
             rules: Rules::of(upstream),
+            zones: upstream.zones.as_ref().and_then(|zones| Zones::new(zones, &upstream.endpoints, own)),
+            linked,
             ejecting: Mutex::default(),
             members: Arc::new(ArcSwap::from_pointee(published(&parts))),
             wanted: parts.iter().map(|_| Notify::new()).collect(),
@@ -94,6 +115,7 @@ impl Group {
             ended: watch::Sender::new(0),
             under_way: AtomicUsize::new(0),
         };
+        group.weigh();
         Arc::new(group)
     }
 
@@ -101,6 +123,38 @@ impl Group {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where requests are spread over zones: these.
+    pub(super) const fn zones(&self) -> Option<&Arc<Zones>> {
+        self.zones.as_ref()
+    }
+
+    /// Percent of the requests that this one's zone gets now; `None` where they are not spread over zones.
+    #[must_use]
+    pub fn zone_percent_of(&self, member: &Member) -> Option<u32> {
+        self.zones.as_ref().map(|zones| zones.percent_of(member.part))
+    }
+
+    /// What the zones get from now on.
+    fn weigh(&self) {
+        let Some(zones) = &self.zones else { return };
+        zones.weigh(|| {
+            let Members { all, absent, .. } = &**self.members.load();
+            let of_member = |member: &Arc<Member>| Load {
+                part: member.part,
+                weight: member.weight,
+                well_percent: if self.is_draining(member) { 0 } else { member.health.capacity() },
+            };
+            let absent = absent.iter().map(|&(part, weight)| Load { part, weight, well_percent: 0 });
+            all.iter().map(of_member).chain(absent).collect::<Vec<_>>().into_iter()
+        });
+    }
+
+    /// Whether it has said that it is about to stop.
+    fn is_draining(&self, member: &Member) -> bool {
+        let told = self.linked.as_ref().and_then(|linked| linked.endpoint(&member.written));
+        told.is_some_and(|told| told.is_draining_at(member.socket()))
     }
 
     /// Every endpoint that requests may be sent to now.
@@ -155,7 +209,9 @@ impl Group {
             Ok(found) => {
                 // What appears beside others is ramped up; what is there at the start is not.
                 let ramp = matches!(part.state, State::Known(_)).then_some(now);
-                part.members = members(index, &part.endpoint, found, &before, ramp);
+                let known: Vec<_> = before.iter().chain(part.formers.iter()).cloned().collect();
+                part.members = members(index, &part.endpoint, found, &known, ramp);
+                part.formers.replace(&before, &part.members, now);
                 part.state = State::Known(now);
                 if labels(&part.members) != labels(&before) {
                     let (now, before) = (labels(&part.members), labels(&before));
@@ -183,6 +239,7 @@ impl Group {
         let members = published(&parts);
         drop(parts);
         self.members.store(Arc::new(members));
+        self.weigh();
         self.under_way.fetch_sub(1, Relaxed);
         self.ended.send_modify(|count| *count += 1);
     }
@@ -236,6 +293,14 @@ impl Group {
             let _deciding = self.ejecting.lock().unwrap_or_else(PoisonError::into_inner);
             self.tell(member, member.health.tick(&self.rules, Instant::now(), self.may_eject(member)));
         }
+        let mut parts = self.parts();
+        let expired: usize = parts.iter_mut().map(|part| part.formers.expire(Instant::now())).sum();
+        if expired > 0 {
+            self.members.store(Arc::new(published(&parts)));
+        }
+        drop(parts);
+        // Slow starts have gone on, and endpoints may have said that they stop.
+        self.weigh();
     }
 
     fn may_eject(&self, member: &Member) -> bool {
@@ -247,6 +312,9 @@ impl Group {
     }
 
     fn tell(&self, member: &Member, change: Option<Change>) {
+        if change.is_some() {
+            self.weigh();
+        }
         let (upstream, endpoint) = (&*self.name, member.label());
         match change {
             None => {}
@@ -285,18 +353,22 @@ fn members(
     before: &[Arc<Member>],
     ramp: Option<Instant>,
 ) -> Vec<Arc<Member>> {
-    let config::Endpoint { address: written, weight } = endpoint;
+    let config::Endpoint { address: written, weight, zone } = endpoint;
     let written: Arc<str> = display(written).into();
     let member = |found: Found| {
         let known = before.iter().find(|member| (&member.address, member.socket) == (&found.address, found.socket));
         let health = known.map_or_else(|| Health::new(ramp), |member| Arc::clone(&member.health));
         let Found { address, socket, weight: own_weight } = found;
         let weight = own_weight.unwrap_or(*weight);
-        match known.filter(|member| (member.part, member.weight, member.own_weight) == (part, weight, own_weight)) {
+        match known.filter(|member| {
+            (member.part, member.weight, member.own_weight, member.zone.as_deref())
+                == (part, weight, own_weight, zone.as_deref())
+        }) {
             Some(member) => Arc::clone(member),
             None => {
                 let written = Arc::clone(&written);
-                Arc::new(Member { written, part, address, socket, weight, own_weight, health })
+                let zone = zone.as_deref().map(Arc::from);
+                Arc::new(Member { written, part, address, socket, weight, own_weight, zone, health })
             }
         }
     };
@@ -311,5 +383,12 @@ fn published(parts: &[Part]) -> Members {
             State::Missing(error) => Some(Arc::clone(error)),
             State::Pending | State::Known(_) => None,
         }),
+        absent: parts
+            .iter()
+            .enumerate()
+            .filter(|(_, part)| part.members.is_empty())
+            .map(|(index, part)| (index, part.endpoint.weight))
+            .collect(),
+        former: parts.iter().flat_map(|part| part.formers.iter().cloned()).collect(),
     }
 }

@@ -3,7 +3,7 @@
 //! Requests pay one load while all is well. Everything else (failures, probes, the passing of time) goes through the
 //! state machine (`health_state`) behind a lock, and what comes of it is published as a few bits.
 
-use super::health_state::{Change, Rules, State};
+use super::health_state::{Change, Rules, SHARE_MIN, State};
 use serve::counters::Counter;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -90,6 +90,16 @@ impl Health {
     /// Percent of its weight that it gets now.
     pub(super) fn share(&self) -> u32 {
         if self.bits.load(Relaxed) & RAMP == 0 { 100 } else { self.share.load(Relaxed) }
+    }
+
+    /// Percent of its weight that it can take now. On probation, a little: else a zone that has nobody else would never
+    /// be asked again.
+    pub(super) fn capacity(&self) -> u32 {
+        match self.standing() {
+            Standing::In => self.share(),
+            Standing::Trial => SHARE_MIN,
+            Standing::Out => 0,
+        }
     }
 
     /// Whether a good answer changes anything.

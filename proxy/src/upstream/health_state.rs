@@ -18,7 +18,7 @@ const WINDOW: usize = 10;
 /// And only if there were so many answers.
 const WINDOW_REQUESTS_MIN: u64 = 20;
 /// What a ramp begins with.
-const SHARE_MIN: u32 = 10;
+pub(super) const SHARE_MIN: u32 = 10;
 
 /// What the operator wants.
 #[derive(Debug, Clone, PartialEq)]

@@ -21,6 +21,8 @@ pub struct Member {
     pub weight: u32,
     /// What its SRV record said of it.
     pub(super) own_weight: Option<u32>,
+    /// Where it runs.
+    pub zone: Option<Arc<str>>,
     pub(super) health: Arc<Health>,
 }
 
@@ -53,6 +55,11 @@ impl Member {
     #[must_use]
     pub fn state(&self) -> (&'static str, Option<String>) {
         self.health.said()
+    }
+
+    /// Whether both are one place under one name.
+    pub(super) fn is_at(&self, other: &Self) -> bool {
+        (&self.address, self.socket) == (&other.address, other.socket)
     }
 
     /// What it was made of.

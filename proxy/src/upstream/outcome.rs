@@ -6,7 +6,7 @@ use std::time::Duration;
 /// What became of one attempt at an endpoint. An attempt that its client has ended says nothing and is not told.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Outcome<'a> {
-    /// No connection could be made.
+    /// No connection could be made, or another address of the name had taken it while this one was silent.
     Unreachable,
     /// There was a connection, and no response in time or none at all.
     Failed,

@@ -1,14 +1,14 @@
 //! A connection to an endpoint that can be reached. Nothing of a request is sent before it is there, so going on to the
 //! next endpoint is always free.
 
-use super::attempt::{Attempt, Why};
-use super::choice::{Affinity, Outcome, Tried};
+use super::attempt::Attempt;
+use super::choice::{Affinity, Tried};
+use super::contest::{Contested, Wanted};
 use super::endpoint::{Counted, Endpoint, Link};
 use super::error::UpstreamError;
 use super::gate::{Place, Room};
 use super::worker::Upstream;
 use crate::config::Limits;
-use serve::timer;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::time::Duration;
@@ -53,6 +53,10 @@ impl Upstream {
                 Some(endpoint) => Some(endpoint),
                 // Where somebody is there and may not be asked, another lookup changes nothing; who knocks comes again.
                 None if pick.knocks || passed.why().is_some() => None,
+                // Who could not connect to what a name has now falls back on what it had.
+                None if let Some(former) = last.as_ref().and_then(|_| self.endpoints.former(&passed.over)) => {
+                    Some(former)
+                }
                 // Rare, and large beside the rest of a request's future.
                 None => Box::pin(self.endpoints.appear(affinity, &passed.over, self.connect_timeout)).await,
             };
@@ -67,7 +71,7 @@ impl Upstream {
                 };
                 return Err(known);
             };
-            let place = if pick.knocks || !self.is_guarded() {
+            let place = if pick.knocks {
                 None
             } else {
                 match self.admit(&endpoint) {
@@ -90,30 +94,20 @@ impl Upstream {
                 self.counters.reuses.increment();
                 return Ok(Reached { link: Link::Http2(slot), counted, at: begun });
             }
+            let wanted = Wanted { prelude, idle_surely: (!fresh).then_some(pick.surely), knocks: pick.knocks };
             // Rare, and many times as large as the rest of a request's future.
-            let opening = Box::pin(endpoint.connect(prelude));
-            let outcome = timer::timeout(self.connect_timeout, opening).await;
+            let contest = Box::pin(self.contest(counted, wanted, &passed.over, begun, attempt));
+            let Contested { won, lost } = contest.await;
             let at = Instant::now();
             attempt.connect = Some(at.saturating_duration_since(begun));
-            let error = match outcome {
-                Ok(Ok(link)) => {
-                    self.counters.connects.increment();
-                    return Ok(Reached { link, counted, at });
-                }
-                Ok(Err(error)) => UpstreamError::from(error),
-                Err(timer::Elapsed) if endpoint.http2().is_full() => UpstreamError::Busy,
-                Err(timer::Elapsed) => UpstreamError::ConnectTimeout,
-            };
-            if !matches!(error, UpstreamError::Busy) {
-                endpoint.report(Outcome::Unreachable);
+            for (endpoint, error) in lost {
+                tried.note(&endpoint);
+                passed.over.note(&endpoint);
+                last = Some(error);
             }
-            self.failed(&error);
-            attempt.failed(Why::from(&error));
-            tracing::debug!(upstream = &*self.name, endpoint = &*endpoint.label, %error, "no connection");
-            self.learn(&endpoint, false);
-            tried.note(&endpoint);
-            passed.over.note(&endpoint);
-            last = Some(error);
+            if let Some((link, counted)) = won {
+                return Ok(Reached { link, counted, at });
+            }
         }
     }
 
@@ -132,7 +126,10 @@ impl Upstream {
     }
 
     /// A place at this endpoint, if it may be asked.
-    fn admit(&self, endpoint: &Endpoint) -> Result<Option<Place>, Barred> {
+    pub(super) fn admit(&self, endpoint: &Endpoint) -> Result<Option<Place>, Barred> {
+        if !self.is_guarded() {
+            return Ok(None);
+        }
         let gate = &self.shared.gate;
         let door = endpoint.door(gate);
         let place = match self.limits.and_then(|limits| room(limits, endpoint.told_in_flight_max())) {
@@ -177,7 +174,7 @@ fn room(limits: Limits, told: Option<usize>) -> Option<Room> {
 
 /// Why an endpoint may not be asked.
 #[derive(Debug, Clone, Copy)]
-enum Barred {
+pub(super) enum Barred {
     Full,
     /// For so long.
     Open(Duration),

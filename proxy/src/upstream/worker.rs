@@ -17,6 +17,8 @@ pub struct Upstream {
     pub(super) endpoints: Endpoints,
     pub(super) hash_by: Option<config::HashBy>,
     pub(super) connect_timeout: Duration,
+    /// Another address of a name runs beside one that has not answered for so long.
+    pub(super) connect_attempt_delay: Duration,
     pub(super) idle_timeout: Duration,
     pub(super) idle_max: usize,
     pub(super) proxy_protocol: Option<ProxyVersion>,
@@ -46,6 +48,7 @@ impl Upstream {
             endpoints,
             hash_by: config.hash_by.clone(),
             connect_timeout: config.connect_timeout,
+            connect_attempt_delay: config.connect_attempt_delay,
             idle_timeout: config.idle_timeout,
             // A connection whose first bytes say who the client is serves no other client.
             idle_max: if config.proxy_protocol.is_some() { 0 } else { config.idle_max },

@@ -26,6 +26,7 @@ mod site;
 mod sticky;
 mod traffic;
 mod upstream;
+mod zones;
 
 use super::Config;
 use super::read::{At, Context};

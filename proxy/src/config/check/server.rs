@@ -38,6 +38,7 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
         trace,
         overload,
         resolver,
+        zone,
     } = or_defaults(written, context)?.value;
     super::twice(trusted_proxies.as_deref()?, ToString::to_string, context);
     super::twice(identity_headers.as_deref()?, |name| format!("`{name}`"), context);
@@ -64,6 +65,10 @@ pub(super) fn server(written: Option<At<file::Server>>, context: &mut Context<'_
         overload: super::traffic::overload(overload, context)?,
         resolver: match keys.at("resolver") {
             Some(_) => Some(resolver?.value),
+            None => None,
+        },
+        zone: match keys.at("zone") {
+            Some(_) => Some(zone?.value.0),
             None => None,
         },
     })

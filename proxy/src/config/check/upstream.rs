@@ -27,6 +27,7 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         breaker,
         park,
         connect_timeout,
+        connect_attempt_delay,
         idle_timeout,
         idle_max,
         resolve_every,
@@ -35,6 +36,7 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         health,
         eject,
         slow_start,
+        zones,
     } = written;
     if let Some(link) = link.as_ref().filter(|link| link.value) {
         linkable(link.at, &keys, protocol.as_ref(), context);
@@ -63,6 +65,10 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
     let endpoints = endpoints_of(endpoints?.value.0, context)?;
     let addresses: Vec<_> = endpoints.iter().map(|one| At { value: one.value.address.clone(), at: one.at }).collect();
     super::twice(&addresses, |address| format!("\"{}\"", print::endpoint(address)), context);
+    let zones = match (keys.at("zones"), zones) {
+        (Some(_), None) => return None,
+        (_, written) => super::zones::zones(&endpoints, written, context)?,
+    };
     let tls = match (keys.at("tls"), tls) {
         (None, _) => None,
         (Some(_), None) => return None,
@@ -93,6 +99,7 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
         link: link?.value,
         retry_budget: traffic::retry_budget(retry_budget)?,
         connect_timeout: connect_timeout?.value.0,
+        connect_attempt_delay: connect_attempt_delay?.value.0,
         idle_timeout: idle_timeout?.value.0,
         idle_max: idle_max?.value.0 as usize,
         resolve_every: resolve_every?.value.0,
@@ -113,6 +120,7 @@ pub(super) fn upstream(name: &At<String>, written: file::Upstream, context: &mut
             Some(_) => Some(slow_start?.value.0),
             None => None,
         },
+        zones,
     })
 }
 
@@ -135,10 +143,14 @@ fn endpoints_of(written: Vec<At<file::Endpoint>>, context: &mut Context<'_>) -> 
     let count = written.len();
     let endpoint = |At { value, at }: At<file::Endpoint>| {
         let mut endpoint = match value {
-            file::Endpoint::Plain(address) => Endpoint { address, weight: 1 },
+            file::Endpoint::Plain(address) => Endpoint { address, weight: 1, zone: None },
             file::Endpoint::With(table) => {
-                let file::EndpointTable { written: _, address, weight } = *table;
-                Endpoint { address: address?.value, weight: weight?.value.0 }
+                let file::EndpointTable { written: keys, address, weight, zone } = *table;
+                let zone = match keys.at("zone") {
+                    Some(_) => Some(zone?.value.0),
+                    None => None,
+                };
+                Endpoint { address: address?.value, weight: weight?.value.0, zone }
             }
         };
         if let EndpointAddress::Unix(path) = &mut endpoint.address {

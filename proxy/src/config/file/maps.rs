@@ -1,6 +1,6 @@
 //! Tables whose keys are free: header fields and claims.
 
-use super::values::ErrorStatus;
+use super::values::{ErrorStatus, Zone, zone};
 use crate::config::node::{Entry, Kind, Node};
 use crate::config::read::{At, Context, Written};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -98,6 +98,30 @@ impl<V: Written> Written for Map<ErrorStatus, V> {
 
     fn schema() -> Value {
         json!({ "type": "object", "patternProperties": { "^[45][0-9][0-9]$": V::schema() }, "additionalProperties": false })
+    }
+}
+
+impl<V: Written> Written for Map<Zone, V> {
+    fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        read(node, context, |entry, context| match zone(&entry.key) {
+            Ok(zone) => Some(zone),
+            Err((message, help)) => {
+                let problem = context.problem(entry.key_at, message);
+                if let Some(help) = help {
+                    problem.help(help);
+                }
+                None
+            }
+        })
+        .map(Self)
+    }
+
+    fn kind() -> String {
+        format!("a table of zones, each with {}", V::kind())
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "object", "additionalProperties": V::schema() })
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) mod sticky;
 pub(super) mod traffic;
 pub(super) mod upstream;
 pub(super) mod values;
+pub(super) mod zones;
 
 use super::read::{List, Named};
 use super::units::{Number, Size, Time, Timeout};
@@ -28,7 +29,7 @@ use site::Site;
 use std::net::SocketAddr;
 use traffic::Overload;
 use upstream::Upstream;
-use values::{FilePath, LogLevel, Text};
+use values::{FilePath, LogLevel, Text, Zone};
 
 table! {
     /// One TOML file. Listeners, sites, upstreams and issuers have names; routes are a list whose order means nothing:
@@ -103,6 +104,10 @@ table! {
         /// Who is asked for the names of endpoints: the address of a DNS server, with a port if it is not 53. Left out:
         /// whom `/etc/resolv.conf` names. `/etc/hosts` comes first in both cases.
         optional resolver: SocketAddr,
+        /// The zone that this proxy runs in: a data centre, a rack. Upstreams whose endpoints name their zones are asked
+        /// there first (see `upstream.zones`). Where one file serves proxies in several zones, write
+        /// `"${env:ZONE}"`. Left out: no zone is preferred.
+        optional zone: Zone,
     }
 }
 

@@ -5,10 +5,11 @@ use super::health::{EjectSwitch, Health};
 use super::site::KeyText;
 use super::sticky::Sticky;
 use super::traffic::{Breaker, Limits, ParkSwitch, RetryBudget};
-use super::values::{FilePath, Text};
+use super::values::{FilePath, Text, Zone};
+use super::zones::Zones;
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
-use crate::config::units::{Number, Timeout};
+use crate::config::units::{Number, Time, Timeout};
 use crate::config::{Balance, EndpointAddress, HashBy, ProxyVersion, UpstreamProtocol};
 use serde_json::{Value, json};
 
@@ -47,6 +48,10 @@ table! {
         optional park: ParkSwitch,
         /// To connect.
         default("2s") connect_timeout: Timeout,
+        /// An address that has not answered a connect for so long is raced: another address of the same name is tried beside
+        /// it, IPv6 and IPv4 in turn, and the first that takes the connection gets the request (Happy Eyeballs, RFC 8305).
+        /// The name is looked up again at the same time. Not less than `connect_timeout`: never.
+        default("250ms") connect_attempt_delay: Time<10, 86_400_000>,
         /// Idle connections are closed after this. Keep it below the application's own, so that the proxy closes first.
         default("30s") idle_timeout: Timeout,
         /// Idle connections kept per endpoint and worker.
@@ -67,6 +72,8 @@ table! {
         /// For how long an endpoint that is new or comes back gets less than its share: a tenth at first, then more and
         /// more. Left out: it gets all of it at once.
         optional slow_start: Timeout,
+        /// How requests are spread over the zones of the endpoints. Left out: as an empty table, where they name zones.
+        optional zones: Zones,
     }
 }
 
@@ -77,6 +84,9 @@ table! {
         required address: EndpointAddress,
         /// Its share of the requests beside that of the others. An SRV record brings its own.
         default(1) weight: Number<1, 1000>,
+        /// The zone that it is in, with all addresses of its name. Either each endpoint of an upstream names one, or
+        /// none does.
+        optional zone: Zone,
     }
 }
 

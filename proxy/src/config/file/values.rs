@@ -75,6 +75,10 @@ pub(in crate::config) struct Host(pub(in crate::config) String);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::config) struct Text(pub(in crate::config) String);
 
+/// The name of a zone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::config) struct Zone(pub(in crate::config) String);
+
 /// A path without `..` below some root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::config) struct Below(pub(in crate::config) String);
@@ -97,6 +101,7 @@ texts! {
         text => Ok(Text(text.to_owned())),
     };
     String: "a text", |text| Ok(text.to_owned());
+    Zone: "the name of a zone", zone;
     SocketAddr: "an address such as \"127.0.0.11\" or \"127.0.0.1:5353\"", resolver;
     Address: "an address such as \"[::]:8443\" or \"unix:/run/name.sock\"", address;
     EndpointAddress: "an endpoint such as \"app:8000\" or \"unix:/run/app.sock\"", endpoint;
@@ -145,6 +150,19 @@ texts! {
     Below: "a path below the root", below;
     Pointer: "a JSON pointer such as \"/roles\"", pointer;
     LogLevel: "a log filter such as \"info\" or \"info,portcullis=debug\"", log_level;
+}
+
+/// The longest name of a zone.
+const ZONE_BYTES_MAX: usize = 64;
+
+/// It is a label of metrics and a key of tables.
+pub(in crate::config) fn zone(text: &str) -> Result<Zone, Refusal> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    if text.is_empty() || text.len() > ZONE_BYTES_MAX || !text.chars().all(plain) {
+        let help = format!("use 1 to {ZONE_BYTES_MAX} letters, digits, `-`, `_` and `.`");
+        return refuse(format!("{text:?} is no name of a zone"), help);
+    }
+    Ok(Zone(text.to_owned()))
 }
 
 fn address(text: &str) -> Result<Address, Refusal> {

@@ -4,7 +4,7 @@ use super::{Page, REDACTED, inline, list, path, text, time, toml_key, weighted};
 use crate::config::units::{Spelled, size};
 use crate::config::{
     Authorities, Breaker, ClientIdentity, Eject, Health, KeyFile, Limits, Park, RetryBudget, Sticky, Upstream,
-    UpstreamTls,
+    UpstreamTls, Zones,
 };
 use std::num::NonZeroUsize;
 
@@ -37,6 +37,7 @@ pub(super) fn print_upstream(page: &mut Page, upstream: &Upstream) {
         breaker,
         park,
         connect_timeout,
+        connect_attempt_delay,
         idle_timeout,
         idle_max,
         resolve_every,
@@ -45,6 +46,7 @@ pub(super) fn print_upstream(page: &mut Page, upstream: &Upstream) {
         health,
         eject,
         slow_start,
+        zones,
     } = upstream;
     page.table(format_args!("[upstream.{}]", toml_key(name)));
     page.key("endpoints", list(endpoints, weighted));
@@ -85,6 +87,7 @@ pub(super) fn print_upstream(page: &mut Page, upstream: &Upstream) {
     }
     page.key("retry_budget", inline([("percent", percent), ("per_second_min", per_second_min)]));
     page.key("connect_timeout", time(connect_timeout));
+    page.key("connect_attempt_delay", time(connect_attempt_delay));
     // An upstream that is told who the client is keeps no connections.
     if proxy_protocol.is_none() {
         page.key("idle_timeout", time(idle_timeout));
@@ -103,6 +106,9 @@ pub(super) fn print_upstream(page: &mut Page, upstream: &Upstream) {
     page.key("eject", eject.as_ref().map_or_else(|| false.to_string(), |eject| inline(eject_keys(eject))));
     if let Some(slow_start) = slow_start {
         page.key("slow_start", time(slow_start));
+    }
+    if let Some(zones) = zones {
+        page.key("zones", inline(zones_keys(zones)));
     }
 }
 
@@ -136,4 +142,15 @@ fn eject_keys(eject: &Eject) -> [(&'static str, String); 4] {
         ("time", time(long)),
         ("survivors_percent_min", survivors_percent_min.to_string()),
     ]
+}
+
+fn zones_keys(zones: &Zones) -> Vec<(&'static str, String)> {
+    let Zones { weights, prefer_own, overprovision_percent } = zones;
+    let mut keys = Vec::new();
+    if !weights.is_empty() {
+        keys.push(("weights", inline(weights.iter().map(|(zone, weight)| (toml_key(zone), weight)))));
+    }
+    keys.push(("prefer_own", prefer_own.to_string()));
+    keys.push(("overprovision_percent", overprovision_percent.to_string()));
+    keys
 }

@@ -8,11 +8,17 @@ mod latency;
 mod least_requests;
 mod peak_ewma;
 mod round_robin;
+mod zone_shares;
+mod zoned;
+mod zones;
 
 pub(super) use latency::Latency;
+pub(super) use zones::{Load, Zones};
 
 use super::affinity::Affinity;
 use crate::config;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// What there is to choose from.
 pub(super) trait Candidates {
@@ -33,6 +39,11 @@ pub(super) trait Candidates {
 
     /// A number that it has wherever it is asked for, and after every restart.
     fn key(&self, index: usize) -> u64;
+
+    /// Those of one zone, where there are several: they stand together.
+    fn of_zone(&self, _zone: usize) -> Range<usize> {
+        0..self.count()
+    }
 }
 
 /// One way of choosing.
@@ -41,8 +52,15 @@ pub(super) trait Policy {
     fn choose(&self, among: &dyn Candidates, affinity: &Affinity) -> Option<usize>;
 }
 
-/// The policy as configured.
-pub(super) fn policy(balance: config::Balance) -> Box<dyn Policy> {
+/// The policy as configured, within each of these zones where there are any.
+pub(super) fn policy(balance: config::Balance, zones: Option<&Arc<Zones>>) -> Box<dyn Policy> {
+    match zones {
+        Some(zones) => Box::new(zoned::Zoned::new(Arc::clone(zones), || plain(balance))),
+        None => plain(balance),
+    }
+}
+
+fn plain(balance: config::Balance) -> Box<dyn Policy> {
     match balance {
         config::Balance::RoundRobin => Box::new(round_robin::RoundRobin::default()),
         config::Balance::LeastRequests => Box::new(least_requests::LeastRequests::default()),
@@ -116,7 +134,7 @@ pub(super) mod tests {
     fn no_policy_chooses_what_it_may_not() {
         use config::Balance::{Hash, LeastRequests, PeakEwma, RoundRobin};
         for balance in [RoundRobin, LeastRequests, PeakEwma, Hash] {
-            let policy = policy(balance);
+            let policy = policy(balance, None);
             assert!(choices(&*policy, &Table::with(Vec::new()), 1).is_empty(), "{balance:?}");
             assert!(choices(&*policy, &Table::with(vec![(1, 0, false); 3]), 1).is_empty(), "{balance:?}");
             let table = Table::with(vec![(9, 0, false), (1, 7, true), (9, 0, false)]);

@@ -42,11 +42,11 @@ fn what_probes_have_said_ends_with_the_probes() {
     };
     let probed = config::Upstream { health: Some(health), ..upstream() };
     let state = |group: &Group| group.members().iter().map(|member| member.state().0).collect::<Vec<_>>();
-    let before = Group::new(&probed, None);
+    let before = Group::new(&probed, None, None, None);
     before.probed(&before.members()[0], Err("status 404".to_owned()));
     assert_eq!(state(&before), ["down"]);
-    assert_eq!(state(&Group::new(&probed, Some(&before))), ["down"], "it is the same endpoint");
-    let after = Group::new(&upstream(), Some(&before));
+    assert_eq!(state(&Group::new(&probed, None, None, Some(&before))), ["down"], "it is the same endpoint");
+    let after = Group::new(&upstream(), None, None, Some(&before));
     assert_eq!(state(&after), ["down"], "it is not in force yet");
     serve::worker::local_runtime().expect("a runtime").block_on(async {
         let kept = Kept { group: Arc::clone(&after), resolve_every: Duration::from_secs(60), probes: None };

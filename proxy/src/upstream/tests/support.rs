@@ -39,6 +39,7 @@ pub(super) fn configured(address: &SocketAddr) -> config::Upstream {
         endpoints: vec![Endpoint {
             address: EndpointAddress::Tcp { host: address.ip().to_string(), port: address.port() },
             weight: 1,
+            zone: None,
         }],
         balance: Balance::LeastRequests,
         hash_by: None,
@@ -46,6 +47,7 @@ pub(super) fn configured(address: &SocketAddr) -> config::Upstream {
         tls: None,
         assertion_key: None,
         connect_timeout: Duration::from_secs(5),
+        connect_attempt_delay: Duration::from_millis(250),
         idle_timeout: Duration::from_secs(60),
         idle_max: 8,
         resolve_every: Duration::from_secs(60),
@@ -54,6 +56,7 @@ pub(super) fn configured(address: &SocketAddr) -> config::Upstream {
         health: None,
         eject: None,
         slow_start: None,
+        zones: None,
     }
 }
 
@@ -65,7 +68,7 @@ pub(super) fn used(config: &config::Upstream) -> Upstream {
 /// The same beside other workers and revisions.
 pub(super) fn used_by_another(config: &config::Upstream, shared: &Arc<Shared>) -> Upstream {
     let transport = Transport { protocol: UpstreamProtocol::Http1, tls: None };
-    Pools::new().upstream(config, &transport, &Group::new(config, None), Arc::default(), None, shared)
+    Pools::new().upstream(config, &transport, &Group::new(config, None, None, None), Arc::default(), None, shared)
 }
 
 /// Runs a test on a worker's runtime.
