@@ -104,7 +104,7 @@ pub struct Overload {
     pub memory_bytes_max: Option<u64>,
     /// Connections over HTTP/1.1 end after their answer. Default 80.
     pub close_connections_at: u32,
-    /// Requests are answered 503. Default 90.
+    /// Requests over HTTP/1.1 are answered 503, streams of HTTP/2 refused. Default 90.
     pub refuse_requests_at: u32,
     /// Connections are refused. Default 95.
     pub refuse_connections_at: u32,

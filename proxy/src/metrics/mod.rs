@@ -156,7 +156,7 @@ impl Metrics {
     /// All metrics in Prometheus's text format, version 0.0.4.
     #[must_use]
     pub fn exposition(&self) -> String {
-        exposition::write(families::ALL, self)
+        exposition::write(families::all(), self)
     }
 
     fn sum(&self, count: impl Fn(&WorkerMetrics) -> u64) -> u64 {

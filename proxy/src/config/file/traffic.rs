@@ -95,7 +95,9 @@ table! {
         optional memory_max: Size<{ 1 << 20 }, { 1 << 50 }>,
         /// Connections over HTTP/1.1 end after their next answer.
         default(80) close_connections_at: Number<1, 100>,
-        /// Requests are answered 503 with `Retry-After`, each stream of HTTP/2 too.
+        /// Requests over HTTP/1.1 are answered 503 with `Retry-After`. Streams of HTTP/2 are refused with `REFUSED_STREAM`,
+        /// so that clients know that nothing was done and may try again whatever the method (RFC 9113 section 8.7); they
+        /// are counted (`portcullis_streams_refused_total`) and have no line in the access log.
         default(90) refuse_requests_at: Number<1, 100>,
         /// Connections are closed when they are accepted.
         default(95) refuse_connections_at: Number<1, 100>,
