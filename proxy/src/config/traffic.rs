@@ -13,6 +13,17 @@ pub struct Retry {
     pub attempts_max: u32,
     /// In the place of the route's `response_timeout`, for each attempt. `None`, the default: that one.
     pub per_try_timeout: Option<Duration>,
+    /// When a second attempt begins beside the first. `None`, the default: never.
+    pub hedge: Option<HedgeAfter>,
+}
+
+/// After how long without an answer a second attempt begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HedgeAfter {
+    /// After this time.
+    Time(Duration),
+    /// After longer than this many of a hundred attempts of the route take; 50 to 99.
+    Percentile(u32),
 }
 
 /// A failure after which a request may be sent again.

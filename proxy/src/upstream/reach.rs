@@ -40,7 +40,7 @@ impl Upstream {
         pick: Pick,
         affinity: &Affinity,
         prelude: &[u8],
-        tried: &mut Tried,
+        tried: &Tried,
         attempt: &mut Attempt,
     ) -> Result<Reached, UpstreamError> {
         // Connections from before a reload that asked for a prelude have had none.
@@ -73,6 +73,7 @@ impl Upstream {
             // A clock is not free to read: this moment is the attempt's beginning in every respect.
             let begun = Instant::now();
             attempt.begin(&endpoint.label, begun);
+            tried.arrive(&endpoint, begun);
             let counted = endpoint.count(place);
             if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout, pick.surely, begun) {
                 self.counters.reuses.increment();

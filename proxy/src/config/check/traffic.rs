@@ -1,9 +1,10 @@
 //! What is sent again, how much an upstream is given, what waits, and what is given up.
 
+use crate::config::file::hedge::Hedge;
 use crate::config::file::traffic as file;
 use crate::config::read::{At, Context};
 use crate::config::units::Number;
-use crate::config::{Breaker, Limits, Overload, Park, Retry, RetryBudget};
+use crate::config::{Breaker, HedgeAfter, Limits, Overload, Park, Retry, RetryBudget};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ pub(super) fn retry(
     context: &mut Context<'_>,
 ) -> Option<Option<Retry>> {
     let Some(written) = written else { return Some(None) };
-    let file::Retry { written: _, on, attempts, per_try_timeout } = written.value;
+    let file::Retry { written: _, on, attempts, per_try_timeout, hedge } = written.value;
     let on = on?.value;
     super::twice(&on, |cause| cause.written(), context);
     if let (Some(each), Some(limit)) = (&per_try_timeout, limit)
@@ -24,11 +25,36 @@ pub(super) fn retry(
             .problem(each.at, "`per_try_timeout` is not shorter than what all attempts have together")
             .help("make it shorter than `deadline` and `total_timeout`");
     }
+    let each = per_try_timeout.map(|timeout| timeout.value.0);
+    let hedge = match hedge {
+        None => None,
+        Some(hedge) => Some(hedge_after(hedge.value, each, limit, context)?),
+    };
     Some(Some(Retry {
         on: on.iter().map(|cause| cause.value).collect(),
         attempts_max: attempts?.value.0,
-        per_try_timeout: per_try_timeout.map(|timeout| timeout.value.0),
+        per_try_timeout: each,
+        hedge,
     }))
+}
+
+/// `each` is what an attempt has, `limit` what all have together.
+fn hedge_after(
+    written: Hedge,
+    each: Option<Duration>,
+    limit: Option<Duration>,
+    context: &mut Context<'_>,
+) -> Option<HedgeAfter> {
+    let Hedge { written: _, after } = written;
+    let after = after?;
+    if let HedgeAfter::Time(time) = after.value
+        && [each, limit].into_iter().flatten().any(|most| time >= most)
+    {
+        context
+            .problem(after.at, "the first attempt is over before `after`")
+            .help("make it shorter than `per_try_timeout`, `deadline` and `total_timeout`");
+    }
+    Some(after.value)
 }
 
 /// As [`retry`].

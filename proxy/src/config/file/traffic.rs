@@ -1,6 +1,6 @@
-//! `retry` of a route, `retry_budget`, `limits`, `breaker` and `park` of an upstream; `overload` of
-//! the server.
+//! `retry` of a route, `retry_budget`, `limits`, `breaker` and `park` of an upstream; `overload` of the server.
 
+use super::hedge::Hedge;
 use crate::config::RetryCause;
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
@@ -22,11 +22,13 @@ table! {
         default(2) attempts: Number<2, 10>,
         /// In the place of `response_timeout`, for each attempt. Connecting has `connect_timeout`.
         optional per_try_timeout: Timeout,
+        /// A second attempt beside one that takes long. Left out: none; an attempt follows only a failure.
+        optional hedge: Hedge,
     }
 }
 
 table! {
-    /// How much of the traffic may be attempts after a failure, so that retries do not multiply the load of an upstream
+    /// How much of the traffic may be attempts after a failure, or beside one that takes long, so that retries do not multiply the load of an upstream
     /// that fails because it has too much. What was not used is saved up: the share of 1,000 requests and 10 seconds of
     /// the minimum at most.
     RetryBudget as "upstream.retry_budget" => {

@@ -51,6 +51,18 @@ pub(super) static FAMILIES: &[Family] = &[
         |metrics, samples| each(metrics, samples, |counters| counters.retries_denied.get()),
     ),
     counter(
+        "portcullis_upstream_hedges_total",
+        &[UPSTREAM],
+        "Attempts that began beside one that took long, because the route has `retry.hedge`.",
+        |metrics, samples| each(metrics, samples, |counters| counters.hedges.get()),
+    ),
+    counter(
+        "portcullis_upstream_hedges_won_total",
+        &[UPSTREAM],
+        "Those of them that were answered first.",
+        |metrics, samples| each(metrics, samples, |counters| counters.hedges_won.get()),
+    ),
+    counter(
         "portcullis_upstream_breaks_total",
         &[UPSTREAM],
         "How often a breaker has opened: an endpoint failed too often and was left alone (`breaker`).",
