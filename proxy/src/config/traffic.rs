@@ -57,13 +57,48 @@ impl RetryBudget {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Requests in flight at all endpoints together. `None`, the default: no limit.
-    pub in_flight_max: Option<NonZeroUsize>,
+    pub in_flight_max: Option<InFlight>,
     /// Requests in flight at each endpoint. `None`, the default: what it tells over the link, if it does.
     pub in_flight_per_endpoint_max: Option<NonZeroUsize>,
     /// Requests that wait for a place. Default 100.
     pub queue_max: usize,
     /// How long they wait. Default 1 s.
     pub queue_timeout: Duration,
+}
+
+/// How many requests may be in flight at an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InFlight {
+    /// So many.
+    Fixed(NonZeroUsize),
+    /// As many as it answers without a queue.
+    Adaptive(Adaptive),
+}
+
+impl InFlight {
+    /// The most that it can be.
+    #[must_use]
+    pub const fn most(self) -> NonZeroUsize {
+        match self {
+            Self::Fixed(number) => number,
+            Self::Adaptive(Adaptive { min: _, max }) => max,
+        }
+    }
+}
+
+/// The bounds of a limit that follows from how long answers take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Adaptive {
+    /// The least, with which it begins. Default 8.
+    pub min: NonZeroUsize,
+    /// The most. Default 1000.
+    pub max: NonZeroUsize,
+}
+
+impl Adaptive {
+    /// Where nothing is written but that there is one.
+    pub const DEFAULT: Self =
+        Self { min: NonZeroUsize::MIN.saturating_add(7), max: NonZeroUsize::MIN.saturating_add(999) };
 }
 
 /// When an endpoint that fails is left alone.

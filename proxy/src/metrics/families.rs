@@ -428,7 +428,7 @@ fn of_files(metrics: &Metrics, number: fn(&FileCounters) -> u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{CompressedSample, KeyFreshness, LinkSample, LinkSamples, PostedSample};
+    use crate::metrics::{AdaptedSample, CompressedSample, KeyFreshness, LinkSample, LinkSamples, PostedSample};
     use std::num::NonZeroUsize;
     use std::time::Duration;
 
@@ -449,7 +449,11 @@ mod tests {
         let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0, keys)
             .with_links(move || LinkSamples { upstreams: vec![link()], posted: vec![PostedSample::default()] })
             .with_compressed(|| CompressedSample { made: vec![("br", 1)], ..CompressedSample::default() })
-            .with_endpoints(|| vec![EndpointState::default()]);
+            .with_endpoints(|| vec![EndpointState::default()])
+            .with_adapted(|| {
+                let (upstream, least) = ("app".to_owned(), Some(Duration::from_millis(1)));
+                vec![AdaptedSample { upstream, limit: 1, least }]
+            });
         let worker = &metrics.workers()[0];
         worker.errors.made("no_route");
         worker.refused_tokens.made("signature_wrong");

@@ -147,9 +147,11 @@ impl Upstream {
             };
             let Lost { error, failure, free } = match exchanged {
                 Ok(response) => {
-                    self.learn(&endpoint, !is_gateways(response.status()));
+                    let status = response.status();
+                    self.learn(&endpoint, !is_gateways(status));
                     if self.limits.is_some() {
-                        self.shared.gate.answered(sent.elapsed());
+                        let is_work = !is_gateways(status) && status != StatusCode::TOO_MANY_REQUESTS;
+                        self.shared.answered(sent, is_work, Instant::now());
                     }
                     return Ok(response);
                 }
@@ -157,6 +159,9 @@ impl Upstream {
             };
             attempt.failed(Why::from(&error));
             self.failed(&error);
+            if matches!(error, UpstreamError::ResponseTimeout) {
+                self.shared.waited(sent, Instant::now());
+            }
             if free && delivery.is_whole() {
                 delivery.restore();
                 // Other idle connections to a restarted application are as dead as this one.

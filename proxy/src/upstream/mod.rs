@@ -9,6 +9,7 @@
 //! and the rest is polled as the `response`'s `body`, or as a `tunnel`.
 //! HTTP/2 connections are shared by many requests, so each has a task (`http2`).
 
+mod adaptive;
 mod address;
 mod affinity;
 mod attempt;
@@ -27,21 +28,22 @@ mod error;
 mod exchange;
 mod floor;
 mod gate;
+mod gradient;
 mod group;
 mod health;
 mod health_state;
-mod host;
-mod http2;
 mod hedge;
 mod histogram;
+mod host;
+mod http2;
 mod keeper;
 mod member;
 mod names;
 mod outcome;
 mod park;
+mod percentile;
 mod pool;
 mod probe;
-mod percentile;
 mod queue;
 mod reach;
 mod resolve;

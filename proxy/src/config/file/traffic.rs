@@ -1,6 +1,7 @@
 //! `retry` of a route, `retry_budget`, `limits`, `breaker` and `park` of an upstream; `overload` of the server.
 
 use super::hedge::Hedge;
+use super::in_flight::InFlight;
 use crate::config::RetryCause;
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
@@ -46,7 +47,7 @@ table! {
     /// with 503.
     Limits as "upstream.limits" => {
         /// Requests in flight at all endpoints. Left out: no limit.
-        optional in_flight_max: Number<1, 1_000_000>,
+        optional in_flight_max: InFlight,
         /// Requests in flight at each endpoint, or fewer where it tells so over its link (`in_flight_max`). Left out: only
         /// what it tells.
         optional in_flight_per_endpoint_max: Number<1, 1_000_000>,

@@ -3,7 +3,7 @@
 use super::{counter, gauge, label};
 use crate::metrics::family::{Family, Label, Samples};
 use crate::metrics::upstreams::{Failure, UpstreamCounters};
-use crate::metrics::{Metrics, WorkerMetrics};
+use crate::metrics::{AdaptedSample, Metrics, WorkerMetrics};
 use serve::counters::Counter;
 use std::collections::BTreeMap;
 
@@ -77,6 +77,27 @@ pub(super) static FAMILIES: &[Family] = &[
     gauge("portcullis_upstream_queued", &[UPSTREAM], "Requests that wait for a place.", |metrics, samples| {
         waiting(metrics, samples, |counters| (&counters.queued, &counters.unqueued));
     }),
+    gauge(
+        "portcullis_upstream_in_flight_limit",
+        &[UPSTREAM],
+        "Requests that may be in flight at an upstream with an adaptive limit (`limits.in_flight_max`).",
+        |metrics, samples| {
+            let adapted = (metrics.adapted)();
+            adapted.iter().for_each(|sample| samples.add([&sample.upstream], sample.limit as u64));
+        },
+    ),
+    gauge(
+        "portcullis_upstream_latency_least_microseconds",
+        &[UPSTREAM],
+        "How long an answer of it takes without a queue, from which that limit follows: half of the answers took at most \
+         so long when that was the least. Absent: not known yet.",
+        |metrics, samples| {
+            for AdaptedSample { upstream, limit: _, least } in (metrics.adapted)() {
+                let us = least.map(|least| u64::try_from(least.as_micros()).unwrap_or(u64::MAX));
+                us.into_iter().for_each(|us| samples.add([&upstream], us));
+            }
+        },
+    ),
     counter(
         "portcullis_upstream_parked_total",
         &[UPSTREAM],
