@@ -25,7 +25,7 @@ pub enum Level {
     Calm,
     /// Each answer over HTTP/1.1 is the last on its connection.
     CloseConnections,
-    /// Requests are answered 503.
+    /// Requests over HTTP/1.1 are answered 503; streams of HTTP/2 are refused.
     RefuseRequests,
     /// Connections are closed when they are accepted.
     RefuseConnections,

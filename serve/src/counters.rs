@@ -136,6 +136,8 @@ pub struct ConnectionCounters {
     pub received_bytes: Counter,
     /// Bytes written to clients; under TLS without its framing.
     pub sent_bytes: Counter,
+    /// HTTP/2 streams that were refused unprocessed, because their handler takes no requests now.
+    pub refused_streams: Counter,
     refusals: Refusals,
     protections: Protections,
 }

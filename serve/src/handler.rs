@@ -16,6 +16,13 @@ pub trait Handler: Service<Request<Body>, Response = Response<Self::Body>, Error
     /// The body of its responses.
     type Body: http_body::Body<Data = bytes::Bytes>;
 
+    /// Whether a request that comes now is taken at all. Over HTTP/2 one that is not gets no answer but `REFUSED_STREAM`,
+    /// after which its client may send it again whatever its method (RFC 9113 section 8.7). HTTP/1 has no such word: there
+    /// every request is taken, and answered.
+    fn admits(&self) -> bool {
+        true
+    }
+
     /// The answer to bytes that are no request. Nothing of them can be trusted; the connection ends behind it.
     fn refuse(&mut self, malformed: Malformed) -> Self::Response;
 

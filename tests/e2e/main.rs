@@ -30,6 +30,7 @@ mod files_sendfile;
 mod forwarding;
 mod grpc;
 mod health;
+mod hedging;
 mod http2;
 mod http2_conformance;
 mod http2_floods;

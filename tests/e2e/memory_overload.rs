@@ -2,6 +2,10 @@
 
 use portcullis_tests::client::Client;
 use portcullis_tests::edge::Edge;
+use portcullis_tests::http2::{Ending, Http2};
+
+/// RFC 9113 section 7.
+const REFUSED_STREAM: u32 = 7;
 
 /// An edge that takes these steps at these hundredths of a memory that is used to a few hundredths.
 async fn edge(close: u32, requests: u32, connections: u32) -> Edge {
@@ -31,11 +35,24 @@ async fn first_connections_end_after_their_answer() {
 #[tokio::test]
 async fn then_requests_are_refused() {
     let edge = edge(1, 1, 100).await;
-    for client in [edge.http(), edge.http().http2()] {
-        let answer = client.get("/").send().await.expect_status(503);
-        assert_eq!(answer.header("retry-after"), Some("1"));
-        assert_eq!(answer.edge_code(), "overloaded");
+    let answer = edge.http().get("/").send().await.expect_status(503);
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(answer.edge_code(), "overloaded");
+    let _ = edge.log().line_with("\"code\":\"overloaded\"").await;
+}
+
+/// RFC 9113 section 8.7: nothing was done, so that a client may send it again, a POST too.
+#[tokio::test]
+async fn streams_of_http2_are_refused_so_that_they_may_be_sent_again() {
+    let edge = edge(1, 1, 100).await;
+    let mut client = Http2::open(&edge.http()).await;
+    for stream in [1, 3] {
+        client.get(stream, "/").await;
+        let answer = client.answer(stream).await;
+        assert_eq!((answer.status, answer.ending), (None, Ending::Reset(REFUSED_STREAM)), "the connection stays");
     }
+    edge.counted("portcullis_streams_refused_total", 2).await;
+    assert_eq!(edge.metrics().await.sum("portcullis_http_requests_total"), 0, "they were no requests");
 }
 
 #[tokio::test]

@@ -7,7 +7,10 @@ use portcullis_tests::exchange::ok;
 use portcullis_tests::linked::{KeysFrom, Linked};
 use portcullis_tests::origin::Origin;
 use serde_json::json;
-use tokio::task::JoinHandle;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
 
 const QUEUED: &str = "portcullis_upstream_queued{upstream=\"app\"}";
 
@@ -83,14 +86,14 @@ async fn who_has_too_little_time_for_an_answer_is_told_at_once() {
     // Answers take about 400 ms here.
     let first = get(&client, "/1");
     let exchange = origin.exchange().await;
-    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    tokio::time::sleep(Duration::from_millis(400)).await;
     exchange.reply_text("slow").await;
     let _ = first.await.expect("joined").expect_status(200);
     let _second = get(&client, "/2");
     let held = origin.exchange().await;
     let third = get(&client, "/3");
     edge.counted(QUEUED, 1).await;
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     held.reply_text("done").await;
     assert_eq!(code(third).await, "request_shed");
     assert!(origin.is_quiet(), "it was not served in vain");
@@ -150,4 +153,86 @@ async fn an_endpoint_that_fails_is_left_alone_and_one_request_shows_that_it_is_b
     let closed = async { while client.get("/closed").send().await.status != 200 {} };
     let _answering = origin.always(ok("good"));
     portcullis_tests::deadline::within("the breaker to close", closed).await;
+}
+
+/// How long the endpoint takes for a request when it has nothing else to do, and how many it does at once.
+const WORK: Duration = Duration::from_millis(20);
+const AT_ONCE: usize = 4;
+
+/// More clients than it can serve.
+const CLIENTS: usize = 40;
+
+/// How long each client goes on.
+const OVERLOAD: Duration = Duration::from_secs(4);
+
+/// An endpoint that does so many requests at once and has the others wait, however many there are.
+fn working(mut origin: Origin) -> JoinHandle<()> {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    tokio::spawn(async move {
+        loop {
+            let exchange = origin.exchange().await;
+            let places = Arc::clone(&places);
+            tokio::spawn(async move {
+                let _place = places.acquire().await.expect("open");
+                tokio::time::sleep(WORK).await;
+                exchange.reply(ok("done")).await;
+            });
+        }
+    })
+}
+
+/// What clients saw who ask one request after the other: how long good answers took, sorted, and the codes of the
+/// others.
+async fn load(edge: &Edge) -> (Vec<Duration>, Vec<String>) {
+    let mut clients = JoinSet::new();
+    for _ in 0..CLIENTS {
+        let client = edge.http();
+        clients.spawn(async move {
+            let (mut good, mut shed) = (Vec::new(), Vec::new());
+            let begun = Instant::now();
+            while begun.elapsed() < OVERLOAD {
+                let since = Instant::now();
+                let answer = client.get("/").send().await;
+                if answer.status == 200 {
+                    good.push(since.elapsed());
+                } else {
+                    assert_eq!(answer.header("retry-after"), Some("1"));
+                    shed.push(answer.expect_status(503).edge_code());
+                    tokio::time::sleep(WORK).await;
+                }
+            }
+            (good, shed)
+        });
+    }
+    let (mut good, mut shed) = (Vec::new(), Vec::new());
+    for (took, codes) in clients.join_all().await {
+        good.extend(took);
+        shed.extend(codes);
+    }
+    good.sort_unstable();
+    (good, shed)
+}
+
+#[tokio::test]
+async fn an_adaptive_limit_keeps_answers_fast_and_sheds_what_is_too_much() {
+    let origin = Origin::start().await;
+    let limits = "limits = { in_flight_max = { min = 2, max = 500 }, queue_max = 4, queue_timeout = \"50ms\" }";
+    let limited = edge(&origin, limits, "").await;
+    let unlimited = edge(&origin, "", "").await;
+    let working = working(origin);
+
+    let (all, none) = load(&unlimited).await;
+    assert!(none.is_empty(), "everybody waits at the endpoint");
+    let (good, shed) = load(&limited).await;
+    let median = |took: &[Duration]| took[took.len() / 2];
+    assert!(median(&good) < median(&all).mul_f64(0.7), "{:?} instead of {:?}", median(&good), median(&all));
+    assert!(good.len() as f64 > 0.7 * all.len() as f64, "{} instead of {}: goodput stays", good.len(), all.len());
+    assert!(!shed.is_empty() && shed.iter().all(|code| ["queue_full", "queue_timeout"].contains(&code.as_str())));
+    let metrics = limited.metrics().await;
+    let limit = metrics.get("portcullis_upstream_in_flight_limit{upstream=\"app\"}");
+    assert!((2..CLIENTS as u64).contains(&limit), "{limit}");
+    let least = metrics.get("portcullis_upstream_latency_least_microseconds{upstream=\"app\"}");
+    assert!(Duration::from_micros(least) >= WORK, "{least}");
+    assert!(!unlimited.metrics().await.has("portcullis_upstream_in_flight_limit{upstream=\"app\"}"));
+    working.abort();
 }

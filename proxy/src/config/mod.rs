@@ -62,7 +62,7 @@ pub use route::{
 pub use rules::{HeaderRule, HostPolicy, PathPrefix, PathRule};
 pub use sticky::{SameSite, Sticky};
 pub use template::{Piece, Template, Variable};
-pub use traffic::{Breaker, Limits, Overload, Park, Retry, RetryBudget, RetryCause};
+pub use traffic::{Adaptive, Breaker, HedgeAfter, InFlight, Limits, Overload, Park, Retry, RetryBudget, RetryCause};
 pub use upstream::{
     Authorities, Balance, ClientIdentity, Endpoint, EndpointAddress, KeyFile, Upstream, UpstreamProtocol, UpstreamTls,
 };

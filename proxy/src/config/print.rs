@@ -10,9 +10,9 @@ use super::problem::REDACTED;
 use super::units::{Spelled, duration, size};
 use super::{
     Action, Admin, AuthMode, Buffer, CacheRule, ClaimRule, ClaimTest, Coalesce, Compress, Config, DpopMode, Endpoint,
-    EndpointAddress, Files, Forward, HeaderRule, HostPolicy, Issuer, Keys, Listener, ListenerLimits, Log, LogFormat,
-    Overload, PathRule, ProxyMode, Redirect, Respond, Retry, Route, RouteAuth, RouteMatch, RoutePolicy, Senders,
-    Server, Site, Template, Tls, TokenSource,
+    EndpointAddress, Files, Forward, HeaderRule, HedgeAfter, HostPolicy, Issuer, Keys, Listener, ListenerLimits, Log,
+    LogFormat, Overload, PathRule, ProxyMode, Redirect, Respond, Retry, Route, RouteAuth, RouteMatch, RoutePolicy,
+    Senders, Server, Site, Template, Tls, TokenSource,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use serde_json::Value;
@@ -393,14 +393,22 @@ fn print_policy(page: &mut Page, policy: &RoutePolicy, forwards: bool) {
     if let Some(deadline) = deadline {
         page.key("deadline", time(deadline));
     }
-    if let Some(Retry { on, attempts_max, per_try_timeout }) = retry {
+    if let Some(Retry { on, attempts_max, per_try_timeout, hedge }) = retry {
         let mut keys = vec![("on", list(on, |cause| cause.written())), ("attempts", attempts_max.to_string())];
         keys.extend(per_try_timeout.as_ref().map(|timeout| ("per_try_timeout", time(timeout))));
+        keys.extend(hedge.map(|after| ("hedge", inline([("after", hedge_after(after))]))));
         page.key("retry", inline(keys));
     }
     print_header_rules(page, request_headers, response_headers);
     if let Some(preset) = security_headers {
         page.key("security_headers", text(preset.spelled()));
+    }
+}
+
+fn hedge_after(after: HedgeAfter) -> String {
+    match after {
+        HedgeAfter::Time(after) => time(&after),
+        HedgeAfter::Percentile(percent) => text(format_args!("p{percent}")),
     }
 }
 

@@ -13,6 +13,17 @@ pub struct Retry {
     pub attempts_max: u32,
     /// In the place of the route's `response_timeout`, for each attempt. `None`, the default: that one.
     pub per_try_timeout: Option<Duration>,
+    /// When a second attempt begins beside the first. `None`, the default: never.
+    pub hedge: Option<HedgeAfter>,
+}
+
+/// After how long without an answer a second attempt begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HedgeAfter {
+    /// After this time.
+    Time(Duration),
+    /// After longer than this many of a hundred attempts of the route take; 50 to 99.
+    Percentile(u32),
 }
 
 /// A failure after which a request may be sent again.
@@ -46,13 +57,48 @@ impl RetryBudget {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Requests in flight at all endpoints together. `None`, the default: no limit.
-    pub in_flight_max: Option<NonZeroUsize>,
+    pub in_flight_max: Option<InFlight>,
     /// Requests in flight at each endpoint. `None`, the default: what it tells over the link, if it does.
     pub in_flight_per_endpoint_max: Option<NonZeroUsize>,
     /// Requests that wait for a place. Default 100.
     pub queue_max: usize,
     /// How long they wait. Default 1 s.
     pub queue_timeout: Duration,
+}
+
+/// How many requests may be in flight at an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InFlight {
+    /// So many.
+    Fixed(NonZeroUsize),
+    /// As many as it answers without a queue.
+    Adaptive(Adaptive),
+}
+
+impl InFlight {
+    /// The most that it can be.
+    #[must_use]
+    pub const fn most(self) -> NonZeroUsize {
+        match self {
+            Self::Fixed(number) => number,
+            Self::Adaptive(Adaptive { min: _, max }) => max,
+        }
+    }
+}
+
+/// The bounds of a limit that follows from how long answers take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Adaptive {
+    /// The least, with which it begins. Default 8.
+    pub min: NonZeroUsize,
+    /// The most. Default 1000.
+    pub max: NonZeroUsize,
+}
+
+impl Adaptive {
+    /// Where nothing is written but that there is one.
+    pub const DEFAULT: Self =
+        Self { min: NonZeroUsize::MIN.saturating_add(7), max: NonZeroUsize::MIN.saturating_add(999) };
 }
 
 /// When an endpoint that fails is left alone.
@@ -104,7 +150,7 @@ pub struct Overload {
     pub memory_bytes_max: Option<u64>,
     /// Connections over HTTP/1.1 end after their answer. Default 80.
     pub close_connections_at: u32,
-    /// Requests are answered 503. Default 90.
+    /// Requests over HTTP/1.1 are answered 503, streams of HTTP/2 refused. Default 90.
     pub refuse_requests_at: u32,
     /// Connections are refused. Default 95.
     pub refuse_connections_at: u32,

@@ -111,6 +111,11 @@ impl Future for Answering {
 impl Handler for Front {
     type Body = ProxyBody;
 
+    /// For want of memory not even an error is made for a stream that its client may open again elsewhere.
+    fn admits(&self) -> bool {
+        self.worker.overload.as_ref().is_none_or(|overload| overload.level() < Level::RefuseRequests)
+    }
+
     /// Bytes that are no request are answered and logged as every refusal is; of the request only the refusal is known.
     fn refuse(&mut self, malformed: Malformed) -> Self::Response {
         let local = self.worker.local();

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All families with their samples.
-pub(super) fn write(families: &[Family], metrics: &Metrics) -> String {
+pub(super) fn write<'a>(families: impl IntoIterator<Item = &'a Family>, metrics: &Metrics) -> String {
     let mut page = String::with_capacity(16 * 1024);
     for family in families {
         let kind = match family.kind {

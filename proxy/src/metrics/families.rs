@@ -1,10 +1,11 @@
 //! Every metric: its name, what it means, and how its samples are collected.
 
+mod upstreams;
+
 use super::family::{Family, Kind, Label, Samples};
 use super::requests::{CLASSES, PROTOCOLS};
-use super::upstreams::{Failure, UpstreamCounters};
-use super::{EndpointSample, EndpointState, FileCounters, Metrics, WorkerMetrics};
-use serve::counters::{Counter, Protection, Refusal};
+use super::{EndpointSample, EndpointState, FileCounters, Metrics};
+use serve::counters::{Protection, Refusal};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
@@ -21,9 +22,6 @@ const PROTECTION: Label = Label {
     name: "reason",
     values: Some(|| Protection::ALL.iter().map(|reason| (reason.label(), reason.doc().trim())).collect()),
 };
-
-const FAILURE: Label =
-    Label { name: "reason", values: Some(|| Failure::ALL.iter().map(|(_, label, text)| (*label, *text)).collect()) };
 
 /// The address, too: a name may lead to several.
 const ENDPOINT: &[Label] = &[label("upstream"), label("endpoint"), label("address")];
@@ -67,7 +65,12 @@ const fn gauge(
     Family { name, kind: Kind::Gauge, labels, help, collect }
 }
 
-pub(super) static ALL: &[Family] = &[
+/// All of them, in the order in which they are shown.
+pub(super) fn all() -> impl Iterator<Item = &'static Family> {
+    [PROCESS_AND_CLIENTS, upstreams::FAMILIES, FILES_AND_LINKS].into_iter().flatten()
+}
+
+static PROCESS_AND_CLIENTS: &[Family] = &[
     gauge("portcullis_build_info", &[label("version")], "Always 1; the version is a label.", |_, samples| {
         samples.add([env!("CARGO_PKG_VERSION")], 1);
     }),
@@ -151,6 +154,12 @@ pub(super) static ALL: &[Family] = &[
         "Bytes written to clients, under TLS without its framing.",
         |metrics, samples| samples.add([], metrics.sum(|worker| worker.connections.sent_bytes.get())),
     ),
+    counter(
+        "portcullis_streams_refused_total",
+        &[],
+        "HTTP/2 streams that were refused unprocessed, because memory ran out (`server.overload`).",
+        |metrics, samples| samples.add([], metrics.sum(|worker| worker.connections.refused_streams.get())),
+    ),
     gauge(
         "portcullis_overload_level",
         &[],
@@ -232,110 +241,9 @@ pub(super) static ALL: &[Family] = &[
         "Requests that waited for the upstream call of an equal one (see `route.coalesce`), whatever it came to.",
         |metrics, samples| samples.add([], metrics.sum(|worker| worker.coalesced.get())),
     ),
-    counter(
-        "portcullis_upstream_connect_races_total",
-        &[label("upstream")],
-        "Connects that took so long that another address of the same name was tried beside them (see \
-         `upstream.connect_attempt_delay`).",
-        |metrics, samples| {
-            let sums = by_upstream(metrics, |counters| [counters.races.get()]);
-            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
-        },
-    ),
-    counter(
-        "portcullis_upstream_connects_outrun_total",
-        &[label("upstream")],
-        "Connects that were given up because another address of the same name had taken the connection.",
-        |metrics, samples| {
-            let sums = by_upstream(metrics, |counters| [counters.outrun.get()]);
-            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
-        },
-    ),
-    counter(
-        "portcullis_upstream_connections_total",
-        &[label("upstream")],
-        "Connections opened to endpoints of an upstream.",
-        |metrics, samples| {
-            let sums = by_upstream(metrics, |counters| [counters.connects.get()]);
-            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
-        },
-    ),
-    counter(
-        "portcullis_upstream_reuses_total",
-        &[label("upstream")],
-        "Requests sent on a connection that had been used before.",
-        |metrics, samples| {
-            let sums = by_upstream(metrics, |counters| [counters.reuses.get()]);
-            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
-        },
-    ),
-    counter(
-        "portcullis_upstream_failures_total",
-        &[label("upstream"), FAILURE],
-        "Attempts to get an answer from an upstream that failed, whether or not another one followed.",
-        |metrics, samples| {
-            let sums = by_upstream(metrics, |counters| Failure::ALL.map(|(failure, ..)| counters.failures(failure)));
-            for (name, counts) in &sums {
-                for ((_, label, _), count) in Failure::ALL.into_iter().zip(counts) {
-                    samples.add([name, label], *count);
-                }
-            }
-        },
-    ),
-    counter(
-        "portcullis_upstream_retries_total",
-        &[label("upstream")],
-        "Attempts that followed a failure because the route has `retry`. Those that are always free are not counted.",
-        |metrics, samples| {
-            let sums = by_upstream(metrics, |counters| [counters.retries.get()]);
-            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
-        },
-    ),
-    counter(
-        "portcullis_upstream_retries_denied_total",
-        &[label("upstream")],
-        "Attempts that the route allows and that were not made, because the upstream's `retry_budget` was spent.",
-        |metrics, samples| {
-            let sums = by_upstream(metrics, |counters| [counters.retries_denied.get()]);
-            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
-        },
-    ),
-    counter(
-        "portcullis_upstream_breaks_total",
-        &[label("upstream")],
-        "How often a breaker has opened: an endpoint failed too often and was left alone (`breaker`).",
-        |metrics, samples| {
-            let sums = by_upstream(metrics, |counters| [counters.breaks.get()]);
-            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
-        },
-    ),
-    counter(
-        "portcullis_upstream_queued_total",
-        &[label("upstream")],
-        "Requests that have waited, or wait, for a place (`limits`).",
-        |metrics, samples| {
-            let sums = by_upstream(metrics, |counters| [counters.queued.get()]);
-            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
-        },
-    ),
-    gauge("portcullis_upstream_queued", &[label("upstream")], "Requests that wait for a place.", |metrics, samples| {
-        waiting(metrics, samples, |counters| (&counters.queued, &counters.unqueued));
-    }),
-    counter(
-        "portcullis_upstream_parked_total",
-        &[label("upstream")],
-        "Requests that have waited, or wait, for an endpoint to come back (`park`).",
-        |metrics, samples| {
-            let sums = by_upstream(metrics, |counters| [counters.parked.get()]);
-            sums.iter().for_each(|(name, [count])| samples.add([name], *count));
-        },
-    ),
-    gauge(
-        "portcullis_upstream_parked",
-        &[label("upstream")],
-        "Requests that wait for an endpoint to come back.",
-        |metrics, samples| waiting(metrics, samples, |counters| (&counters.parked, &counters.unparked)),
-    ),
+];
+
+static FILES_AND_LINKS: &[Family] = &[
     counter(
         "portcullis_files_hits_total",
         &[],
@@ -524,31 +432,6 @@ fn each_state(metrics: &Metrics, samples: &mut Samples, number: fn(&EndpointStat
 fn each_endpoint(metrics: &Metrics, samples: &mut Samples, number: fn(&EndpointSample) -> u64) {
     for link in (metrics.links)().upstreams {
         link.endpoints.iter().for_each(|endpoint| samples.add([&link.upstream, &endpoint.address], number(endpoint)));
-    }
-}
-
-/// Adds up some numbers of each upstream over all workers.
-fn by_upstream<const N: usize>(
-    metrics: &Metrics,
-    numbers: impl Fn(&UpstreamCounters) -> [u64; N],
-) -> BTreeMap<String, [u64; N]> {
-    let mut sums: BTreeMap<String, [u64; N]> = BTreeMap::new();
-    for WorkerMetrics { upstreams, .. } in metrics.workers.iter().map(AsRef::as_ref) {
-        upstreams.each(|name, counters| {
-            let sum = sums.entry(name.to_owned()).or_insert([0; N]);
-            sum.iter_mut().zip(numbers(counters)).for_each(|(sum, number)| *sum = sum.wrapping_add(number));
-        });
-    }
-    sums
-}
-
-/// How many have begun something and not ended it, by upstream.
-fn waiting(metrics: &Metrics, samples: &mut Samples, of: impl Fn(&UpstreamCounters) -> (&Counter, &Counter)) {
-    // Read first: what ends in between has begun, and the number must not fall below zero.
-    let ended = by_upstream(metrics, |counters| [of(counters).1.get()]);
-    let begun = by_upstream(metrics, |counters| [of(counters).0.get()]);
-    for (name, [count]) in &begun {
-        samples.add([name], count.saturating_sub(ended.get(name).map_or(0, |[ended]| *ended)));
     }
 }
 

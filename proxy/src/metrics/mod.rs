@@ -45,10 +45,22 @@ pub struct Metrics {
     endpoints: Box<dyn Fn() -> Vec<EndpointState> + Send + Sync>,
     compressed: Box<dyn Fn() -> CompressedSample + Send + Sync>,
     overload: Box<dyn Fn() -> Option<OverloadSample> + Send + Sync>,
+    adapted: Box<dyn Fn() -> Vec<AdaptedSample> + Send + Sync>,
 }
 
 /// The step that is taken for want of memory, from 0; bytes that are used, and that may be.
 pub type OverloadSample = (u64, (u64, u64));
+
+/// The limit of an upstream that follows from how long answers take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdaptedSample {
+    /// The upstream's name in the configuration.
+    pub upstream: String,
+    /// Requests that may be in flight there.
+    pub limit: usize,
+    /// What an answer takes without a queue; `None`: not known yet.
+    pub least: Option<Duration>,
+}
 
 /// How fresh the keys of one issuer are that come from elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +112,7 @@ impl Metrics {
             keys: Box::new(keys),
             links: Box::new(LinkSamples::default),
             overload: Box::new(|| None),
+            adapted: Box::new(Vec::new),
             reloads: Arc::default(),
             live_snapshots: Box::new(|| 1),
             endpoints: Box::new(Vec::new),
@@ -147,6 +160,12 @@ impl Metrics {
         Self { overload: Box::new(overload), ..self }
     }
 
+    /// With the limits that follow from how long answers take, asked anew each time.
+    #[must_use]
+    pub fn with_adapted(self, adapted: impl Fn() -> Vec<AdaptedSample> + Send + Sync + 'static) -> Self {
+        Self { adapted: Box::new(adapted), ..self }
+    }
+
     /// The counters of each worker.
     #[must_use]
     pub fn workers(&self) -> &[Arc<WorkerMetrics>] {
@@ -156,7 +175,7 @@ impl Metrics {
     /// All metrics in Prometheus's text format, version 0.0.4.
     #[must_use]
     pub fn exposition(&self) -> String {
-        exposition::write(families::ALL, self)
+        exposition::write(families::all(), self)
     }
 
     fn sum(&self, count: impl Fn(&WorkerMetrics) -> u64) -> u64 {

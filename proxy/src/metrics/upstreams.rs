@@ -78,6 +78,10 @@ pub struct UpstreamCounters {
     pub retries: Counter,
     /// Failures that no attempt followed, because the budget was spent.
     pub retries_denied: Counter,
+    /// Attempts that began beside another one because their route says so.
+    pub hedges: Counter,
+    /// Those of them that were answered first.
+    pub hedges_won: Counter,
     /// How often an endpoint has failed too often, and was left alone from then on.
     pub breaks: Counter,
     /// Requests that began to wait for a place.

@@ -10,7 +10,7 @@ use crate::config::{Coding, Config};
 use crate::files::coding::{Results, ResultsState};
 use crate::http::{WorkerState, WorkerTools};
 use crate::links::{self, LinkGuard, endpoints};
-use crate::metrics::{CompressedSample, Metrics};
+use crate::metrics::{AdaptedSample, CompressedSample, Metrics};
 use crate::overload::{self, Overload};
 use crate::reload::{ConfigError, Look, Reloaded, Reloader};
 use crate::snapshot::Snapshot;
@@ -358,18 +358,27 @@ impl Control {
 fn metrics(config: &Config, reloader: &Reloader, log: Option<&RequestLog>, overload: Option<Arc<Overload>>) -> Metrics {
     let dropped = log.map(RequestLog::drops);
     let dropped = move || dropped.as_ref().map_or(0, Drops::blocks);
-    let snapshots = [(); 5].map(|()| Arc::clone(&reloader.current));
-    let [for_keys, for_links, for_endpoints, for_compressed, for_count] = snapshots;
+    let snapshots = [(); 6].map(|()| Arc::clone(&reloader.current));
+    let [for_keys, for_links, for_endpoints, for_compressed, for_count, for_limits] = snapshots;
     let keys = move || for_keys.load().issuers.freshness().collect();
     Metrics::new(config.server.threads, SystemTime::now(), dropped, keys)
         .with_links(move || links::samples(&for_links.load()))
         .with_endpoints(move || endpoints(&for_endpoints.load()).collect())
+        .with_adapted(move || adapted(&for_limits.load()).collect())
         .with_compressed(move || compressed(&for_compressed.load().compressed))
         .with_reloads(Arc::clone(&reloader.counts), move || for_count.load().live_count())
         .with_overload(move || {
             let overload = overload.as_ref()?;
             Some((overload.level() as u64, overload.bytes()))
         })
+}
+
+/// The limits that follow from how long answers take, for the metrics.
+fn adapted(snapshot: &Snapshot) -> impl Iterator<Item = AdaptedSample> {
+    snapshot.config.upstreams.iter().zip(&snapshot.shared).filter_map(|(upstream, shared)| {
+        let (limit, least) = shared.adapted()?;
+        Some(AdaptedSample { upstream: upstream.name.clone(), limit, least })
+    })
 }
 
 /// What was compressed on the fly, for the metrics.

@@ -54,6 +54,9 @@ pub enum Why {
     Status(StatusCode),
 }
 
+/// Why an attempt came to nothing beside which another one was answered first.
+pub(super) const OUTRUN: &str = "outrun";
+
 impl Attempt {
     /// Notes the end of the response, or the failure; only the first one counts.
     pub fn ended(&mut self, now: Instant) {
@@ -93,11 +96,31 @@ impl Attempt {
     }
 
     /// An attempt at another address of the same name, beside the last one, came to nothing.
-    pub(super) fn beside(&mut self, endpoint: &Rc<str>, begun: Instant, why: Why) {
+    pub(super) fn failed_beside(&mut self, endpoint: &Rc<str>, begun: Instant, why: Why) {
         self.attempts += 1;
         if self.failures.len() < TOLD_MAX {
             self.failures.push(Failed { endpoint: Rc::clone(endpoint), why, took: begun.elapsed() });
         }
+    }
+
+    /// For an attempt beside this one, of the same request.
+    pub(super) fn beside(&self) -> Self {
+        Self { started: self.started, ..Self::default() }
+    }
+
+    /// Takes in what happened in an attempt beside this one that came to nothing.
+    pub(super) fn take_in(&mut self, other: Self) {
+        self.attempts += other.attempts;
+        let room = TOLD_MAX.saturating_sub(self.failures.len());
+        self.failures.extend(other.failures.into_iter().take(room));
+    }
+
+    /// Goes on as the attempt beside this one, which is the one that counts.
+    pub(super) fn become_other(&mut self, other: Self) {
+        let Self { attempts: _, endpoint, waited: _, connect, first_byte, total: _, failures: _, begun, .. } = &other;
+        self.endpoint.clone_from(endpoint);
+        (self.connect, self.first_byte, self.begun) = (*connect, *first_byte, *begun);
+        self.take_in(other);
     }
 
     /// The last attempt came to nothing.

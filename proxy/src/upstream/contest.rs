@@ -113,7 +113,7 @@ impl Upstream {
             if Rc::ptr_eq(endpoint, first) {
                 attempt.failed(why);
             } else {
-                attempt.beside(&endpoint.label, contender.begun, why);
+                attempt.failed_beside(&endpoint.label, contender.begun, why);
             }
             self.learn(endpoint, false);
             lost.push((Rc::clone(endpoint), error));

@@ -10,7 +10,7 @@ use super::attempt::{Attempt, Why};
 use super::body::{Lease, Rest};
 use super::choice::{Affinity, Outcome, Tried};
 use super::connection::Connection;
-use super::endpoint::{Counted, Endpoint, Link};
+use super::endpoint::{Counted, Link};
 use super::error::UpstreamError;
 use super::exchange::Exchange;
 use super::host::HostField;
@@ -41,9 +41,18 @@ pub(super) struct Delivery<'a> {
     pub(super) head: &'a mut request::Parts,
     /// `None`: it went with an attempt and can't be had back.
     pub(super) upload: Option<Upload>,
+    pub(super) tunnel: Option<Body>,
+    pub(super) interim: &'a mut dyn FnMut(StatusCode, HeaderMap),
+    /// Another attempt may follow this one, so that its body is held.
+    pub(super) keeps: bool,
+    pub(super) terms: Terms<'a>,
+}
+
+/// What is the same for all attempts of a request.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
     /// Makes the body from its beginning, where it is held elsewhere.
     pub(super) again: Option<&'a dyn Again>,
-    pub(super) tunnel: Option<Body>,
     pub(super) affinity: Affinity,
     pub(super) host: &'a HostField,
     pub(super) limits: SendLimits,
@@ -51,12 +60,7 @@ pub(super) struct Delivery<'a> {
     pub(super) retry: Option<&'a RetryPolicy>,
     pub(super) identity_headers: &'a Rc<[HeaderName]>,
     pub(super) prelude: &'a [u8],
-    pub(super) interim: &'a mut dyn FnMut(StatusCode, HeaderMap),
     pub(super) idempotent: bool,
-    /// Another attempt may follow this one, so that its body is held.
-    pub(super) keeps: bool,
-    /// Where the last attempt went; `None`: no endpoint could be reached.
-    pub(super) endpoint: Option<Rc<Endpoint>>,
 }
 
 /// What one more attempt needs of whoever made the request.
@@ -79,15 +83,15 @@ pub(super) struct Undelivered {
 
 impl Delivery<'_> {
     pub(super) fn new_upload(&self, body: Body) -> Upload {
-        Upload::new(body, self.limits.body_bytes_max, Rc::clone(self.identity_headers))
+        Upload::new(body, self.terms.limits.body_bytes_max, Rc::clone(self.terms.identity_headers))
     }
 
     /// Whether all of the body is held elsewhere.
     pub(super) fn is_held(&self) -> bool {
-        self.again.is_some_and(|again| again.holds())
+        self.terms.again.is_some_and(|again| again.holds())
     }
 
-    fn has_body(&self) -> bool {
+    pub(super) fn has_body(&self) -> bool {
         self.upload.as_ref().is_none_or(|upload| upload.framing != Framing::Empty)
     }
 
@@ -99,19 +103,19 @@ impl Delivery<'_> {
     /// Makes the body anew if it is not whole any more and is held elsewhere.
     pub(super) fn restore(&mut self) {
         if !self.upload.as_ref().is_some_and(Upload::is_whole) {
-            self.upload = self.again.and_then(|again| again.body()).map(|body| self.new_upload(body));
+            self.upload = self.terms.again.and_then(|again| again.body()).map(|body| self.new_upload(body));
         }
     }
 
     /// Whether an answer with this status may be followed by another attempt.
     pub(super) fn is_refused_by(&self, status: StatusCode) -> bool {
-        self.keeps && self.idempotent && self.retry.is_some_and(|retry| retry.covers_status(status))
+        self.keeps && self.terms.idempotent && self.terms.retry.is_some_and(|retry| retry.covers_status(status))
     }
 
     fn tell_deadline(&mut self) {
-        if let Some(at) = self.deadline {
+        if let Some(at) = self.terms.deadline {
             let left = at.saturating_duration_since(Instant::now());
-            let each = self.retry.and_then(|retry| retry.per_try_timeout).unwrap_or(left);
+            let each = self.terms.retry.and_then(|retry| retry.per_try_timeout).unwrap_or(left);
             deadline::write(&mut self.head.headers, left.min(each));
         }
     }
@@ -122,21 +126,20 @@ impl Upstream {
     pub(super) async fn deliver(
         &self,
         delivery: &mut Delivery<'_>,
-        tried: &mut Tried,
+        tried: &Tried,
         attempt: &mut Attempt,
     ) -> Result<Response<UpstreamBody>, Undelivered> {
-        let mut pick = Pick { knocks: false, fresh: false, surely: !delivery.idempotent || delivery.has_body() };
-        delivery.endpoint = None;
+        let mut pick = Pick { knocks: false, fresh: false, surely: !delivery.terms.idempotent || delivery.has_body() };
+        tried.leave();
         loop {
-            let reached = self.reach(pick, &delivery.affinity, delivery.prelude, tried, attempt).await;
+            let reached = self.reach(pick, &delivery.terms.affinity, delivery.terms.prelude, tried, attempt).await;
             let Reached { link, counted, at: sent } = reached.map_err(|error| {
-                let failure = Failure { unsent: true, silent: true, idempotent: delivery.idempotent };
+                let failure = Failure { unsent: true, silent: true, idempotent: delivery.terms.idempotent };
                 Undelivered { error, failure }
             })?;
-            delivery.host.write(&mut delivery.head.headers, &counted.endpoint().host);
+            delivery.terms.host.write(&mut delivery.head.headers, &counted.endpoint().host);
             delivery.tell_deadline();
             let endpoint = Rc::clone(counted.endpoint());
-            delivery.endpoint = Some(Rc::clone(&endpoint));
             let exchanged = match link {
                 Link::Http1(connection) => self.exchange(connection, counted, sent, delivery, attempt).await,
                 // Several times as large as the rest of a request's future.
@@ -144,9 +147,11 @@ impl Upstream {
             };
             let Lost { error, failure, free } = match exchanged {
                 Ok(response) => {
-                    self.learn(&endpoint, !is_gateways(response.status()));
+                    let status = response.status();
+                    self.learn(&endpoint, !is_gateways(status));
                     if self.limits.is_some() {
-                        self.shared.gate.answered(sent.elapsed());
+                        let is_work = !is_gateways(status) && status != StatusCode::TOO_MANY_REQUESTS;
+                        self.shared.answered(sent, is_work, Instant::now());
                     }
                     return Ok(response);
                 }
@@ -154,6 +159,9 @@ impl Upstream {
             };
             attempt.failed(Why::from(&error));
             self.failed(&error);
+            if matches!(error, UpstreamError::ResponseTimeout) {
+                self.shared.waited(sent, Instant::now());
+            }
             if free && delivery.is_whole() {
                 delivery.restore();
                 // Other idle connections to a restarted application are as dead as this one.
@@ -178,8 +186,8 @@ impl Upstream {
     ) -> Result<Response<UpstreamBody>, Lost> {
         // Where all of the body is held elsewhere, what was sent need not be.
         let keeps = delivery.keeps && !delivery.is_held();
-        let Delivery { head, limits, interim, idempotent, .. } = delivery;
-        let (limits, idempotent) = (*limits, *idempotent);
+        let Terms { limits, idempotent, .. } = delivery.terms;
+        let Delivery { head, interim, .. } = delivery;
         let Some(mut upload) = delivery.upload.take() else { return Err(Lost::without_body(idempotent)) };
         if upload.framing != Framing::Empty && head.headers.contains_key(TRAILER) {
             upload.expect_trailer();
@@ -240,13 +248,13 @@ impl Upstream {
         delivery: &mut Delivery<'_>,
         attempt: &mut Attempt,
     ) -> Result<Response<UpstreamBody>, Lost> {
-        let idempotent = delivery.idempotent;
+        let idempotent = delivery.terms.idempotent;
         let Some(upload) = delivery.upload.take() else { return Err(Lost::without_body(idempotent)) };
         let is_empty = upload.framing == Framing::Empty;
         // What an endpoint of another protocol has been sent of a body can't be sent anew.
         let body = match upload.into_body() {
             Some(body) => Some(body),
-            None => delivery.again.and_then(|again| again.body()),
+            None => delivery.terms.again.and_then(|again| again.body()),
         };
         let Some(body) = body else { return Err(Lost::without_body(idempotent)) };
         let interim = &mut *delivery.interim;
@@ -254,10 +262,12 @@ impl Upstream {
             let (parts, ()) = response.into_parts();
             interim(parts.status, parts.headers);
         };
-        let client =
-            http2::Client { counter: attempt.upload.clone(), identity_headers: Rc::clone(delivery.identity_headers) };
+        let client = http2::Client {
+            counter: attempt.upload.clone(),
+            identity_headers: Rc::clone(delivery.terms.identity_headers),
+        };
         let kept = delivery.keeps.then(|| delivery.head.clone());
-        let limits = delivery.limits;
+        let limits = delivery.terms.limits;
         let failed = match http2::send(slot, take_head(delivery.head), body, limits.into(), client, informational).await
         {
             Ok(response) => {

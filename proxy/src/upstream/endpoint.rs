@@ -278,6 +278,7 @@ impl Endpoint {
                 self.note_failure();
             }
             Outcome::Failed => self.note_failure(),
+            Outcome::Outrun { after } => self.latency.at_least(after, Instant::now()),
             Outcome::Answered { status, headers, after } => {
                 if self.measures.get() {
                     self.latency.answered(after, headers, Instant::now());

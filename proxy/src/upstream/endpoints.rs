@@ -116,7 +116,7 @@ impl Endpoints {
 
     /// Those for which it holds.
     pub(super) fn those(&self, holds: impl Fn(&Endpoint) -> bool) -> Tried {
-        let mut those = Tried::default();
+        let those = Tried::default();
         self.seat();
         for seat in self.seated.borrow().all.iter().filter(|seat| holds(&seat.endpoint)) {
             those.note(&seat.endpoint);

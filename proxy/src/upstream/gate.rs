@@ -148,6 +148,11 @@ impl Gate {
         }
     }
 
+    /// Requests in flight at the upstream, of those that were given places.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Relaxed)
+    }
+
     /// How many places were given back up to now.
     pub(super) fn releases(&self) -> u64 {
         self.releases.load(SeqCst)

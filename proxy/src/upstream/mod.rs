@@ -9,6 +9,7 @@
 //! and the rest is polled as the `response`'s `body`, or as a `tunnel`.
 //! HTTP/2 connections are shared by many requests, so each has a task (`http2`).
 
+mod adaptive;
 mod address;
 mod affinity;
 mod attempt;
@@ -29,9 +30,12 @@ mod exchange;
 mod floor;
 mod former;
 mod gate;
+mod gradient;
 mod group;
 mod health;
 mod health_state;
+mod hedge;
+mod histogram;
 mod host;
 mod http2;
 mod keeper;
@@ -39,6 +43,7 @@ mod member;
 mod names;
 mod outcome;
 mod park;
+mod percentile;
 mod pool;
 mod probe;
 mod queue;

@@ -10,6 +10,8 @@ pub(super) enum Outcome<'a> {
     Unreachable,
     /// There was a connection, and no response in time or none at all.
     Failed,
+    /// Another attempt beside it was answered first, so long after this one began.
+    Outrun { after: Duration },
     /// The head of a response came, so long after the request was handed over.
     Answered { status: StatusCode, headers: &'a HeaderMap, after: Duration },
 }

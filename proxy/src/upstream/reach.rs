@@ -8,7 +8,7 @@ use super::endpoint::{Counted, Endpoint, Link};
 use super::error::UpstreamError;
 use super::gate::{Place, Room};
 use super::worker::Upstream;
-use crate::config::Limits;
+use crate::config::{InFlight, Limits};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl Upstream {
         pick: Pick,
         affinity: &Affinity,
         prelude: &[u8],
-        tried: &mut Tried,
+        tried: &Tried,
         attempt: &mut Attempt,
     ) -> Result<Reached, UpstreamError> {
         // Connections from before a reload that asked for a prelude have had none.
@@ -85,6 +85,7 @@ impl Upstream {
             // A clock is not free to read: this moment is the attempt's beginning in every respect.
             let begun = Instant::now();
             attempt.begin(&endpoint.label, begun);
+            tried.arrive(&endpoint, begun);
             let counted = endpoint.count(place);
             if !fresh && let Some(connection) = endpoint.take_idle(self.idle_timeout, pick.surely, begun) {
                 self.counters.reuses.increment();
@@ -121,7 +122,7 @@ impl Upstream {
         let gate = &self.shared.gate;
         self.endpoints.any(|endpoint| {
             let has_room = |room| gate.has_room(endpoint.door(gate), room);
-            !endpoint.is_avoided() && room(limits, endpoint.told_in_flight_max()).is_none_or(has_room)
+            !endpoint.is_avoided() && self.room(limits, endpoint.told_in_flight_max()).is_none_or(has_room)
         })
     }
 
@@ -132,7 +133,7 @@ impl Upstream {
         }
         let gate = &self.shared.gate;
         let door = endpoint.door(gate);
-        let place = match self.limits.and_then(|limits| room(limits, endpoint.told_in_flight_max())) {
+        let place = match self.limits.and_then(|limits| self.room(limits, endpoint.told_in_flight_max())) {
             None => None,
             Some(room) => Some(gate.take(door, room).ok_or(Barred::Full)?),
         };
@@ -143,6 +144,20 @@ impl Upstream {
             }
             _ => Ok(place),
         }
+    }
+
+    /// How much room there is; `None`: as much as anybody wants.
+    fn room(&self, limits: Limits, told: Option<usize>) -> Option<Room> {
+        let of_endpoint = [limits.in_flight_per_endpoint_max.map(NonZeroUsize::get), told].into_iter().flatten().min();
+        let of_upstream = match limits.in_flight_max {
+            Some(InFlight::Fixed(number)) => Some(number.get()),
+            Some(InFlight::Adaptive(_)) => self.shared.adaptive.as_ref().map(|adaptive| adaptive.limit()),
+            None => None,
+        };
+        if of_upstream.is_none() && of_endpoint.is_none() {
+            return None;
+        }
+        Some(Room { upstream: of_upstream.unwrap_or(usize::MAX), endpoint: of_endpoint.unwrap_or(usize::MAX) })
     }
 
     /// Takes in whether an attempt at this endpoint was answered.
@@ -160,16 +175,6 @@ impl Upstream {
             );
         }
     }
-}
-
-/// How much room there is; `None`: as much as anybody wants.
-fn room(limits: Limits, told: Option<usize>) -> Option<Room> {
-    let of_endpoint = [limits.in_flight_per_endpoint_max.map(NonZeroUsize::get), told].into_iter().flatten().min();
-    if limits.in_flight_max.is_none() && of_endpoint.is_none() {
-        return None;
-    }
-    let upstream = limits.in_flight_max.map_or(usize::MAX, NonZeroUsize::get);
-    Some(Room { upstream, endpoint: of_endpoint.unwrap_or(usize::MAX) })
 }
 
 /// Why an endpoint may not be asked.

@@ -1,7 +1,8 @@
 //! What of a route's requests is sent again when it failed.
 
 use super::error::UpstreamError;
-use crate::config::{self, RetryCause};
+use super::percentile::Percentile;
+use crate::config::{self, HedgeAfter, RetryCause};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use std::time::Duration;
@@ -15,13 +16,47 @@ pub struct RetryPolicy {
     statuses: Box<[StatusCode]>,
     pub(super) attempts_max: u32,
     pub(super) per_try_timeout: Option<Duration>,
+    pub(super) hedge: Option<Hedge>,
+}
+
+/// When a second attempt begins beside the first.
+#[derive(Debug)]
+pub(super) enum Hedge {
+    /// After so long without an answer.
+    After(Duration),
+    /// After longer than so many of a hundred attempts take.
+    Beyond(Box<Percentile>),
+}
+
+impl Hedge {
+    fn new(after: HedgeAfter) -> Self {
+        match after {
+            HedgeAfter::Time(time) => Self::After(time),
+            HedgeAfter::Percentile(percent) => Self::Beyond(Box::new(Percentile::new(percent))),
+        }
+    }
+
+    /// After how long; `None`: that is not known yet.
+    pub(super) fn after(&self) -> Option<Duration> {
+        match self {
+            Self::After(time) => Some(*time),
+            Self::Beyond(percentile) => percentile.known(),
+        }
+    }
+
+    /// Takes in that a first attempt took so long, or longer.
+    pub(super) fn saw(&self, took: Duration) {
+        if let Self::Beyond(percentile) = self {
+            percentile.saw(took);
+        }
+    }
 }
 
 impl RetryPolicy {
     /// As the operator wants it.
     #[must_use]
     pub fn new(retry: &config::Retry) -> Self {
-        let config::Retry { on, attempts_max, per_try_timeout } = retry;
+        let config::Retry { on, attempts_max, per_try_timeout, hedge } = retry;
         let status = |cause: &RetryCause| match cause {
             RetryCause::Status(status) => Some(*status),
             RetryCause::Connect | RetryCause::Reset | RetryCause::Timeout => None,
@@ -33,6 +68,7 @@ impl RetryPolicy {
             statuses: on.iter().filter_map(status).collect(),
             attempts_max: *attempts_max,
             per_try_timeout: *per_try_timeout,
+            hedge: hedge.map(Hedge::new),
         }
     }
 
@@ -91,7 +127,7 @@ mod tests {
     use std::io;
 
     fn policy(on: &[RetryCause]) -> RetryPolicy {
-        RetryPolicy::new(&config::Retry { on: on.to_vec(), attempts_max: 2, per_try_timeout: None })
+        RetryPolicy::new(&config::Retry { on: on.to_vec(), attempts_max: 2, per_try_timeout: None, hedge: None })
     }
 
     #[test]

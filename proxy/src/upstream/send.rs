@@ -3,7 +3,7 @@
 use super::attempt::{Attempt, Why};
 use super::budget::backoff;
 use super::choice::{Affinity, Tried};
-use super::deliver::{Again, Delivery};
+use super::deliver::{Again, Delivery, Terms};
 use super::error::UpstreamError;
 use super::host::HostField;
 use super::response::UpstreamBody;
@@ -74,39 +74,53 @@ impl Upstream {
         let mut delivery = Delivery {
             head,
             upload: None,
-            again,
-            // An upgrade may have begun before its answer is seen.
-            idempotent: idempotent && tunnel.is_none(),
+            terms: Terms {
+                again,
+                affinity,
+                host,
+                limits,
+                deadline,
+                retry,
+                identity_headers,
+                prelude,
+                // An upgrade may have begun before its answer is seen.
+                idempotent: idempotent && tunnel.is_none(),
+            },
             tunnel,
-            affinity,
-            host,
-            limits,
-            deadline,
-            retry,
-            identity_headers,
-            prelude,
             interim,
             keeps: false,
-            endpoint: None,
         };
         let mut upload = delivery.new_upload(body);
         attempt.upload = upload.counter();
         delivery.upload = Some(upload);
-        let mut tried = Tried::default();
+        let tried = Tried::default();
         let Some(policy) = retry else {
-            return self.deliver_in_turn(&mut delivery, &mut tried, attempt).await.map_err(|lost| lost.error);
+            return self.deliver_in_turn(&mut delivery, &tried, attempt).await.map_err(|lost| lost.error);
         };
         self.shared.budget.deposit();
+        // Once a request at most.
+        let mut hedge = Some(policy).filter(|policy| policy.hedge.is_some() && delivery.may_be_hedged());
         let mut made = 1;
         loop {
             delivery.keeps = made < policy.attempts_max;
-            let outcome = self.deliver_in_turn(&mut delivery, &mut tried, attempt).await;
+            let outcome = match hedge.filter(|_| delivery.keeps) {
+                None => self.deliver_in_turn(&mut delivery, &tried, attempt).await,
+                // Rare, and more than twice as large as the rest of a request's future.
+                Some(policy) => {
+                    let (outcome, hedged) = Box::pin(self.deliver_hedged(policy, &mut delivery, &tried, attempt)).await;
+                    if hedged {
+                        hedge = None;
+                        made += 1;
+                        delivery.keeps = made < policy.attempts_max;
+                    }
+                    outcome
+                }
+            };
             let (covered, after) = match &outcome {
                 Ok(response) => (delivery.is_refused_by(response.status()), retry_after(response.headers())),
                 Err(lost) => (delivery.keeps && policy.covers(&lost.error, lost.failure), None),
             };
-            let wait =
-                if covered && delivery.is_whole() { self.pause(made, after, &delivery, &mut tried) } else { None };
+            let wait = if covered && delivery.is_whole() { self.pause(made, after, &delivery, &tried) } else { None };
             let Some(wait) = wait else { return outcome.map_err(|lost| lost.error) };
             if !self.shared.budget.withdraw(Instant::now()) {
                 self.counters.retries_denied.increment();
@@ -130,23 +144,17 @@ impl Upstream {
 
     /// How long to wait before the next attempt, which goes elsewhere where it can: then not at all. `None`: longer than
     /// there is time.
-    fn pause(
-        &self,
-        made: u32,
-        after: Option<Duration>,
-        delivery: &Delivery<'_>,
-        tried: &mut Tried,
-    ) -> Option<Duration> {
-        if let Some(endpoint) = &delivery.endpoint {
-            tried.note(endpoint);
+    fn pause(&self, made: u32, after: Option<Duration>, delivery: &Delivery<'_>, tried: &Tried) -> Option<Duration> {
+        if let Some(stay) = tried.at() {
+            tried.note(&stay.endpoint);
         }
         if self.endpoints.any(|other| !other.is_avoided() && !tried.contains(other)) {
             return Some(Duration::ZERO);
         }
-        *tried = Tried::default();
+        tried.forget();
         let wait = backoff(made, random()).max(after.unwrap_or_default());
-        let left = delivery.deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        (wait < left.unwrap_or(delivery.limits.response_timeout)).then_some(wait)
+        let left = delivery.terms.deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        (wait < left.unwrap_or(delivery.terms.limits.response_timeout)).then_some(wait)
     }
 }
 

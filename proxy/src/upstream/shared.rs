@@ -1,8 +1,9 @@
 //! What the workers share of one upstream. It outlives a snapshot, by the upstream's name.
 
+use super::adaptive::Adaptive;
 use super::budget::RetryBudget;
 use super::gate::Gate;
-use crate::config;
+use crate::config::{self, InFlight};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -17,6 +18,8 @@ const GOOD_TO_MS: u64 = 500;
 pub struct Shared {
     pub(super) budget: Arc<RetryBudget>,
     pub(super) gate: Arc<Gate>,
+    /// The limit of its requests in flight, where that follows from how long answers take.
+    pub(super) adaptive: Option<Arc<Adaptive>>,
     standing: Arc<Standing>,
 }
 
@@ -35,27 +38,54 @@ impl Shared {
     #[must_use]
     pub fn new(upstream: &config::Upstream, previous: Option<&Arc<Self>>) -> Arc<Self> {
         let (settings, now) = (upstream.retry_budget, Instant::now());
-        let kept = previous.filter(|previous| previous.budget.settings() == settings);
-        let budget = kept.map_or_else(|| Arc::new(RetryBudget::new(settings, now)), |kept| Arc::clone(&kept.budget));
-        match previous {
-            Some(previous) if kept.is_some() => Arc::clone(previous),
-            // What is in flight stays in flight, an open breaker open, and who is expected back expected.
-            Some(previous) => {
-                let (gate, standing) = (Arc::clone(&previous.gate), Arc::clone(&previous.standing));
-                Arc::new(Self { budget, gate, standing })
-            }
-            None => Arc::new(Self::with(budget, Gate::new(), now)),
+        let bounds = match upstream.limits.and_then(|limits| limits.in_flight_max) {
+            Some(InFlight::Adaptive(bounds)) => Some(bounds),
+            Some(InFlight::Fixed(_)) | None => None,
+        };
+        let same_budget = previous.filter(|previous| previous.budget.settings() == settings);
+        let same_bounds = previous.filter(|previous| previous.bounds() == bounds);
+        if let (Some(previous), Some(_)) = (same_budget, same_bounds) {
+            return Arc::clone(previous);
+        }
+        let budget =
+            same_budget.map_or_else(|| Arc::new(RetryBudget::new(settings, now)), |kept| Arc::clone(&kept.budget));
+        let adaptive = match same_bounds {
+            Some(kept) => kept.adaptive.clone(),
+            None => bounds.map(|bounds| Arc::new(Adaptive::new(bounds, now))),
+        };
+        // What is in flight stays in flight, an open breaker open, and who is expected back expected.
+        let (gate, standing) = match previous {
+            Some(previous) => (Arc::clone(&previous.gate), Arc::clone(&previous.standing)),
+            None => (Gate::new(), Arc::new(Standing::new(now))),
+        };
+        Arc::new(Self { budget, gate, adaptive, standing })
+    }
+
+    fn bounds(&self) -> Option<config::Adaptive> {
+        self.adaptive.as_ref().map(|adaptive| adaptive.settings())
+    }
+
+    /// Requests that may be in flight now, and what an answer takes without a queue once that is known. `None`: the limit
+    /// does not change.
+    #[must_use]
+    pub fn adapted(&self) -> Option<(usize, Option<Duration>)> {
+        self.adaptive.as_ref().map(|adaptive| (adaptive.limit(), adaptive.least()))
+    }
+
+    /// Takes in how long an answer took to a request that was sent then. `is_work`: it did what it was asked for, and did
+    /// not just refuse.
+    pub(super) fn answered(&self, sent: Instant, is_work: bool, now: Instant) {
+        self.gate.answered(now.saturating_duration_since(sent));
+        if is_work {
+            self.waited(sent, now);
         }
     }
 
-    fn with(budget: Arc<RetryBudget>, gate: Arc<Gate>, now: Instant) -> Self {
-        let standing = Standing {
-            start: now,
-            good_ms: AtomicU64::new(0),
-            parked: AtomicUsize::new(0),
-            parked_bytes: AtomicU64::new(0),
-        };
-        Self { budget, gate, standing: Arc::new(standing) }
+    /// Takes in that an answer took that long, or that none came in that time.
+    pub(super) fn waited(&self, sent: Instant, now: Instant) {
+        if let Some(adaptive) = &self.adaptive {
+            adaptive.answered(sent, self.gate.in_flight(), now);
+        }
     }
 
     /// It has answered.
@@ -88,6 +118,10 @@ impl Shared {
 }
 
 impl Standing {
+    const fn new(start: Instant) -> Self {
+        Self { start, good_ms: AtomicU64::new(0), parked: AtomicUsize::new(0), parked_bytes: AtomicU64::new(0) }
+    }
+
     fn milliseconds(&self, now: Instant) -> u64 {
         u64::try_from(now.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
@@ -112,7 +146,12 @@ mod tests {
 
     fn shared() -> Arc<Shared> {
         let now = Instant::now();
-        Arc::new(Shared::with(Arc::new(RetryBudget::new(config::RetryBudget::DEFAULT, now)), Gate::new(), now))
+        Arc::new(Shared {
+            budget: Arc::new(RetryBudget::new(config::RetryBudget::DEFAULT, now)),
+            gate: Gate::new(),
+            adaptive: None,
+            standing: Arc::new(Standing::new(now)),
+        })
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Upstream {
     pub(super) async fn deliver_in_turn(
         &self,
         delivery: &mut Delivery<'_>,
-        tried: &mut Tried,
+        tried: &Tried,
         attempt: &mut Attempt,
     ) -> Result<Response<UpstreamBody>, Undelivered> {
         let Some(parking) = &self.parking else { return self.deliver_admitted(delivery, tried, attempt).await };
@@ -50,7 +50,7 @@ impl Upstream {
             };
         };
         // Rare, and large beside the rest of a request's future.
-        let answered = Box::pin(self.deliver_parked(parking, bytes, delivery, attempt)).await;
+        let answered = Box::pin(self.deliver_parked(parking, bytes, delivery, tried, attempt)).await;
         if answered.is_ok() {
             self.shared.note_good(Instant::now());
         }
@@ -62,9 +62,10 @@ impl Upstream {
         parking: &Rc<Parking>,
         bytes: u64,
         delivery: &mut Delivery<'_>,
+        tried: &Tried,
         attempt: &mut Attempt,
     ) -> Result<Response<UpstreamBody>, Undelivered> {
-        let idempotent = delivery.idempotent;
+        let idempotent = delivery.terms.idempotent;
         let refused = |error| {
             let failure = Failure { unsent: true, silent: true, idempotent };
             self.failed(&error);
@@ -84,11 +85,13 @@ impl Upstream {
             if open.is_err() {
                 return refused(UpstreamError::NotBack);
             }
-            if let Some(again) = delivery.again {
+            if let Some(again) = delivery.terms.again {
                 // What counts once only may count for seconds only too.
                 again.renew(delivery.head);
             }
-            match self.deliver_admitted(delivery, &mut Tried::default(), attempt).await {
+            // Whoever was away may be back.
+            tried.forget();
+            match self.deliver_admitted(delivery, tried, attempt).await {
                 Err(lost) if lost.failure.unsent && is_away(&lost.error) => ticket.found_it_shut(),
                 outcome => return outcome,
             }
@@ -99,7 +102,7 @@ impl Upstream {
     async fn deliver_admitted(
         &self,
         delivery: &mut Delivery<'_>,
-        tried: &mut Tried,
+        tried: &Tried,
         attempt: &mut Attempt,
     ) -> Result<Response<UpstreamBody>, Undelivered> {
         let Some(limits) = self.limits else { return self.deliver(delivery, tried, attempt).await };
@@ -120,13 +123,13 @@ impl Upstream {
         mut limits: Limits,
         mut releases: u64,
         delivery: &mut Delivery<'_>,
-        tried: &mut Tried,
+        tried: &Tried,
         attempt: &mut Attempt,
     ) -> Result<Response<UpstreamBody>, Undelivered> {
         let (gate, since) = (&self.shared.gate, Instant::now());
         let before = attempt.waited.unwrap_or_default();
         let until = since + limits.queue_timeout;
-        let wait = Wait { since, until, deadline: delivery.deadline };
+        let wait = Wait { since, until, deadline: delivery.terms.deadline };
         loop {
             let turn = match gate.enter(limits, wait, releases) {
                 Ok(mut seat) => {
@@ -142,7 +145,7 @@ impl Upstream {
                 Err(sent) => {
                     let error = UpstreamError::from(sent);
                     self.failed(&error);
-                    let failure = Failure { unsent: true, silent: true, idempotent: delivery.idempotent };
+                    let failure = Failure { unsent: true, silent: true, idempotent: delivery.terms.idempotent };
                     return Err(Undelivered { error, failure });
                 }
             };
@@ -180,8 +183,8 @@ impl Upstream {
         let mut unheard = Attempt::default();
         // One that has said that it stops, and has not gone yet, would take the connection with it. Of one whose probes fail
         // it is known that a connection says nothing.
-        let mut tried = self.endpoints.those(|endpoint| endpoint.is_stopping() || endpoint.is_down());
-        match self.reach(pick, &delivery.affinity, delivery.prelude, &mut tried, &mut unheard).await {
+        let tried = self.endpoints.those(|endpoint| endpoint.is_stopping() || endpoint.is_down());
+        match self.reach(pick, &delivery.terms.affinity, delivery.terms.prelude, &tried, &mut unheard).await {
             Ok(Reached { link: Link::Http1(connection), counted, .. }) => {
                 self.learn(counted.endpoint(), true);
                 counted.endpoint().give_back(connection, self.idle_max);

@@ -209,6 +209,12 @@ impl<H: Handler> Driver<'_, H> {
         if self.cut_for.is_some() {
             return;
         }
+        if !self.handler.admits() {
+            // Counted before the client hears it.
+            self.shared.counters.refused_streams.increment();
+            respond.send_reset(Reason::REFUSED_STREAM);
+            return;
+        }
         let (head, stream) = request.into_parts();
         let refused = match head::check(&head, self.shared.limits) {
             Ok(()) => None,

@@ -1,9 +1,10 @@
 //! What is sent again, how much an upstream is given, what waits, and what is given up.
 
-use crate::config::file::traffic as file;
+use crate::config::file::hedge::Hedge;
+use crate::config::file::{in_flight, traffic as file};
 use crate::config::read::{At, Context};
 use crate::config::units::Number;
-use crate::config::{Breaker, Limits, Overload, Park, Retry, RetryBudget};
+use crate::config::{Adaptive, Breaker, HedgeAfter, InFlight, Limits, Overload, Park, Retry, RetryBudget};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ pub(super) fn retry(
     context: &mut Context<'_>,
 ) -> Option<Option<Retry>> {
     let Some(written) = written else { return Some(None) };
-    let file::Retry { written: _, on, attempts, per_try_timeout } = written.value;
+    let file::Retry { written: _, on, attempts, per_try_timeout, hedge } = written.value;
     let on = on?.value;
     super::twice(&on, |cause| cause.written(), context);
     if let (Some(each), Some(limit)) = (&per_try_timeout, limit)
@@ -24,11 +25,36 @@ pub(super) fn retry(
             .problem(each.at, "`per_try_timeout` is not shorter than what all attempts have together")
             .help("make it shorter than `deadline` and `total_timeout`");
     }
+    let each = per_try_timeout.map(|timeout| timeout.value.0);
+    let hedge = match hedge {
+        None => None,
+        Some(hedge) => Some(hedge_after(hedge.value, each, limit, context)?),
+    };
     Some(Some(Retry {
         on: on.iter().map(|cause| cause.value).collect(),
         attempts_max: attempts?.value.0,
-        per_try_timeout: per_try_timeout.map(|timeout| timeout.value.0),
+        per_try_timeout: each,
+        hedge,
     }))
+}
+
+/// `each` is what an attempt has, `limit` what all have together.
+fn hedge_after(
+    written: Hedge,
+    each: Option<Duration>,
+    limit: Option<Duration>,
+    context: &mut Context<'_>,
+) -> Option<HedgeAfter> {
+    let Hedge { written: _, after } = written;
+    let after = after?;
+    if let HedgeAfter::Time(time) = after.value
+        && [each, limit].into_iter().flatten().any(|most| time >= most)
+    {
+        context
+            .problem(after.at, "the first attempt is over before `after`")
+            .help("make it shorter than `per_try_timeout`, `deadline` and `total_timeout`");
+    }
+    Some(after.value)
 }
 
 /// As [`retry`].
@@ -70,22 +96,45 @@ pub(super) fn limits(
             "add `in_flight_max` or `in_flight_per_endpoint_max`; an upstream with a `link` tells the second itself",
         );
     }
-    if let (Some(each), Some(all)) = (&in_flight_per_endpoint_max, &in_flight_max)
-        && each.value.0 > all.value.0
+    let number = |limit: Number<1, 1_000_000>| NonZeroUsize::new(limit.0 as usize);
+    let each = in_flight_per_endpoint_max.and_then(|each| Some(At { value: number(each.value)?, at: each.at }));
+    let all = match in_flight_max {
+        None => None,
+        Some(all) => Some(At { value: in_flight(all.value, context)?, at: all.at }),
+    };
+    if let (Some(each), Some(all)) = (&each, &all)
+        && each.value > all.value.most()
     {
         context
             .problem(each.at, "one endpoint may have more requests than all together")
             .note_at(all.at, "`in_flight_max`")
             .help("leave `in_flight_per_endpoint_max` out, or raise `in_flight_max`");
     }
-    let number =
-        |limit: Option<At<Number<1, 1_000_000>>>| limit.and_then(|limit| NonZeroUsize::new(limit.value.0 as usize));
     Some(Some(Limits {
-        in_flight_max: number(in_flight_max),
-        in_flight_per_endpoint_max: number(in_flight_per_endpoint_max),
+        in_flight_max: all.map(|all| all.value),
+        in_flight_per_endpoint_max: each.map(|each| each.value),
         queue_max: queue_max?.value.0 as usize,
         queue_timeout: queue_timeout?.value.0,
     }))
+}
+
+fn in_flight(written: in_flight::InFlight, context: &mut Context<'_>) -> Option<InFlight> {
+    let table = match written {
+        in_flight::InFlight::Fixed(number) => return NonZeroUsize::new(number.0 as usize).map(InFlight::Fixed),
+        in_flight::InFlight::Adaptive => return Some(InFlight::Adaptive(Adaptive::DEFAULT)),
+        in_flight::InFlight::Within(table) => *table,
+    };
+    let in_flight::Adaptive { written: _, min, max } = table;
+    let max = NonZeroUsize::new(max?.value.0 as usize)?;
+    let Some(min) = min else { return Some(InFlight::Adaptive(Adaptive { min: Adaptive::DEFAULT.min.min(max), max })) };
+    let (min, at) = (NonZeroUsize::new(min.value.0 as usize)?, min.at);
+    if min > max {
+        context
+            .problem(at, format!("`min` is {min}, and `max` is {max}"))
+            .help(format!("`max` is {} where it is left out", Adaptive::DEFAULT.max));
+        return None;
+    }
+    Some(InFlight::Adaptive(Adaptive { min, max }))
 }
 
 /// As [`retry`].

@@ -6,6 +6,8 @@ pub(super) mod assertion_key;
 pub(super) mod compress;
 pub(super) mod files;
 pub(super) mod health;
+pub(super) mod hedge;
+pub(super) mod in_flight;
 pub(super) mod issuer;
 pub(super) mod maps;
 pub(super) mod root;

@@ -1,6 +1,7 @@
-//! `retry` of a route, `retry_budget`, `limits`, `breaker` and `park` of an upstream; `overload` of
-//! the server.
+//! `retry` of a route, `retry_budget`, `limits`, `breaker` and `park` of an upstream; `overload` of the server.
 
+use super::hedge::Hedge;
+use super::in_flight::InFlight;
 use crate::config::RetryCause;
 use crate::config::node::{Kind, Node};
 use crate::config::read::{About, Context, List, Written};
@@ -22,11 +23,13 @@ table! {
         default(2) attempts: Number<2, 10>,
         /// In the place of `response_timeout`, for each attempt. Connecting has `connect_timeout`.
         optional per_try_timeout: Timeout,
+        /// A second attempt beside one that takes long. Left out: none; an attempt follows only a failure.
+        optional hedge: Hedge,
     }
 }
 
 table! {
-    /// How much of the traffic may be attempts after a failure, so that retries do not multiply the load of an upstream
+    /// How much of the traffic may be attempts after a failure, or beside one that takes long, so that retries do not multiply the load of an upstream
     /// that fails because it has too much. What was not used is saved up: the share of 1,000 requests and 10 seconds of
     /// the minimum at most.
     RetryBudget as "upstream.retry_budget" => {
@@ -44,7 +47,7 @@ table! {
     /// with 503.
     Limits as "upstream.limits" => {
         /// Requests in flight at all endpoints. Left out: no limit.
-        optional in_flight_max: Number<1, 1_000_000>,
+        optional in_flight_max: InFlight,
         /// Requests in flight at each endpoint, or fewer where it tells so over its link (`in_flight_max`). Left out: only
         /// what it tells.
         optional in_flight_per_endpoint_max: Number<1, 1_000_000>,
@@ -95,7 +98,9 @@ table! {
         optional memory_max: Size<{ 1 << 20 }, { 1 << 50 }>,
         /// Connections over HTTP/1.1 end after their next answer.
         default(80) close_connections_at: Number<1, 100>,
-        /// Requests are answered 503 with `Retry-After`, each stream of HTTP/2 too.
+        /// Requests over HTTP/1.1 are answered 503 with `Retry-After`. Streams of HTTP/2 are refused with `REFUSED_STREAM`,
+        /// so that clients know that nothing was done and may try again whatever the method (RFC 9113 section 8.7); they
+        /// are counted (`portcullis_streams_refused_total`) and have no line in the access log.
         default(90) refuse_requests_at: Number<1, 100>,
         /// Connections are closed when they are accepted.
         default(95) refuse_connections_at: Number<1, 100>,

@@ -3,8 +3,8 @@
 use super::{Page, REDACTED, inline, list, path, text, time, toml_key, weighted};
 use crate::config::units::{Spelled, size};
 use crate::config::{
-    Authorities, Breaker, ClientIdentity, Eject, Health, KeyFile, Limits, Park, RetryBudget, Sticky, Upstream,
-    UpstreamTls, Zones,
+    Adaptive, Authorities, Breaker, ClientIdentity, Eject, Health, InFlight, KeyFile, Limits, Park, RetryBudget,
+    Sticky, Upstream, UpstreamTls, Zones,
 };
 use std::num::NonZeroUsize;
 
@@ -20,6 +20,13 @@ fn client_tls(tls: &UpstreamTls) -> String {
     }
     keys.extend(server_name.as_ref().map(|name| ("server_name", text(name))));
     if keys.is_empty() { true.to_string() } else { inline(keys) }
+}
+
+fn in_flight(limit: InFlight) -> String {
+    match limit {
+        InFlight::Fixed(number) => number.to_string(),
+        InFlight::Adaptive(Adaptive { min, max }) => inline([("min", min.to_string()), ("max", max.to_string())]),
+    }
 }
 
 pub(super) fn print_upstream(page: &mut Page, upstream: &Upstream) {
@@ -66,7 +73,7 @@ pub(super) fn print_upstream(page: &mut Page, upstream: &Upstream) {
     if let Some(Limits { in_flight_max, in_flight_per_endpoint_max, queue_max, queue_timeout }) = limits {
         let number = |limit: &Option<NonZeroUsize>| limit.map(|limit| limit.to_string());
         let mut keys = Vec::new();
-        keys.extend(number(in_flight_max).map(|limit| ("in_flight_max", limit)));
+        keys.extend(in_flight_max.map(|limit| ("in_flight_max", in_flight(limit))));
         keys.extend(number(in_flight_per_endpoint_max).map(|limit| ("in_flight_per_endpoint_max", limit)));
         keys.extend([("queue_max", queue_max.to_string()), ("queue_timeout", time(queue_timeout))]);
         page.key("limits", inline(keys));

@@ -1,7 +1,7 @@
 //! The list as a whole.
 
 use super::*;
-use crate::metrics::{CompressedSample, KeyFreshness, LinkSample, LinkSamples, PostedSample};
+use crate::metrics::{AdaptedSample, CompressedSample, KeyFreshness, LinkSample, LinkSamples, PostedSample};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -23,13 +23,17 @@ fn every_metric_has_its_own_name_and_a_value_for_each_label() {
     let metrics = Metrics::new(NonZeroUsize::MIN, SystemTime::UNIX_EPOCH, || 0, keys)
         .with_links(move || LinkSamples { upstreams: vec![link()], posted: vec![PostedSample::default()] })
         .with_compressed(|| CompressedSample { made: vec![("br", 1)], ..CompressedSample::default() })
-        .with_endpoints(move || vec![in_zone()]);
+        .with_endpoints(move || vec![in_zone()])
+        .with_adapted(|| {
+            let (upstream, least) = ("app".to_owned(), Some(Duration::from_millis(1)));
+            vec![AdaptedSample { upstream, limit: 1, least }]
+        });
     let worker = &metrics.workers()[0];
     worker.errors.made("no_route");
     worker.refused_tokens.made("signature_wrong");
     let _counters = worker.upstreams.of(["app"].into_iter());
-    for (index, family) in ALL.iter().enumerate() {
-        assert!(ALL[..index].iter().all(|other| other.name != family.name), "{} twice", family.name);
+    for (index, family) in all().enumerate() {
+        assert!(all().take(index).all(|other| other.name != family.name), "{} twice", family.name);
         assert_eq!(family.kind == Kind::Counter, family.name.ends_with("_total"), "{}", family.name);
         let mut samples = Samples::default();
         (family.collect)(&metrics, &mut samples);

@@ -41,6 +41,13 @@ impl Latency {
         self.take(after.as_secs_f64().max(asked), now);
     }
 
+    /// None came up to now, and none is awaited any more.
+    pub(in crate::upstream) fn at_least(&self, after: Duration, now: Instant) {
+        if after.as_secs_f64() > self.seconds.get() {
+            self.take(after.as_secs_f64(), now);
+        }
+    }
+
     /// None came.
     pub(in crate::upstream) fn failed(&self, now: Instant) {
         self.take(FAILED_SECONDS.max(self.seconds.get()), now);
@@ -68,6 +75,16 @@ mod tests {
         now += Duration::from_secs(10);
         latency.answered(Duration::ZERO, &none, now);
         assert!((0.7..0.8).contains(&latency.seconds()), "{latency:?}");
+    }
+
+    #[test]
+    fn what_was_not_waited_for_counts_only_where_it_took_longer_than_usual() {
+        let (latency, now) = (Latency::default(), Instant::now());
+        latency.answered(Duration::from_millis(100), &HeaderMap::new(), now);
+        for (after_ms, seconds) in [(50, 0.100), (200, 0.200)] {
+            latency.at_least(Duration::from_millis(after_ms), now + Duration::from_secs(60));
+            assert!((latency.seconds() - seconds).abs() < 1e-9, "{latency:?}");
+        }
     }
 
     #[test]

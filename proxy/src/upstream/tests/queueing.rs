@@ -1,7 +1,7 @@
 //! Places at an upstream, who waits for one, and what is counted of who gets none.
 
 use super::support::*;
-use crate::config::{self, Breaker, EndpointAddress, Limits};
+use crate::config::{self, Breaker, EndpointAddress, InFlight, Limits};
 use crate::metrics::Failure;
 use crate::upstream::gate::Room;
 use crate::upstream::queue::Wait;
@@ -16,7 +16,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 fn limits(in_flight_max: usize) -> Limits {
     Limits {
-        in_flight_max: NonZeroUsize::new(in_flight_max),
+        in_flight_max: NonZeroUsize::new(in_flight_max).map(InFlight::Fixed),
         in_flight_per_endpoint_max: None,
         queue_max: 1,
         queue_timeout: Duration::from_secs(5),

@@ -29,6 +29,27 @@ fn a_drain_says_so_and_lets_streams_finish() {
     });
 }
 
+/// RFC 9113 section 8.7.
+#[test]
+fn a_stream_that_is_not_taken_is_refused_and_those_under_way_go_on() {
+    with(ConnectionLimits::default(), echo, async |peer| {
+        let mut frames = Frames::begin(peer.stream, &[]).await;
+        frames.send(&frame(1, END_HEADERS, 1, POST)).await;
+        assert_eq!(frames.of(1).await.1, 1, "the head of its answer");
+        peer.admits.set(false);
+        frames.send(&frame(1, END_HEADERS, 3, POST)).await;
+        assert_eq!(frames.of(3).await, (0, 3, vec![0, 0, 0, 7]), "REFUSED_STREAM");
+        assert_eq!(peer.counters.refused_streams.get(), 1);
+        // What was on its way for the one that was refused disturbs nobody.
+        frames.send(&frame(0, END_STREAM, 3, b"late")).await;
+        frames.send(&frame(0, END_STREAM, 1, b"kept")).await;
+        assert_eq!(frames.of(0).await.2, b"kept");
+        peer.admits.set(true);
+        frames.send(&frame(1, END_STREAM | END_HEADERS, 5, GET)).await;
+        assert_eq!(frames.of(1).await.1, 5);
+    });
+}
+
 #[test]
 fn an_idle_connection_is_told_and_closed() {
     let limits = ConnectionLimits { idle_timeout: Duration::from_millis(1), ..ConnectionLimits::default() };

@@ -88,7 +88,10 @@ impl HttpBody for TestBody {
 }
 
 #[derive(Clone)]
-struct TestService(Rc<dyn Fn(Request<Body>) -> Answer>);
+struct TestService {
+    answer: Rc<dyn Fn(Request<Body>) -> Answer>,
+    admits: Rc<Cell<bool>>,
+}
 
 impl Service<Request<Body>> for TestService {
     type Response = Response<TestBody>;
@@ -100,13 +103,17 @@ impl Service<Request<Body>> for TestService {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let answer = (self.0)(request);
+        let answer = (self.answer)(request);
         Box::pin(async { Ok(answer.await) })
     }
 }
 
 impl Handler for TestService {
     type Body = TestBody;
+
+    fn admits(&self) -> bool {
+        self.admits.get()
+    }
 
     fn refuse(&mut self, malformed: Malformed) -> Self::Response {
         let mut response = Response::new(TestBody::full(malformed.reason));
@@ -120,6 +127,8 @@ struct Peer {
     stream: UnixStream,
     counters: Arc<ConnectionCounters>,
     drain: Rc<Drain>,
+    /// Whether the server takes requests.
+    admits: Rc<Cell<bool>>,
     ended: tokio::task::JoinHandle<Result<(), String>>,
 }
 
@@ -133,7 +142,9 @@ fn with<A: Future<Output = Response<TestBody>> + 'static>(
     runtime.block_on(async {
         let (ours, stream) = UnixStream::pair().expect("a pair");
         let (counters, drain) = (Arc::new(ConnectionCounters::default()), Drain::new());
-        let service = TestService(Rc::new(move |request| Box::pin(service(request))));
+        let admits = Rc::new(Cell::new(true));
+        let answer = Rc::new(move |request| -> Answer { Box::pin(service(request)) });
+        let service = TestService { answer, admits: Rc::clone(&admits) };
         let ended = tokio::task::spawn_local({
             let (counters, drain) = (Arc::clone(&counters), Rc::clone(&drain));
             async move {
@@ -142,7 +153,7 @@ fn with<A: Future<Output = Response<TestBody>> + 'static>(
                 served.map_err(|ended| ended.to_string())
             }
         });
-        client(Peer { stream, counters, drain, ended }).await;
+        client(Peer { stream, counters, drain, admits, ended }).await;
     });
 }
 
