@@ -11,6 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 /// Answers on one connection, before it is closed.
 const ANSWERS: usize = 3;
 
+/// Enough that somebody always has a request on its way.
+const CLIENTS: usize = 8;
+
 /// How often each path was answered.
 type Answered = Arc<Mutex<HashMap<String, usize>>>;
 
@@ -49,9 +52,14 @@ async fn serve(mut stream: TcpStream, number: u64, answered: Answered) {
     }
 }
 
-#[tokio::test]
+/// `PORTCULLIS_TEST_RACES` says another number.
+fn requests() -> usize {
+    std::env::var("PORTCULLIS_TEST_RACES").ok().and_then(|number| number.parse().ok()).unwrap_or(100_000)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upstream_that_closes_at_the_worst_moment_costs_no_request() {
-    let requests = std::env::var("PORTCULLIS_TEST_RACES").ok().and_then(|number| number.parse().ok()).unwrap_or(10_000);
+    let requests = requests();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let answered = Answered::default();
@@ -64,10 +72,11 @@ async fn an_upstream_that_closes_at_the_worst_moment_costs_no_request() {
         }
     });
     // Without `retry`: this much is free.
-    let edge = Edge::start(&forwarding_to(&address.to_string())).await;
-    let load = Load { clients: 8, requests: requests / 8, methods: &["GET", "PUT", "GET", "POST"] };
+    let edge = Edge::start(&format!("[log]\naccess = false\n{}", forwarding_to(&address.to_string()))).await;
+    let load = Load { clients: CLIENTS, requests: requests / CLIENTS, methods: &["GET", "PUT", "GET", "POST"] };
     let sent = load.start(&edge.http()).finish().await;
     accepting.abort();
+    assert_eq!(sent.len(), requests / CLIENTS * CLIENTS);
     let failed: Vec<&Sent> = sent.iter().filter(|one| one.status != 200).collect();
     let replayable: Vec<_> = failed.iter().filter(|one| one.method != "POST").collect();
     assert!(replayable.is_empty(), "of {}: {:?}", sent.len(), &replayable[..replayable.len().min(5)]);
