@@ -53,7 +53,8 @@ async fn the_admin_listener_takes_good_configurations_and_refuses_bad_ones() {
 async fn an_upgrade_is_a_fault_that_costs_nothing() {
     let app = origin().await;
     let mut edge = edge(&[app.endpoint()]).await;
-    let upgrade = format!("cd {} && {} upgrade > upgraded", edge.folder().display(), binary("portcullis").display());
+    let (folder, program, admin) = (edge.folder().display(), binary("portcullis"), edge.admin_address());
+    let upgrade = format!("cd {folder} && {} upgrade --admin {admin} > upgraded", program.display());
     let faults = format!("[[fault]]\nname = \"upgrade\"\nrun = [\"sh\", \"-c\", \"{upgrade}\"]\nhold = \"300ms\"\nsettle = \"500ms\"\n");
     let folder = plan_at(&format!("http://{}", edge.address("http")), "", &faults);
     let (code, report, said) = drill(folder.path()).await;

@@ -35,7 +35,7 @@ impl Endpoint {
     async fn edge(&self, authority: &Authority, keys: &str) -> Edge {
         let folder = TempDir::new().expect("a folder");
         authority.write(&folder.path().join("ca.pem"));
-        let health = r#"health = { path = "/healthz?deep", every = "50ms", timeout = "2s", fall = 2, body = "well" }
+        let health = r#"health = { path = "/healthz?deep", every = "300ms", timeout = "300ms", fall = 2, body = "well" }
             eject = false"#;
         let config = forwarding_to(&self.service.endpoint()).replace("[[route]]", &format!("{keys}\n{health}\n[[route]]"));
         Edge::start_in(folder, &config).await
