@@ -135,7 +135,7 @@ async fn an_instance_that_stops_is_left_alone_until_it_is_ready_again() {
 #[tokio::test]
 async fn probes_that_fail_for_good_end_the_waiting_whatever_the_link_tells() {
     let keys = "park = { expected_for = \"300ms\" }\n\
-        health = { path = \"/healthz\", every = \"50ms\", timeout = \"1s\", fall = 1, status = [204] }\n\
+        health = { path = \"/healthz\", every = \"500ms\", timeout = \"500ms\", fall = 1, status = [204] }\n\
         connect_timeout = \"2s\"";
     let Linked { edge, mut origin, key: _key } = Linked::start_with_keys(KeysFrom::File, keys).await;
     let mut stream = None;

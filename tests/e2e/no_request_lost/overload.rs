@@ -105,7 +105,8 @@ async fn goodput_stays_near_capacity_and_all_is_well_soon_after() {
     let grown_kib = edge.resident_kib().saturating_sub(warm_kib.expect("a quarter has passed"));
     statuses.extend(offered.join_all().await);
     let took = since.elapsed().as_secs_f64();
-    assert!((1..=SEATS).contains(&most), "{most} waited");
+    // Who is sent away for somebody else counts until it has been told.
+    assert!((1..=2 * SEATS).contains(&most), "{most} waited");
     assert!(sent as f64 > 2.5 * capacity * overload.as_secs_f64(), "{sent} were offered, {capacity:.0} a second can be");
     assert!(statuses.iter().all(|status| [200, 503, 504].contains(status)), "{statuses:?}");
     let goodput = statuses.iter().filter(|&&status| status == 200).count() as f64 / took;
