@@ -96,7 +96,11 @@ impl Notebook {
 
     async fn note(&mut self, mut exchange: Exchange) {
         let note = String::from_utf8(exchange.read_body().await.content.clone()).expect("a tag");
-        let mishap = if self.notes.len() == ODD { std::mem::replace(&mut self.mishap, Mishap::Nothing) } else { Mishap::Nothing };
+        let mishap = if self.notes.len() == ODD {
+            std::mem::replace(&mut self.mishap, Mishap::Nothing)
+        } else {
+            Mishap::Nothing
+        };
         if mishap != Mishap::Forgotten {
             self.notes.push(note.clone());
         }

@@ -42,7 +42,10 @@ async fn the_admin_listener_takes_good_configurations_and_refuses_bad_ones() {
     let failed = |name: &str| fault(&report, name)["failed"].as_str().unwrap_or_default().to_owned();
     assert!(failed("bad, unforeseen").contains("the edge did not reload"), "{report:#}");
     assert!(failed("good, unforeseen").contains("has to refuse"), "{report:#}");
-    assert_eq!(report["faults"].as_array().expect("faults").iter().filter_map(|one| one["lost"].as_u64()).sum::<u64>(), 0);
+    assert_eq!(
+        report["faults"].as_array().expect("faults").iter().filter_map(|one| one["lost"].as_u64()).sum::<u64>(),
+        0
+    );
     assert!(!other.received().is_empty(), "the good configuration was in force for a while");
     assert_eq!(fs::read_to_string(&file).expect("text"), before, "and is no more");
     let metrics = Metrics::parse(Client::http(admin).get("/metrics").send().await.text());
@@ -55,7 +58,9 @@ async fn an_upgrade_is_a_fault_that_costs_nothing() {
     let mut edge = edge(&[app.endpoint()]).await;
     let (folder, program, admin) = (edge.folder().display(), binary("portcullis"), edge.admin_address());
     let upgrade = format!("cd {folder} && {} upgrade --admin {admin} > upgraded", program.display());
-    let faults = format!("[[fault]]\nname = \"upgrade\"\nrun = [\"sh\", \"-c\", \"{upgrade}\"]\nhold = \"300ms\"\nsettle = \"500ms\"\n");
+    let faults = format!(
+        "[[fault]]\nname = \"upgrade\"\nrun = [\"sh\", \"-c\", \"{upgrade}\"]\nhold = \"300ms\"\nsettle = \"500ms\"\n"
+    );
     let folder = plan_at(&format!("http://{}", edge.address("http")), "", &faults);
     let (code, report, said) = drill(folder.path()).await;
     if let Ok(text) = fs::read_to_string(edge.folder().join("upgraded"))

@@ -37,10 +37,12 @@ impl Tokens {
             "/refresh" if self.refuse_refresh.take_if(|number| *number == self.given).is_some() => refusal(),
             "/refresh" if body.contains(&format!("\"refresh-{}\"", self.given)) => self.give(),
             // The token before the last one may still be on its way.
-            "/me" => match received.head.field("authorization").and_then(|value| value.strip_prefix("Bearer access-")) {
-                Some(number) if number.parse().is_ok_and(|number: u32| number + 1 >= self.given) => ok("ann"),
-                _ => refusal(),
-            },
+            "/me" => {
+                match received.head.field("authorization").and_then(|value| value.strip_prefix("Bearer access-")) {
+                    Some(number) if number.parse().is_ok_and(|number: u32| number + 1 >= self.given) => ok("ann"),
+                    _ => refusal(),
+                }
+            }
             "/sign-in" | "/refresh" => refusal(),
             _ => ok("hello"),
         }

@@ -19,7 +19,8 @@ fn faults(between: SocketAddr, app: &Answering, kinds: &[&str]) -> String {
 async fn half_closed_connections_and_a_black_hole_are_losses_where_nobody_else_is() {
     let (app, between) = (origin().await, free_address().await);
     let edge = edge_with(&[between.to_string()], "response_timeout = \"300ms\"").await;
-    let folder = plan_at(&format!("http://{}", edge.address("http")), "", &faults(between, &app, &["half-close", "black-hole"]));
+    let folder =
+        plan_at(&format!("http://{}", edge.address("http")), "", &faults(between, &app, &["half-close", "black-hole"]));
     let (code, report, said) = drill(folder.path()).await;
     assert_eq!(code, Some(3), "{report:#}\n{said}");
     let half_close = fault(&report, "half-close");

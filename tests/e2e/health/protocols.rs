@@ -37,7 +37,8 @@ impl Endpoint {
         authority.write(&folder.path().join("ca.pem"));
         let health = r#"health = { path = "/healthz?deep", every = "300ms", timeout = "300ms", fall = 2, body = "well" }
             eject = false"#;
-        let config = forwarding_to(&self.service.endpoint()).replace("[[route]]", &format!("{keys}\n{health}\n[[route]]"));
+        let config =
+            forwarding_to(&self.service.endpoint()).replace("[[route]]", &format!("{keys}\n{health}\n[[route]]"));
         Edge::start_in(folder, &config).await
     }
 

@@ -63,7 +63,10 @@ fn p99<'a>(sent: impl Iterator<Item = &'a Sent>) -> Duration {
 fn met(edge: &Edge, hole: &str) -> HashSet<String> {
     let log = edge.log().text();
     let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    lines.filter(|line| line["tried"].to_string().contains(hole)).filter_map(|line| Some(line["path"].as_str()?.to_owned())).collect()
+    lines
+        .filter(|line| line["tried"].to_string().contains(hole))
+        .filter_map(|line| Some(line["path"].as_str()?.to_owned()))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

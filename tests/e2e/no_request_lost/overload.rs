@@ -54,7 +54,8 @@ async fn edge_before(endpoint: &str) -> Process {
     let config = forwarding_to(endpoint)
         .replace("[[route]]", &limits)
         .replace("forward = \"app\"", "forward = \"app\"\ndeadline = \"1s\"");
-    let server = "[server]\nthreads = 1\nstate = \"state\"\n[admin]\naddress = \"127.0.0.1:0\"\n[log]\naccess = false\n";
+    let server =
+        "[server]\nthreads = 1\nstate = \"state\"\n[admin]\naddress = \"127.0.0.1:0\"\n[log]\naccess = false\n";
     Process::start(&format!("{server}{config}\n[site.any]\n")).await
 }
 
@@ -107,7 +108,10 @@ async fn goodput_stays_near_capacity_and_all_is_well_soon_after() {
     let took = since.elapsed().as_secs_f64();
     // Who is sent away for somebody else counts until it has been told.
     assert!((1..=2 * SEATS).contains(&most), "{most} waited");
-    assert!(sent as f64 > 2.5 * capacity * overload.as_secs_f64(), "{sent} were offered, {capacity:.0} a second can be");
+    assert!(
+        sent as f64 > 2.5 * capacity * overload.as_secs_f64(),
+        "{sent} were offered, {capacity:.0} a second can be"
+    );
     assert!(statuses.iter().all(|status| [200, 503, 504].contains(status)), "{statuses:?}");
     let goodput = statuses.iter().filter(|&&status| status == 200).count() as f64 / took;
     println!("{goodput:.0} of {capacity:.0} a second, {sent} offered, {grown_kib} KiB more");
