@@ -134,8 +134,7 @@ async fn with(mishap: Mishap) -> (Option<i32>, Value, Vec<Option<String>>) {
     let edge = edge_with(&[origin.endpoint()], "").await;
     let serving = tokio::spawn(notebook.serve(origin));
     let folder = plan(edge.address("http"), &format!("{NOTES}{NOTHING}"));
-    let (code, report, said) = drill(folder.path()).await;
-    println!("{report:#}\n{said}");
+    let (code, report, _) = drill(folder.path()).await;
     serving.abort();
     let resumed = resumed.lock().expect("no panic").clone();
     (code, report, resumed)
@@ -149,21 +148,21 @@ fn sum(report: &Value, key: &str) -> u64 {
 #[tokio::test]
 async fn a_change_that_no_event_tells_of_is_a_gap() {
     let (code, report, _) = with(Mishap::Nothing).await;
-    assert_eq!((code, sum(&report, "event_gaps"), sum(&report, "event_stream_ends")), (Some(0), 0, 0));
+    assert_eq!((code, sum(&report, "event_gaps"), sum(&report, "event_stream_ends")), (Some(0), 0, 0), "{report:#}");
     let (code, report, _) = with(Mishap::Untold).await;
-    assert_eq!((code, sum(&report, "event_gaps"), sum(&report, "lost")), (Some(3), 1, 0));
+    assert_eq!((code, sum(&report, "event_gaps"), sum(&report, "lost")), (Some(3), 1, 0), "{report:#}");
 }
 
 #[tokio::test]
 async fn a_stream_that_has_everything_loaded_again_leaves_no_gap() {
     let (code, report, _) = with(Mishap::Resynced).await;
-    assert_eq!((code, sum(&report, "event_gaps"), sum(&report, "event_resyncs")), (Some(0), 0, 1));
+    assert_eq!((code, sum(&report, "event_gaps"), sum(&report, "event_resyncs")), (Some(0), 0, 1), "{report:#}");
 }
 
 #[tokio::test]
 async fn a_stream_that_ends_comes_back_and_asks_for_what_it_has_missed() {
     let (code, report, resumed) = with(Mishap::StreamEnds).await;
-    assert_eq!((code, sum(&report, "event_gaps"), sum(&report, "event_stream_ends")), (Some(0), 0, 1));
+    assert_eq!((code, sum(&report, "event_gaps"), sum(&report, "event_stream_ends")), (Some(0), 0, 1), "{report:#}");
     assert_eq!(resumed.len(), 2, "{resumed:?}");
     assert!(resumed[1].as_ref().is_some_and(|id| id.starts_with("at-")), "{resumed:?}");
 }
@@ -171,8 +170,8 @@ async fn a_stream_that_ends_comes_back_and_asks_for_what_it_has_missed() {
 #[tokio::test]
 async fn what_was_answered_must_be_done_and_only_once() {
     let (code, report, _) = with(Mishap::Twice).await;
-    assert_eq!((code, sum(&report, "duplicated"), sum(&report, "lost")), (Some(3), 1, 0));
+    assert_eq!((code, sum(&report, "duplicated"), sum(&report, "lost")), (Some(3), 1, 0), "{report:#}");
     let (code, report, _) = with(Mishap::Forgotten).await;
-    assert_eq!((code, sum(&report, "duplicated"), sum(&report, "lost")), (Some(3), 0, 1));
+    assert_eq!((code, sum(&report, "duplicated"), sum(&report, "lost")), (Some(3), 0, 1), "{report:#}");
     assert!(report.to_string().contains("answered, but not done"));
 }
