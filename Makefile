@@ -54,8 +54,9 @@ fuzz: ## Each fuzz target for FUZZ_SECONDS (default 5), where the nightly toolch
 deny: ## Bans, licences and sources of all dependencies, where cargo-deny is installed (advisories: make deny ADVISORIES=1)
 	@tests/step.sh 'dependencies' tests/deny.sh
 
-compose-test: ## The smoke test over the images, where a Docker engine answers
+compose-test: ## The smoke test and the drill over the images, where a Docker engine answers
 	@tests/step.sh 'compose smoke test' tests/compose/smoke.sh
+	@tests/step.sh 'compose drill' tests/compose/drill.sh
 
 bench: bench-static bench-proxy bench-auth ## All benchmarks
 

@@ -6,7 +6,7 @@
 use crate::config::Config;
 use crate::host::{self, Drained, Host, HostConfig};
 use crate::service::{self, Application, BuildError, NewDemoUser};
-use serve::handover::{Inherited, Offer, Predecessor, Program, Successor, UpgradeError};
+use serve::handover::{Inherited, Offer, Predecessor, Program, SETTLED_WITHIN, Successor, UpgradeError};
 use serve::listener::{Address, Bound};
 use serve::notify;
 use std::io;
@@ -120,17 +120,19 @@ async fn live(
         tokio::select! {
             asked = &mut stopping => break asked.ok(),
             Some(()) = upgrades.recv(), if !*retire.borrow() => {
-                tokio::select! {
-                    asked = &mut stopping => break asked.ok(),
-                    outcome = upgrade(program.clone(), &listen, &host) => match outcome {
-                        Ok(process) => {
-                            tracing::info!(process, "the new process serves, this one drains");
-                            notify::say(&format!("MAINPID={process}\n{}", notify::READY));
-                            host.handed_over();
-                            let _ = retire.send(true);
-                        }
-                        Err(error) => tracing::error!("no upgrade, this process goes on: {error}"),
-                    },
+                let (outcome, asked) = settled(upgrade(program.clone(), &listen, &host), &mut stopping).await;
+                match outcome {
+                    Some(Ok(process)) => {
+                        tracing::info!(process, "the new process serves, this one drains");
+                        notify::say(&format!("MAINPID={process}\n{}", notify::READY));
+                        host.handed_over();
+                        let _ = retire.send(true);
+                    }
+                    Some(Err(error)) => tracing::error!("no upgrade, this process goes on: {error}"),
+                    None => tracing::warn!(limit = ?SETTLED_WITHIN, "stopping before the new process serves"),
+                }
+                if let Some(asked) = asked {
+                    break asked.ok();
                 }
             }
         }
@@ -177,6 +179,22 @@ async fn begin(
     let host = host::serve(bound, &host_config, move || router.clone()).await?;
     predecessor.map_or(Ok(()), |predecessor| predecessor.serving())?;
     Ok((application, host))
+}
+
+/// The order to stop, if it has come: where to say what was cut.
+type Asked = Result<oneshot::Sender<Drained>, oneshot::error::RecvError>;
+
+/// The outcome of an upgrade, and the order to stop if it came meanwhile. It is obeyed when the new process serves or has
+/// failed; `None`: that took too long.
+async fn settled(
+    upgrade: impl Future<Output = Result<u32, UpgradeError>>,
+    stopping: &mut oneshot::Receiver<oneshot::Sender<Drained>>,
+) -> (Option<Result<u32, UpgradeError>>, Option<Asked>) {
+    let mut upgrade = std::pin::pin!(upgrade);
+    tokio::select! {
+        outcome = &mut upgrade => (Some(outcome), None),
+        asked = stopping => (tokio::time::timeout(SETTLED_WITHIN, upgrade).await.ok(), Some(asked)),
+    }
 }
 
 /// Starts a new process and hands the sockets over to it.

@@ -21,13 +21,10 @@ unset PORTCULLIS_APP_DEMO_USER PORTCULLIS_APP_DEMO_PASSWORD PORTCULLIS_APP_DATAB
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
-echo "Building the images ..."
-BUILDER=$(deploy/stack.sh builder) || exit 1
-export BUILDER
-run_quietly "$work/build.log" compose build || fail_hard 'the images do not build'
+build_images
 echo "Starting ..."
 run_quietly "$work/up.log" compose up -d || fail_hard 'the stack does not start'
-wait_for 120 'both containers healthy' all_healthy || fail_hard 'the stack is not ready'
+wait_for 120 'both containers healthy' all_healthy edge app || fail_hard 'the stack is not ready'
 
 echo '-- images'
 check 'edge image below 25 MB' test "$(image_bytes portcullis:local)" -lt 25000000
@@ -126,7 +123,7 @@ check 'a stop finishes the download in flight' cmp -s "$work/file" "$work/slow"
 check 'the edge stopped by itself' test "$(docker inspect -f '{{.State.ExitCode}}' "$(container edge)")" = 0
 run_quietly "$work/stop.log" compose kill -s KILL app
 run_quietly "$work/up.log" compose up -d
-check 'both come back' wait_for 120 'both containers healthy' all_healthy
+check 'both come back' wait_for 120 'both containers healthy' all_healthy edge app
 get "/api/notes/$note/" -H "$auth"
 check 'nothing acknowledged is lost, and the old token still opens' said 200 'etag: "'
 check 'the last change is there' test "$(member text)" = again

@@ -37,9 +37,9 @@ wait_for() { # SECONDS WHAT COMMAND...
     done
 }
 
-all_healthy() {
+all_healthy() { # SERVICES...
     local service
-    for service in edge app; do
+    for service in "$@"; do
         [ "$(docker inspect -f '{{.State.Health.Status}}' "$(container "$service")" 2>/dev/null)" = healthy ] || return 1
     done
 }
@@ -50,6 +50,14 @@ free_port() {
     while port=$((10000 + RANDOM % 20000)); do
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
     done
+}
+
+# The images, from whatever of them the engine has kept already.
+build_images() {
+    echo "Building the images ..."
+    BUILDER=$(deploy/stack.sh builder) || exit 1
+    export BUILDER
+    run_quietly "$work/build.log" compose build edge app || fail_hard 'the images do not build'
 }
 
 image_bytes() { docker image inspect -f '{{.Size}}' "$1"; }

@@ -1,150 +1,17 @@
 //! `portcullis drill` with the real binaries: what a fault costs is counted, and what it does is undone.
 
-use portcullis_tests::command::binary;
+mod events;
+mod reloads;
+mod rig;
+mod sessions;
+mod sockets;
+mod tls;
+
 use portcullis_tests::deadline::until;
-use portcullis_tests::exchange::ok;
-use portcullis_tests::origin::{Answering, Origin};
-use portcullis_tests::process::Process;
+use rig::{Program, drill, edge, fault, free_address, origin, plan, start};
 use serde_json::Value;
 use std::fs;
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::Stdio;
-use tempfile::TempDir;
-use tokio::process::{Child, Command};
-
-/// An edge over these endpoints, with an admin listener.
-async fn edge(endpoints: &[String]) -> Process {
-    let endpoints = endpoints.iter().map(|endpoint| format!("{endpoint:?}")).collect::<Vec<_>>().join(", ");
-    let config = format!(
-        r#"
-[server]
-state = "state"
-drain_timeout = "5s"
-
-[admin]
-address = "127.0.0.1:0"
-
-[listener.http]
-address = "127.0.0.1:0"
-h2c = true
-
-[upstream.app]
-endpoints = [{endpoints}]
-
-[[route]]
-match = "/**"
-auth = "public"
-forward = "app"
-"#
-    );
-    Process::start(&config).await
-}
-
-/// A plan against this edge, with its faults.
-fn plan(edge: SocketAddr, faults: &str) -> TempDir {
-    let folder = TempDir::new().expect("a folder");
-    let text = format!(
-        r#"
-target = "http://{edge}"
-
-[load]
-rate = 100
-connections = 4
-http2_connections = 1
-timeout = "15s"
-warm_up = "300ms"
-
-[[request]]
-path = "/a?{{tag}}"
-
-{faults}
-"#
-    );
-    fs::write(folder.path().join("drill.toml"), text).expect("the plan is written");
-    folder
-}
-
-fn start(folder: &Path, arguments: &[&str]) -> Child {
-    Command::new(binary("portcullis"))
-        .arg("drill")
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("it starts")
-}
-
-/// The exit code, the report, and what was said besides.
-async fn drill(folder: &Path) -> (Option<i32>, Value, String) {
-    let output = start(folder, &["--json"]).wait_with_output().await.expect("it ends");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let report = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-    (output.status.code(), report, said)
-}
-
-fn fault<'a>(report: &'a Value, name: &str) -> &'a Value {
-    let faults = report["faults"].as_array().expect("faults");
-    faults.iter().find(|fault| fault["name"] == name).expect("a fault of this name")
-}
-
-/// A server that answers with its own process, for commands that kill and start it.
-struct Program {
-    folder: TempDir,
-    address: SocketAddr,
-}
-
-impl Program {
-    /// A second edge as the application: a real process that can be killed.
-    async fn start() -> Self {
-        let folder = TempDir::new().expect("a folder");
-        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = free.local_addr().expect("an address");
-        drop(free);
-        let config = format!(
-            "[admin]\nenabled = false\n[log]\naccess = false\n[listener.a]\naddress = \"{address}\"\n\
-             [[route]]\nmatch = \"/**\"\nauth = \"public\"\nrespond = {{ body = \"hello\" }}\n"
-        );
-        fs::write(folder.path().join("portcullis.toml"), config).expect("written");
-        let script = format!(
-            "#!/bin/sh\ncd {}\ncase $1 in\nstart) {} run >/dev/null 2>&1 & echo $! > pid ;;\n\
-             stop) kill -9 $(cat pid) 2>/dev/null; true ;;\nesac\n",
-            folder.path().display(),
-            binary("portcullis").display()
-        );
-        fs::write(folder.path().join("service"), script).expect("written");
-        let program = Self { folder, address };
-        program.service("start").await;
-        program
-    }
-
-    fn script(&self) -> String {
-        self.folder.path().join("service").display().to_string()
-    }
-
-    async fn service(&self, verb: &str) {
-        let status = Command::new("sh").args([&self.script(), verb]).status().await.expect("sh runs");
-        assert!(status.success());
-    }
-
-    /// Waits until it answers.
-    async fn answers(&self) {
-        until("the program", async || tokio::net::TcpStream::connect(self.address).await.is_ok()).await;
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("sh").args([&self.script(), "stop"]).status();
-    }
-}
-
-async fn origin() -> Answering {
-    Origin::start().await.always(ok("hello"))
-}
+use tokio::process::Command;
 
 #[tokio::test]
 async fn the_only_endpoint_killed_is_reported_as_loss() {
@@ -214,9 +81,7 @@ settle = "200ms"
 #[tokio::test]
 async fn a_relay_that_resets_is_a_loss_and_one_that_is_slow_is_none() {
     let app = origin().await;
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let between = free.local_addr().expect("an address");
-    drop(free);
+    let between = free_address().await;
     let edge = edge(&[between.to_string()]).await;
     let folder = plan(
         edge.address("http"),

@@ -1,5 +1,7 @@
 //! Endpoints that are not well: probed, ejected, and taken back.
 
+mod protocols;
+
 use portcullis_tests::answer::Answer;
 use portcullis_tests::deadline::{until, within};
 use portcullis_tests::edge::Edge;

@@ -1,6 +1,6 @@
 //! What a fault costs, counted: endpoints killed, restarted, gone silent or closing at the worst moment under load.
 //!
-//! Load comes from a fixed number of clients with a fixed number of requests. `PORTCULLIS_TEST_RACES` raises the number
+//! Load comes from a fixed number of clients with a fixed number of requests. `PORTCULLIS_TEST_RACES` says another number
 //! of requests of the keep-alive race; debug builds send 10,000, which takes some seconds.
 
 mod black_hole;

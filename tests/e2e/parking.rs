@@ -1,7 +1,7 @@
 //! Requests that wait for an upstream that is away and expected back: bounded, released gently, gone with their clients.
 
 use portcullis_tests::client::Client;
-use portcullis_tests::deadline::within;
+use portcullis_tests::deadline::{until, within};
 use portcullis_tests::edge::{Edge, forwarding_to};
 use portcullis_tests::exchange::ok;
 use portcullis_tests::linked::{KeysFrom, Linked};
@@ -129,4 +129,48 @@ async fn an_instance_that_stops_is_left_alone_until_it_is_ready_again() {
     }
     assert_eq!(post.await.expect("joined").expect_status(200).text(), "paid");
     assert!(since.elapsed() < Duration::from_secs(10));
+}
+
+/// The process is there, says so again and again, and will not get well: waiting for it would never end.
+#[tokio::test]
+async fn probes_that_fail_for_good_end_the_waiting_whatever_the_link_tells() {
+    let keys = "park = { expected_for = \"300ms\" }\n\
+        health = { path = \"/healthz\", every = \"500ms\", timeout = \"500ms\", fall = 1, status = [204] }\n\
+        connect_timeout = \"2s\"";
+    let Linked { edge, mut origin, key: _key } = Linked::start_with_keys(KeysFrom::File, keys).await;
+    let mut stream = None;
+    let answering = async {
+        loop {
+            let exchange = origin.exchange().await;
+            if exchange.head().target() == serve::contract::link::PATH {
+                let mut opened = Linked::opened(exchange).await;
+                opened.snapshot("1", &[]).await;
+                opened.tell("ready", None, json!({})).await;
+                stream = Some(opened);
+            } else if let Some(opened) = &mut stream {
+                // More often than an application would.
+                opened.tell("heartbeat", None, json!({})).await;
+                exchange.reply_text("not well").await;
+            } else {
+                exchange.reply_text("not well").await;
+            }
+        }
+    };
+    let client = edge.http();
+    let asking = async {
+        edge.counted_sum("portcullis_link_up", 1).await;
+        edge.counted_sum("portcullis_endpoint_up", 0).await;
+        until("an answer", async || client.get("/work").send().await.status == 200).await;
+        // And from then on at once.
+        let since = Instant::now();
+        for _ in 0..5 {
+            assert_eq!(client.get("/work").send().await.expect_status(200).text(), "not well");
+        }
+        assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+        assert_eq!(edge.metrics().await.sum("portcullis_link_up"), 1, "the link was there all the time");
+    };
+    tokio::select! {
+        () = asking => {}
+        () = answering => {}
+    }
 }

@@ -83,6 +83,10 @@ async fn reloads_lose_no_request_cut_no_stream_and_leave_nothing_behind() {
     // What each revision would leave behind, if it left something, is more.
     assert!(grown_kib < 16 * 1024, "{grown_kib} KiB more");
 
+    let page = Metrics::parse(admin.get("/metrics").send().await.text());
+    assert_eq!(page.get("portcullis_reloads_total{outcome=\"good\"}"), reloads as u64);
+    assert_eq!(page.get("portcullis_reloads_total{outcome=\"failed\"}"), 0);
+
     let live = async || Metrics::parse(admin.get("/metrics").send().await.text()).get("portcullis_snapshots_live");
     let before = live().await;
     assert!(before <= 2, "the streams hold at most the first of {before} revisions");

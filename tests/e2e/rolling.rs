@@ -111,9 +111,17 @@ async fn restarts_in_turns_lose_no_request() {
     assert!(failures.is_empty(), "{failures:?}");
 }
 
-/// With one instance there is no other to ask meanwhile, so its socket must never close.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_application_hands_over_and_loses_no_request() {
+/// The process that has taken over ends with this.
+struct Successor(String);
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("kill").args(["-s", "KILL", &self.0]).status();
+    }
+}
+
+/// The app hands over under load; told to stop meanwhile, it does so first.
+async fn hands_over(told_to_stop: bool) {
     const PATH: &str = "/.well-known/jwks.json";
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
@@ -124,14 +132,29 @@ async fn an_application_hands_over_and_loses_no_request() {
     let client = Client::http(process.address("front"));
     let load = Load::new().asking(client.clone(), Habit::Keep, PATH).asking(client, Habit::Fresh, PATH);
     load.goes_on(20).await;
+    let log = || std::fs::read_to_string(folder.join("one.log")).expect("a log");
     signal(&app, "USR2").await;
+    if told_to_stop {
+        until("the new process to be started", async || log().contains("starting the process")).await;
+        signal(&app, "TERM").await;
+    }
     assert_eq!(within("its end", app.wait()).await.expect("it ends").code(), Some(0));
+    let log = log();
+    let id = log.split("process=").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("the new process");
+    let _successor = Successor(id.to_owned());
     load.goes_on(50).await;
     is_up(&admin, folder, "one").await;
     let failures = load.failures().await;
-    let log = std::fs::read_to_string(folder.join("one.log")).expect("a log");
-    let id = log.split("process=").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("the new process");
-    let killed = Command::new("kill").args(["-s", "KILL", id]).status().await.expect("kill runs");
-    assert!(killed.success());
     assert!(failures.is_empty(), "{failures:?}");
+}
+
+/// With one instance there is no other to ask meanwhile, so its socket must never close.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_hands_over_and_loses_no_request() {
+    hands_over(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_that_is_told_to_stop_meanwhile_hands_over_first() {
+    hands_over(true).await;
 }

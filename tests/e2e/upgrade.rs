@@ -130,3 +130,37 @@ async fn sigusr2_hands_over_too() {
     assert_eq!(process.first_ended().await.code(), Some(0));
     assert_eq!(client.get("/").send().await.text(), "new");
 }
+
+/// Whoever stops a process by its id may not know that it is about to be replaced.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_process_that_is_told_to_stop_meanwhile_hands_over_first() {
+    let mut process = Process::start(&config(2, "old")).await;
+    let client = Client::http(process.address("front"));
+    let load = Load::new().and(client.clone(), Habit::Keep).and(client.clone(), Habit::Fresh);
+    load.goes_on(10).await;
+    process.configure(&config(2, "new"));
+    process.signal("USR2").await;
+    process.says("starting the process that is to take over").await;
+    process.signal("TERM").await;
+    let successor = process.says_with("the new process serves", "process=").await;
+    // Again, during its drain.
+    process.signal("TERM").await;
+    process.succeeded_by(&successor);
+    assert_eq!(process.first_ended().await.code(), Some(0), "it has drained");
+    load.goes_on(50).await;
+    assert_eq!(client.get("/").send().await.text(), "new");
+    let failures = load.failures().await;
+    assert!(failures.is_empty(), "{failures:?}");
+}
+
+/// One that can't take over leaves nobody: the order to stop counts all the same.
+#[tokio::test]
+async fn an_old_process_whose_successor_fails_stops_when_it_was_told_to() {
+    let mut process = Process::start(&config(1, "old")).await;
+    process.configure(&config(1, "new").replace("respond", "respnd"));
+    process.signal("USR2").await;
+    process.says("starting the process that is to take over").await;
+    process.signal("TERM").await;
+    process.says("no upgrade, this process goes on").await;
+    assert_eq!(process.ended().await.code(), Some(0));
+}

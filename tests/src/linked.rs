@@ -89,6 +89,19 @@ impl Linked {
     ///
     /// When the edge does not start.
     pub async fn start_with(keys: KeysFrom, more: &[String]) -> Self {
+        Self::start_from(keys, more, "").await
+    }
+
+    /// As [`Linked::start`], with further keys of the upstream.
+    ///
+    /// # Panics
+    ///
+    /// When the edge does not start.
+    pub async fn start_with_keys(keys: KeysFrom, upstream: &str) -> Self {
+        Self::start_from(keys, &[], upstream).await
+    }
+
+    async fn start_from(keys: KeysFrom, more: &[String], upstream: &str) -> Self {
         let origin = Origin::start().await;
         let key = SigningKey::new("first", "EdDSA");
         let folder = TempDir::new().expect("a folder");
@@ -101,6 +114,7 @@ impl Linked {
         let own = origin.endpoint();
         let endpoints: Vec<_> = std::iter::once(&own).chain(more).map(|one| format!("{one:?}")).collect();
         let config = CONFIG.replace("ENDPOINTS", &endpoints.join(", ")).replace("KEYS", keys);
+        let config = config.replace("link = true\n", &format!("link = true\n{upstream}\n"));
         let edge = Edge::start_in(folder, &config).await;
         Self { edge, origin, key }
     }
@@ -113,6 +127,11 @@ impl Linked {
     /// Answers the edge's next request, as who holds the key.
     pub async fn open(&mut self) -> Stream {
         Stream::answer(self.asked().await, &KEY).await
+    }
+
+    /// Answers this request for the link, as who holds the key.
+    pub async fn opened(exchange: Exchange) -> Stream {
+        Stream::answer(exchange, &KEY).await
     }
 
     /// What a request with this token is told: 200, or the code of the edge's error.

@@ -158,8 +158,21 @@ impl Process {
     /// When the log names none.
     #[must_use]
     pub fn address(&self, listener: &str) -> SocketAddr {
-        let named = |line: &&String| line.contains(&format!("listener=\"{listener}\""));
-        let line = self.listening.iter().find(named).expect("a listener of this name");
+        self.address_in(&format!("listener=\"{listener}\""))
+    }
+
+    /// The TCP address of the operator's listener.
+    ///
+    /// # Panics
+    ///
+    /// When it has none.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.address_in("admin listening")
+    }
+
+    fn address_in(&self, part: &str) -> SocketAddr {
+        let line = self.listening.iter().find(|line| line.contains(part)).expect("a listener of this name");
         let address = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
         address.and_then(|address| address.parse().ok()).expect("an address")
     }

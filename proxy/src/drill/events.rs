@@ -90,8 +90,7 @@ fn take(event: &str, shared: &Shared, events: &Events, last_id: &mut Option<Head
     }
     if value("event") == Some(events.resync.as_str()) {
         shared.phase().tally.borrow_mut().resyncs += 1;
-        // Whoever loads everything again has missed nothing.
-        shared.echoes.give_up(&shared.echoes.missing());
+        shared.echoes.resync();
     } else if let Some(data) = value("data") {
         shared.echoes.hear(data);
     }

@@ -175,7 +175,7 @@ fn order(requests: &[Request]) -> Vec<usize> {
 }
 
 async fn one(shared: &Shared, phase: &Phase, index: usize, version: Version) {
-    let tag = shared.tag();
+    let (tag, resyncs) = (shared.tag(), shared.echoes.resyncs());
     let (outcome, resent) = shared.tagged(index, &tag, version).await;
     let mut tally = phase.tally.borrow_mut();
     tally.resent += u64::from(resent);
@@ -184,7 +184,7 @@ async fn one(shared: &Shared, phase: &Phase, index: usize, version: Version) {
         tally.acted(Deed { request: index, tag, is_answered: outcome.is_ok() });
     }
     match outcome {
-        Ok(answer) if finds => shared.echoes.expect(&answer.body),
+        Ok(answer) if finds => shared.echoes.expect(&answer.body, resyncs),
         Ok(_) => {}
         Err((cause, id)) => tally.lose(&cause, &id),
     }

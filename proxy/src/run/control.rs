@@ -18,7 +18,7 @@ use crate::upstream::Keeper;
 use arc_swap::ArcSwap;
 use serve::clients::Clients;
 use serve::drain::Drain;
-use serve::handover::{Predecessor, Program, Successor, UpgradeError};
+use serve::handover::{Predecessor, Program, SETTLED_WITHIN, Successor, UpgradeError};
 use serve::notify;
 use serve::telemetry::{Drops, RequestLog};
 use serve::worker::{Drained, Worker, Workers};
@@ -206,7 +206,10 @@ impl Control {
                 order = orders.recv() => match order {
                     Some(Order::Reload(config, answer)) => drop(answer.send(self.reload(config.map(|config| *config)))),
                     Some(Order::Upgrade(answer)) => self.begin_upgrade(answer),
-                    Some(Order::Stop(answer)) => return self.stop(answer).await,
+                    Some(Order::Stop(answer)) => {
+                        self.settle_upgrade().await;
+                        return self.stop(answer).await;
+                    }
                     None => return,
                 },
                 outcome = ended(&mut self.upgrade) => self.end_upgrade(outcome),
@@ -330,6 +333,19 @@ impl Control {
             Err(error) => tracing::error!("no upgrade, this process goes on: {error}"),
         }
         let _ = waiting.send(outcome.map_err(Into::into));
+    }
+
+    /// Brings an upgrade that is under way to its end, while this process still accepts.
+    async fn settle_upgrade(&mut self) {
+        if self.upgrade.is_none() {
+            return;
+        }
+        tracing::info!("told to stop during an upgrade: first the new process takes over, or fails");
+        match tokio::time::timeout(SETTLED_WITHIN, ended(&mut self.upgrade)).await {
+            Ok(outcome) => self.end_upgrade(outcome),
+            // What waits in the queues of the sockets is the new one's, if it still comes.
+            Err(_) => tracing::warn!(limit = ?SETTLED_WITHIN, "stopping before the new process serves"),
+        }
     }
 
     async fn stop(self, answer: oneshot::Sender<Drained>) {

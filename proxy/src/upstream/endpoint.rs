@@ -182,6 +182,12 @@ impl Endpoint {
         told.as_ref().is_some_and(|told| told.is_draining_at(self.place.socket()) && told.is_connected())
     }
 
+    /// Whether its process is there and means to stay, but probes of it fail.
+    pub(super) fn is_unwell(&self) -> bool {
+        let is_there = |told: &EndpointLink| told.is_connected() && !told.is_draining_at(self.place.socket());
+        self.is_down() && self.told.borrow().as_ref().is_some_and(|told| is_there(told))
+    }
+
     /// Whether probes of it fail.
     pub(super) fn is_down(&self) -> bool {
         self.health.is_down()

@@ -114,6 +114,11 @@ impl Endpoints {
         self.seated.borrow().all.iter().any(|seat| holds(&seat.endpoint))
     }
 
+    /// Whether there is nobody to choose from: no name has an address.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.any(|_| true)
+    }
+
     /// Those for which it holds.
     pub(super) fn those(&self, holds: impl Fn(&Endpoint) -> bool) -> Tried {
         let those = Tried::default();

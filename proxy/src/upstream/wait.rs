@@ -198,11 +198,13 @@ impl Upstream {
         }
     }
 
-    /// Whether the upstream has answered, or told something over its link, not long ago.
+    /// Whether the upstream has answered, or told something over its link, not long ago. What all of the processes that are
+    /// there tell is no reason to wait when probes say that they are not well: it would be told for ever.
     fn is_expected_back(&self, parking: &Parking) -> bool {
         let since = parking.settings().expected_for;
         let told = || self.linked.as_ref().and_then(|linked| linked.age(std::time::Instant::now()));
-        self.shared.was_good_within(since, Instant::now()) || told().is_some_and(|age| age < since)
+        let may_return = || self.endpoints.is_empty() || self.endpoints.any(|endpoint| !endpoint.is_unwell());
+        self.shared.was_good_within(since, Instant::now()) || (told().is_some_and(|age| age < since) && may_return())
     }
 }
 

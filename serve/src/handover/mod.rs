@@ -14,5 +14,9 @@ mod successor;
 pub use predecessor::{Inherited, Predecessor};
 pub use successor::{Offer, Program, Successor, UpgradeError};
 
+/// How long a process that is told to stop waits first for the one that is about to take over, and goes on accepting: a
+/// drain before that would leave nobody to answer. Below what supervisors grant, whose order to stop it may be.
+pub const SETTLED_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Holds the id of the process that hands over. Another parent than this one has nothing to hand over.
 const VARIABLE: &str = "PORTCULLIS_HANDOVER";

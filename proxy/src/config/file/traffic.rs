@@ -83,7 +83,7 @@ table! {
         /// How long a request waits: then 503.
         default("10s") timeout: Timeout,
         /// How long after its last answer, or the last word over its link, the upstream is expected back. Then requests
-        /// fail at once.
+        /// are tried at once. A link counts for nothing where it is open and probes say that the endpoint is not well.
         default("30s") expected_for: Timeout,
     }
 }
