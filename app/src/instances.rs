@@ -17,49 +17,67 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 /// Revocations that are read at once.
 const PAGE: u32 = 500;
 
-/// Follows the other instances until the database is closed; `place` is the end of the log at the start. Returns at once
-/// where nobody tells (SQLite).
-pub async fn follow(state: AppState, place: LogPlace) {
-    let closed = state.store.closed();
-    let follower = Follower { state: state.clone(), place };
-    tokio::select! {
-        () = closed => {}
-        () = follower.run() => {}
-    }
-}
-
-struct Follower {
+/// Follows the other instances.
+#[derive(Debug)]
+pub struct Follower {
     state: AppState,
     /// Everything in the log up to here has been seen.
     place: LogPlace,
+    ear: Option<Ear>,
 }
 
 impl Follower {
-    async fn run(mut self) {
+    /// Listens from now on, before the first request comes, if that can be done; `place` is the end of the log.
+    pub async fn new(state: AppState, place: LogPlace) -> Self {
+        let mut follower = Self { state, place, ear: None };
+        match follower.connect().await {
+            Ok(ear) => follower.ear = ear,
+            Err(error) => follower.is_deaf(&error),
+        }
+        follower
+    }
+
+    /// Takes what is told, until the database is closed. Returns at once where nobody tells (SQLite).
+    pub async fn run(mut self) {
+        let state = self.state.clone();
+        tokio::select! {
+            () = state.store.closed() => {}
+            () = self.follow() => {}
+        }
+    }
+
+    async fn follow(&mut self) {
         let mut pause = PAUSE.0;
         loop {
-            let error = match self.state.store.listen().await {
+            let connected = match self.ear.take() {
+                Some(ear) => Ok(Some(ear)),
+                None => self.connect().await,
+            };
+            let error = match connected {
                 Ok(None) => return,
-                Ok(Some(ear)) => self.listen(ear, &mut pause).await,
+                Ok(Some(ear)) => {
+                    pause = PAUSE.0;
+                    self.hear(ear).await
+                }
                 Err(error) => error,
             };
-            // Streams to the edges look by themselves until the next connection.
-            self.state.link.set_told(false);
-            self.state.link.changed();
-            tracing::warn!(error = &error as &dyn Error, "the other instances are not heard");
+            self.is_deaf(&error);
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE.1);
         }
     }
 
-    /// Hears on one connection until it fails; says why. Who has been heard again need not wait long the next time.
-    async fn listen(&mut self, mut ear: Ear, pause: &mut Duration) -> StoreError {
-        if let Err(error) = self.catch_up().await {
-            return error;
-        }
-        *pause = PAUSE.0;
+    /// Listens, then looks at what was missed until then: in this order nothing falls between.
+    async fn connect(&mut self) -> Result<Option<Ear>, StoreError> {
+        let Some(ear) = self.state.store.listen().await? else { return Ok(None) };
+        self.catch_up().await?;
         self.state.link.set_told(true);
         tracing::info!("the other instances are heard");
+        Ok(Some(ear))
+    }
+
+    /// Hears on one connection until it fails; says why.
+    async fn hear(&mut self, mut ear: Ear) -> StoreError {
         loop {
             let done = match ear.hear().await {
                 Ok(notice) => self.take(notice).await,
@@ -69,6 +87,13 @@ impl Follower {
                 return error;
             }
         }
+    }
+
+    /// The streams to the edges look by themselves until the next connection.
+    fn is_deaf(&self, error: &StoreError) {
+        self.state.link.set_told(false);
+        self.state.link.changed();
+        tracing::warn!(error = error as &dyn Error, "the other instances are not heard");
     }
 
     /// Everything that could have been told while nobody listened.

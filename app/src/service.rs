@@ -1,9 +1,11 @@
 //! The callable: all that the host knows of the business, as WSGI's callable is to gunicorn.
 
+use crate::background;
 use crate::config::{BadSettings, Config, DemoConfig};
 use crate::domain::account::{AccountError, Role, User, Username};
 use crate::edge::Edge;
 use crate::endpoints::attachments;
+use crate::instances::Follower;
 use crate::keys::{KeysError, Opened};
 use crate::link::Link;
 use crate::live::Hub;
@@ -15,7 +17,6 @@ use crate::store::{
 };
 use crate::throttle::Throttle;
 use crate::tokens::Tokens;
-use crate::{background, instances};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -158,7 +159,7 @@ pub async fn build(config: Config) -> Result<Application, BuildError> {
     if let Some((keeper, turn)) = kept {
         tokio::spawn(background::keep_keys(state.clone(), keeper, turn));
     }
-    tokio::spawn(instances::follow(state.clone(), log_end));
+    tokio::spawn(Follower::new(state.clone(), log_end).await.run());
     tokio::spawn(follow_shared_key(state.clone(), keys));
     tokio::spawn(attachments::sweep(state.clone()));
     Ok(Application { router: router(state.clone()), state, new_demo_user })
