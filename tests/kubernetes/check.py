@@ -152,9 +152,9 @@ def check_network(manifests):
                     wrong(name_of(policy), "names pods that there are not")
         for rule in policy["spec"].get("egress", []):
             for peer in [peer for peer in rule.get("to", []) if "podSelector" in peer]:
-                target, = manifests.selected(peer["podSelector"]["matchLabels"])
-                if any(port["port"] not in ports(target).values() for port in rule["ports"]):
-                    wrong(name_of(policy), f"{name_of(target)} does not listen there")
+                for target in manifests.selected(peer["podSelector"]["matchLabels"]):
+                    if any(port["port"] not in ports(target).values() for port in rule["ports"]):
+                        wrong(name_of(policy), f"{name_of(target)} does not listen there")
 
 
 def check_pods(manifests):
