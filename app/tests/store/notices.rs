@@ -10,7 +10,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 fn pool(database: &Database) -> &PgPool {
-    let Database::Postgres(pool) = database else { panic!("not PostgreSQL") };
+    let Database::Postgres(pool) = database else { unreachable!("not PostgreSQL") };
     pool
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn every_instance_hears_what_is_committed_in_order(database: &D
     let mut numbers = Vec::new();
     for ear in &mut ears {
         assert_eq!(told(ear).await, Notice::Revoked(1));
-        let Notice::Changed(announced) = told(ear).await else { panic!("a change") };
+        let Notice::Changed(announced) = told(ear).await else { unreachable!("a change comes next") };
         assert_eq!(announced.event, event);
         numbers.push(announced.id);
         let mut turned = [told(ear).await, told(ear).await];
