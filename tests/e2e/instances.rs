@@ -8,7 +8,7 @@ use portcullis_app::Running;
 use portcullis_app::config::DatabaseUrl;
 use portcullis_tests::answer::Streaming;
 use portcullis_tests::client::Client;
-use portcullis_tests::deadline::until;
+use portcullis_tests::deadline::{until, within};
 use portcullis_tests::edge::Edge;
 use portcullis_tests::stack::{DEMO, DEMO_PASSWORD, application};
 use serde_json::json;
@@ -158,7 +158,7 @@ impl Pair {
         let _ = out.send().await.expect_status(200);
     }
 
-    /// Live changes, from the moment that nobody can be told before.
+    /// Live changes; `seen` is the number of the last one that the window knows.
     async fn events(&self, access: &str, seen: Option<&str>) -> Streaming {
         let call = self.client().get("/api/events/").bearer(access);
         let call = seen.iter().fold(call, |call, seen| call.header("Last-Event-ID", seen));
@@ -174,9 +174,14 @@ impl Pair {
     }
 }
 
-/// The event about this note, with its number.
+/// Reads until this is told. Heartbeats would let a stream that never tells it go on for minutes.
+async fn told(events: &mut Streaming, text: &str) -> String {
+    within(text, events.read_until(text)).await
+}
+
+/// The number of the event about this note.
 async fn number_of(events: &mut Streaming, note: &str) -> String {
-    let read = events.read_until(&format!("\"note_id\":\"{note}\"")).await;
+    let read = told(events, &format!("\"note_id\":\"{note}\"")).await;
     let number = read.rsplit("id: ").next().and_then(|rest| rest.lines().next());
     number.expect("a number").to_owned()
 }
@@ -192,7 +197,7 @@ async fn a_log_out_at_one_instance_ends_the_session_at_the_edge_of_the_other() {
     let mut events = two.there.events(&access, None).await;
     let mut of_sibling = two.there.events(&sibling, None).await;
     for stream in [&mut events, &mut of_sibling] {
-        stream.read_until(": listening").await;
+        told(stream, ": listening").await;
     }
     two.here.sign_out(&refresh).await;
     until("the other edge to refuse", async || two.there.verdict(&access).await == "token_revoked").await;
@@ -209,7 +214,7 @@ async fn a_note_that_is_written_at_one_instance_is_told_at_the_other() {
     let (access, _) = two.here.sign_in().await;
     let (mut here, mut there) = (two.here.events(&access, None).await, two.there.events(&access, None).await);
     for stream in [&mut here, &mut there] {
-        stream.read_until(": listening").await;
+        told(stream, ": listening").await;
     }
     let first = two.here.note(&access, "first").await;
     let number = number_of(&mut there, &first).await;
@@ -219,8 +224,8 @@ async fn a_note_that_is_written_at_one_instance_is_told_at_the_other() {
     let second = two.there.note(&access, "second").await;
     number_of(&mut here, &second).await;
     let mut moved = two.here.events(&access, Some(&number)).await;
-    let told = moved.read_until(": listening").await;
-    assert!(told.contains(&second) && !told.contains(&first) && !told.contains("resync"), "{told}");
+    let missed = told(&mut moved, ": listening").await;
+    assert!(missed.contains(&second) && !missed.contains(&first) && !missed.contains("resync"), "{missed}");
 }
 
 #[tokio::test]
@@ -229,17 +234,17 @@ async fn what_happens_while_nobody_listens_is_not_lost() {
     let mut administrator = two.administrator().await;
     let (access, refresh) = two.here.sign_in().await;
     let (sibling, _) = two.here.sign_in().await;
-    let (ended, mut told) = (two.there.events(&access, None).await, two.there.events(&sibling, None).await);
-    told.read_until(": listening").await;
+    let (ended, mut window) = (two.there.events(&access, None).await, two.there.events(&sibling, None).await);
+    told(&mut window, ": listening").await;
     let deaf = two.deafen().await;
     two.here.sign_out(&refresh).await;
     two.here.note(&sibling, "unheard").await;
     // Links look by themselves meanwhile.
     until("the other edge to refuse", async || two.there.verdict(&access).await == "token_revoked").await;
     drop(deaf);
-    told.read_until("event: resync").await;
+    told(&mut window, "event: resync").await;
     ended.collect().await.expect("the stream of the session that has ended ends");
     until("both to listen again", async || two.listening(&mut administrator).await == 2).await;
     let heard = two.here.note(&sibling, "heard").await;
-    number_of(&mut told, &heard).await;
+    number_of(&mut window, &heard).await;
 }
