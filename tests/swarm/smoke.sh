@@ -14,6 +14,9 @@ cd "$(dirname "$0")/../.." || exit 1
 skip() { echo "SKIPPED: $1"; exit 0; }
 
 deploy/stack.sh engine || skip 'no Docker engine answers'
+for tool in openssl nsenter curl; do
+    command -v "$tool" >/dev/null || skip "$tool is not installed"
+done
 edge_image=${PORTCULLIS_IMAGE:-portcullis:local}
 app_image=${PORTCULLIS_APP_IMAGE:-portcullis-app:local}
 for image in "$edge_image" "$app_image"; do
