@@ -5,7 +5,7 @@
 # The steps of one command share target/, and their output shall be readable.
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
-.PHONY: help up down logs test check fmt clippy unit e2e browser browser-packages fuzz deny compose-test bench bench-static bench-proxy bench-auth build images docs clean
+.PHONY: help up down logs test check fmt clippy unit e2e browser browser-packages fuzz deny compose-test swarm-test bench bench-static bench-proxy bench-auth build images docs clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -20,7 +20,7 @@ logs: ## Follow the logs of the stack in containers
 	@deploy/stack.sh compose logs -f
 
 # The order: what fails fast first, what needs the most time last.
-test: browser-packages fmt clippy deny unit fuzz compose-test ## Everything that CI runs
+test: browser-packages fmt clippy deny unit fuzz compose-test swarm-test ## Everything that CI runs
 	@echo 'make test: all steps passed'
 
 check: fmt clippy unit-fast ## What to run before each commit: format, lints, unit tests
@@ -57,6 +57,9 @@ deny: ## Bans, licences and sources of all dependencies, where cargo-deny is ins
 compose-test: ## The smoke test and the drill over the images, where a Docker engine answers
 	@tests/step.sh 'compose smoke test' tests/compose/smoke.sh
 	@tests/step.sh 'compose drill' tests/compose/drill.sh
+
+swarm-test: ## The smoke test of deploy/swarm on a swarm of this one node, with the images that compose-test has built
+	@tests/step.sh 'swarm smoke test' tests/swarm/smoke.sh
 
 bench: bench-static bench-proxy bench-auth ## All benchmarks
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use std::time::Duration;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// How soon an instance goes over to keys that another one or a command has changed.
+/// How soon an instance goes over to keys that another one or a command has changed, where nobody tells it.
 const KEYS_EVERY: Duration = Duration::from_secs(5);
 /// How soon hashes of a new kind, which somebody has put into the database, cost everybody the same.
 const HASHES_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -23,7 +23,10 @@ fn every(period: Duration) -> Interval {
 pub async fn keep_keys(state: AppState, keeper: KeyKeeper, mut turn: i64) {
     let mut interval = every(KEYS_EVERY);
     loop {
-        interval.tick().await;
+        tokio::select! {
+            _ = interval.tick() => {}
+            () = state.keys_turned.notified() => {}
+        }
         match keeper.tick(turn, Timestamp::now()).await {
             Ok(None) => {}
             Ok(Some(keys)) => {

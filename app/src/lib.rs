@@ -2,7 +2,8 @@
 //! business that it hosts here: accounts, tokens and a shared notebook.
 //!
 //! The floors, from the top: [`run`] and [`cli`] are the process; [`host`] serves a callable and knows no business;
-//! [`service`] builds the callable; [`background`] is what goes on beside the requests; [`router`] lists every endpoint; [`endpoints`] are thin; [`extract`], [`error`] and
+//! [`service`] builds the callable; [`background`] is what goes on beside the requests, [`instances`] what is heard
+//! of other instances; [`router`] lists every endpoint; [`endpoints`] are thin; [`extract`], [`error`] and
 //! [`state`] are what all endpoints use; [`store`], [`live`], [`link`], [`tokens`], [`passwords`],
 //! [`throttle`] and [`edge`] each do one thing, [`keys`] keeps the signing keys in the store;
 //! and [`domain`] has the rules. [`config`] and [`units`] are plain values at the bottom, so that each room can take its
@@ -17,6 +18,7 @@ pub mod endpoints;
 pub mod error;
 pub mod extract;
 pub mod host;
+pub mod instances;
 pub mod keys;
 pub mod link;
 pub mod live;

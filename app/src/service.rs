@@ -5,6 +5,7 @@ use crate::config::{BadSettings, Config, DemoConfig};
 use crate::domain::account::{AccountError, Role, User, Username};
 use crate::edge::Edge;
 use crate::endpoints::attachments;
+use crate::instances::Follower;
 use crate::keys::{KeysError, Opened};
 use crate::link::Link;
 use crate::live::Hub;
@@ -24,6 +25,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -127,6 +129,8 @@ pub async fn build(config: Config) -> Result<Application, BuildError> {
     let live = Hub::new(Timestamp::now(), config.in_flight_max / 2);
     let draining = CancellationToken::new();
     let link = Link::default();
+    // Before the first stream: what comes after it is news.
+    let log_end = store.log_end().await?;
     let state = AppState::new(Parts {
         throttle: Throttle::new(&config.sign_in),
         started: Instant::now(),
@@ -135,6 +139,7 @@ pub async fn build(config: Config) -> Result<Application, BuildError> {
         edge,
         files,
         link,
+        keys_turned: Notify::new(),
         live,
         draining,
         handed_over: AtomicBool::new(false),
@@ -154,6 +159,7 @@ pub async fn build(config: Config) -> Result<Application, BuildError> {
     if let Some((keeper, turn)) = kept {
         tokio::spawn(background::keep_keys(state.clone(), keeper, turn));
     }
+    tokio::spawn(Follower::new(state.clone(), log_end).await.run());
     tokio::spawn(follow_shared_key(state.clone(), keys));
     tokio::spawn(attachments::sweep(state.clone()));
     Ok(Application { router: router(state.clone()), state, new_demo_user })

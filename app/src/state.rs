@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::domain::account::User;
+use crate::domain::event::NoteEvent;
 use crate::edge::Edge;
 use crate::link::Link;
 use crate::live::Hub;
@@ -9,10 +10,12 @@ use crate::passwords::Passwords;
 use crate::store::{Database, Files};
 use crate::throttle::Throttle;
 use crate::tokens::Tokens;
+use std::error::Error;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -29,6 +32,8 @@ pub struct Parts {
     pub files: Files,
     /// Wakes the edges' streams; told after each commit that revokes something or changes a key.
     pub link: Link,
+    /// Another instance has changed the signing keys.
+    pub keys_turned: Notify,
     /// Live changes of notes.
     pub live: Hub,
     /// Cancelled when the drain begins: streams that would never end by themselves end then.
@@ -58,6 +63,19 @@ impl Parts {
     #[must_use]
     pub fn uptime_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Tells everybody concerned, at this instance and the others, that a note has changed. Call it after the commit.
+    pub async fn publish(&self, event: NoteEvent) {
+        match self.store.announce(&event).await {
+            // It comes back from the database, in the order that all instances see.
+            Ok(true) => {}
+            Ok(false) => self.live.publish(event),
+            Err(error) => {
+                tracing::warn!(note_id = %event.note_id, error = &error as &dyn Error, "a change is announced here only");
+                self.live.publish(event);
+            }
+        }
     }
 
     /// Told after the commit that has ended sessions of a user: edges hear of it, and open streams end. Those of

@@ -1,7 +1,7 @@
 //! The 256-bit key that the edge and the application share: read it, or make it on the first start.
 //!
 //! The file holds the key as base64url without padding (RFC 4648 section 5) and belongs to its owner alone (mode
-//! 0600). While a key is replaced it holds two, a line each: who signs takes the first, who verifies believes both. Both servers may start at once and find no file, so it appears in one step: each writes a file of its own
+//! 0600), or is root's and lent to the process by its group (0440, as Kubernetes does). While a key is replaced it holds two, a line each: who signs takes the first, who verifies believes both. Both servers may start at once and find no file, so it appears in one step: each writes a file of its own
 //! beside the final name and *links* it there. A link never replaces a file, so exactly one of them wins and both
 //! read the winner's key.
 
@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Length of the key, in bytes: as long as the hash it is used with (RFC 7518 section 3.2).
@@ -26,6 +26,10 @@ const FILE_BYTES_MAX: u64 = 256;
 
 /// Any of these bits lets somebody else read or replace the key.
 const FOREIGN_MODE_BITS: u32 = 0o077;
+/// The one of them by which a group may read.
+const GROUP_READS: u32 = 0o040;
+/// The user who reads everything anyway.
+const ROOT: u32 = 0;
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -97,14 +101,22 @@ fn load(path: &Path) -> Result<Vec<SharedKey>, SharedKeyError> {
         _ => failed(source),
     })?;
     // Of the open file, not of the name: the name may point elsewhere a moment later.
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
-    if mode & FOREIGN_MODE_BITS != 0 {
+    let (metadata, own) = (file.metadata().map_err(failed)?, fs::metadata("/proc/self").map_err(failed)?.uid());
+    let mode = metadata.permissions().mode() & 0o7777;
+    if is_exposed(mode, metadata.uid(), own) {
         return Err(SharedKeyError::Exposed { path: path.to_owned(), mode });
     }
     let mut text = Vec::new();
     file.take(FILE_BYTES_MAX).read_to_end(&mut text).map_err(failed)?;
     let malformed = || SharedKeyError::Malformed { path: path.to_owned() };
     parse(text.trim_ascii()).ok_or_else(malformed)
+}
+
+/// Whether others than the process, whose user is `own`, can read or replace a file with this mode and owner.
+const fn is_exposed(mode: u32, owner: u32, own: u32) -> bool {
+    // Kubernetes mounts secrets as root's, for the group of a process that is not root to read.
+    let is_lent = owner == ROOT && own != ROOT;
+    mode & if is_lent { FOREIGN_MODE_BITS & !GROUP_READS } else { FOREIGN_MODE_BITS } != 0
 }
 
 /// The keys of a file's text; `None`: it holds something else.
@@ -189,6 +201,22 @@ mod tests {
             starts.into_iter().map(|start| start.join().expect("a thread")).collect()
         });
         assert_eq!(keys.len(), 1);
+    }
+
+    #[test]
+    fn only_what_root_lends_to_our_group_may_be_read_by_a_group() {
+        for (mode, owner, own, is_told) in [
+            (0o600, 1000, 1000, false),
+            (0o640, 1000, 1000, true),
+            (0o440, ROOT, 65532, false),
+            (0o640, ROOT, 65532, false),
+            (0o444, ROOT, 65532, true),
+            (0o460, ROOT, 65532, true),
+            (0o440, 1000, 65532, true),
+            (0o440, ROOT, ROOT, true),
+        ] {
+            assert_eq!(is_exposed(mode, owner, own), is_told, "{mode:o} of {owner} for {own}");
+        }
     }
 
     #[test]

@@ -19,9 +19,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// The name of the user that the first start makes.
-const DEMO: &str = "demo";
+pub const DEMO: &str = "demo";
 /// That user's password here; in a real first start it is generated.
-const DEMO_PASSWORD: &str = "correct horse battery";
+pub const DEMO_PASSWORD: &str = "correct horse battery";
 /// What tokens name as their issuer.
 const ISSUER: &str = "https://localhost:8443";
 
@@ -167,7 +167,9 @@ fn shipped() -> String {
     std::fs::read_to_string(repository.join("deploy/portcullis.toml")).expect("the shipped file")
 }
 
-fn application(folder: &Path) -> Config {
+/// The application on a free port, with an empty SQLite database and all other state below this folder.
+#[must_use]
+pub fn application(folder: &Path) -> Config {
     let state = folder.join("app");
     Config {
         listen: "127.0.0.1:0".parse().expect("an address"),

@@ -84,6 +84,7 @@ const APP: &[Room] = &[
     room(6, &["service"]),
     room(5, &["router"]),
     room(5, &["background"]),
+    room(5, &["instances"]),
     room(4, &["endpoints"]),
     room(3, &["extract", "error", "state"]),
     room(3, &["keys"]),

@@ -31,6 +31,22 @@ impl EventKind {
     }
 }
 
+/// A text that is no word for what happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a kind of event")]
+pub struct UnknownKind;
+
+impl std::str::FromStr for EventKind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKind> {
+        [Self::Created, Self::Updated, Self::Deleted, Self::Shared, Self::Unshared]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(UnknownKind)
+    }
+}
+
 /// One change of one note.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoteEvent {

@@ -44,7 +44,7 @@ pub async fn listen(
     }
     // An id that is no number is none of ours: zero is older than all that is kept.
     let seen = headers.get("last-event-id").map(|id| id.to_str().ok().and_then(|id| id.parse().ok()).unwrap_or(0));
-    let subscription = state.live.subscribe(caller.user.id, seen).map_err(|refusal| {
+    let subscription = state.live.subscribe(caller.user.id, caller.session, seen).map_err(|refusal| {
         let status = match refusal {
             TooManyStreams::OfUser => StatusCode::TOO_MANY_REQUESTS,
             TooManyStreams::OfAll => StatusCode::SERVICE_UNAVAILABLE,
@@ -143,7 +143,7 @@ mod tests {
 
     fn listener(hub: &Hub, lifetime: Duration) -> Listener {
         Listener {
-            subscription: hub.subscribe(Uuid::nil(), None).expect("a slot"),
+            subscription: hub.subscribe(Uuid::nil(), None, None).expect("a slot"),
             heartbeat: interval_at(Instant::now() + HEARTBEAT, HEARTBEAT),
             ends_at: Instant::now() + lifetime,
             draining: CancellationToken::new(),

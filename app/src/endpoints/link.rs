@@ -25,7 +25,8 @@ use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 const HEARTBEAT: Duration = Duration::from_millis(contract::HEARTBEAT_MS);
-/// How often the store is looked at without being told: another process may have written.
+/// How often the store is looked at where nobody tells when another process has written. Where somebody does, each
+/// heartbeat is a look still, in case that he can't.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Entries that are read at once.
 const PAGE: u32 = 500;
@@ -166,8 +167,11 @@ impl Teller {
                 }
                 self.tell_news().await?;
             }
-            _ = self.heartbeat.tick() => self.made.push_back(Event::Heartbeat.encode(None).into()),
-            _ = self.look.tick() => {
+            _ = self.heartbeat.tick() => {
+                self.made.push_back(Event::Heartbeat.encode(None).into());
+                self.tell_news().await?;
+            }
+            _ = self.look.tick(), if !self.state.link.is_told() => {
                 self.tell_news().await?;
             }
         }

@@ -47,7 +47,7 @@ pub async fn put(
     complete(async move {
         match state.store.add_share(caller.user.id, id, user.id, role).await? {
             AddedShare::Added { version } => {
-                publish(&state, &caller, EventKind::Shared, id, version, user.id);
+                publish(&state, &caller, EventKind::Shared, id, version, user.id).await;
                 publish_updated(&state, &caller, id, version).await;
                 Ok(axum::Json(Share { username: user.username.into_string(), role }.into()))
             }
@@ -78,7 +78,7 @@ pub async fn remove(
     let user = named(&state, &username).await?;
     complete(async move {
         let version = state.store.remove_share(id, user.id).await?.ok_or_else(ApiError::not_found)?;
-        publish(&state, &caller, EventKind::Unshared, id, version, user.id);
+        publish(&state, &caller, EventKind::Unshared, id, version, user.id).await;
         publish_updated(&state, &caller, id, version).await;
         Ok(StatusCode::NO_CONTENT)
     })
@@ -95,7 +95,7 @@ async fn named(state: &AppState, username: &str) -> Result<User, ApiError> {
 }
 
 /// Tells the user whose share it is.
-fn publish(state: &AppState, caller: &Caller, kind: EventKind, note_id: Uuid, version: i64, user: Uuid) {
+async fn publish(state: &AppState, caller: &Caller, kind: EventKind, note_id: Uuid, version: i64, user: Uuid) {
     let by = caller.user.username.as_str().to_owned();
-    state.live.publish(NoteEvent { kind, note_id, version, by, audience: vec![user] });
+    state.publish(NoteEvent { kind, note_id, version, by, audience: vec![user] }).await;
 }

@@ -4,6 +4,7 @@
 //! changed, and how many of them there may be.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Streams at once. Each edge opens one to each process of the application.
@@ -13,6 +14,7 @@ pub const STREAMS_MAX: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Link {
     changes: watch::Sender<u64>,
+    is_told: Arc<AtomicBool>,
     slots: Arc<Semaphore>,
 }
 
@@ -30,7 +32,7 @@ pub struct TooManyEdges;
 
 impl Default for Link {
     fn default() -> Self {
-        Self { changes: watch::Sender::new(0), slots: Arc::new(Semaphore::new(STREAMS_MAX)) }
+        Self { changes: watch::Sender::new(0), is_told: Arc::default(), slots: Arc::new(Semaphore::new(STREAMS_MAX)) }
     }
 }
 
@@ -39,6 +41,18 @@ impl Link {
     /// forgotten costs time, not a revocation: streams look by themselves too.
     pub fn changed(&self) {
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Says whether this process is told at once of what others write into the database. Streams look more often by
+    /// themselves while it is not.
+    pub fn set_told(&self, is_told: bool) {
+        self.is_told.store(is_told, Relaxed);
+    }
+
+    /// What [`Link::set_told`] was told last; no at the start.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.is_told.load(Relaxed)
     }
 
     /// Listens from now on.

@@ -4,10 +4,10 @@ use crate::domain::event::NoteEvent;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// An event with its place in the order of all events.
+/// An event with its number.
 #[derive(Debug, Clone)]
 pub struct Numbered {
-    /// Its number; each event's is one higher than the one before.
+    /// Its number, which no other event has. The order of events is that in which they are heard, not that of numbers.
     pub id: u64,
     /// What happened.
     pub event: Arc<NoteEvent>,
@@ -22,46 +22,68 @@ pub enum Replay {
     Gap,
 }
 
-/// A bounded run of events.
+/// A bounded run of events, without a hole.
 #[derive(Debug)]
 pub(super) struct Ring {
     events: VecDeque<Numbered>,
     events_max: usize,
-    next_id: u64,
+    /// The number that a client has seen last who lacks exactly what is kept.
+    before: u64,
+    /// The next number that nobody has.
+    free: u64,
 }
 
 impl Ring {
     /// An empty ring that numbers from `first_id`.
     #[must_use]
     pub(super) fn new(first_id: u64, events_max: usize) -> Self {
-        Self { events: VecDeque::with_capacity(events_max), events_max, next_id: first_id }
+        Self { events: VecDeque::with_capacity(events_max), events_max, before: first_id - 1, free: first_id }
     }
 
-    /// Numbers an event and keeps it, forgetting the oldest when full.
-    pub(super) fn push(&mut self, event: NoteEvent) -> Numbered {
-        let numbered = Numbered { id: self.next_id, event: Arc::new(event) };
-        self.next_id += 1;
-        if self.events.len() == self.events_max {
-            self.events.pop_front();
+    /// Numbers an event that has no number yet.
+    pub(super) fn number(&mut self, event: NoteEvent) -> Numbered {
+        Numbered { id: self.take_free(), event: Arc::new(event) }
+    }
+
+    /// Keeps an event, forgetting the oldest when full.
+    pub(super) fn keep(&mut self, numbered: Numbered) {
+        if self.events.len() == self.events_max
+            && let Some(oldest) = self.events.pop_front()
+        {
+            self.before = oldest.id;
         }
-        self.events.push_back(numbered.clone());
-        numbered
+        self.events.push_back(numbered);
     }
 
-    /// The number of the newest event, or the one before the first.
+    /// Forgets everything: something was missed here, so no client can be told what it has missed.
+    pub(super) fn forget(&mut self) {
+        self.events.clear();
+        self.before = self.take_free();
+    }
+
+    /// The number of the newest event, or that of the time before the first.
     #[must_use]
-    pub(super) const fn last_id(&self) -> u64 {
-        self.next_id - 1
+    pub(super) fn last_id(&self) -> u64 {
+        self.events.back().map_or(self.before, |newest| newest.id)
     }
 
     /// What came after `seen`.
     #[must_use]
     pub(super) fn since(&self, seen: u64) -> Replay {
-        let oldest = self.next_id - self.events.len() as u64;
-        if seen >= self.next_id || seen + 1 < oldest {
-            return Replay::Gap;
+        if seen == self.before {
+            return Replay::Events(self.events.iter().cloned().collect());
         }
-        Replay::Events(self.events.iter().filter(|numbered| numbered.id > seen).cloned().collect())
+        // From the end, where most clients are.
+        match self.events.iter().rposition(|numbered| numbered.id == seen) {
+            Some(place) => Replay::Events(self.events.iter().skip(place + 1).cloned().collect()),
+            None => Replay::Gap,
+        }
+    }
+
+    fn take_free(&mut self) -> u64 {
+        let id = self.free;
+        self.free += 1;
+        id
     }
 }
 
@@ -73,21 +95,27 @@ mod tests {
     fn ring(first_id: u64, events: i64) -> Ring {
         let mut ring = Ring::new(first_id, 3);
         for version in 0..events {
-            ring.push(NoteEvent {
-                kind: EventKind::Updated,
-                note_id: uuid::Uuid::nil(),
-                version,
-                by: "ann".into(),
-                audience: vec![],
-            });
+            let numbered = ring.number(event(version));
+            ring.keep(numbered);
         }
         ring
+    }
+
+    fn event(version: i64) -> NoteEvent {
+        NoteEvent { kind: EventKind::Updated, note_id: uuid::Uuid::nil(), version, by: "ann".into(), audience: vec![] }
+    }
+
+    fn ids(replay: Replay) -> Option<Vec<u64>> {
+        match replay {
+            Replay::Events(events) => Some(events.iter().map(|numbered| numbered.id).collect()),
+            Replay::Gap => None,
+        }
     }
 
     #[test]
     fn what_is_replayed() {
         // Numbers from 10; three are kept.
-        for (events, seen, ids) in [
+        for (events, seen, wanted) in [
             (0, 9, Some(vec![])),
             (0, 8, None),
             (0, 10, None),
@@ -100,11 +128,28 @@ mod tests {
             (5, u64::MAX, None),
             (5, 0, None),
         ] {
-            let found = match ring(10, events).since(seen) {
-                Replay::Events(events) => Some(events.iter().map(|numbered| numbered.id).collect::<Vec<_>>()),
-                Replay::Gap => None,
-            };
-            assert_eq!(found, ids, "{events} events, {seen} seen");
+            assert_eq!(ids(ring(10, events).since(seen)), wanted, "{events} events, {seen} seen");
         }
+    }
+
+    #[test]
+    fn numbers_of_others_are_found_in_any_order() {
+        let mut ring = ring(10, 0);
+        for id in [900, 3, 70, 41] {
+            ring.keep(Numbered { id, event: Arc::new(event(1)) });
+        }
+        for (seen, wanted) in [(900, Some(vec![3, 70, 41])), (3, Some(vec![70, 41])), (41, Some(vec![])), (9, None)] {
+            assert_eq!(ids(ring.since(seen)), wanted, "{seen}");
+        }
+        assert_eq!(ring.last_id(), 41);
+    }
+
+    #[test]
+    fn who_was_there_before_a_hole_is_told_of_it() {
+        let mut ring = ring(10, 2);
+        let last = ring.last_id();
+        ring.forget();
+        assert_eq!((ids(ring.since(last)), ids(ring.since(9))), (None, None));
+        assert_eq!(ids(ring.since(ring.last_id())), Some(vec![]), "who came afterwards has missed nothing");
     }
 }

@@ -6,6 +6,7 @@
 mod accounts;
 mod attachments;
 mod notes;
+mod notices;
 mod pairing;
 mod postgres;
 mod revocations;
@@ -110,11 +111,18 @@ async fn a_full_disk_is_told_apart() {
 
 #[tokio::test]
 async fn postgres() {
-    let Some(server) = postgres::Server::find() else {
-        let required = std::env::var("PORTCULLIS_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
-        assert!(!required, "PORTCULLIS_REQUIRE_POSTGRES=1, but there is no PostgreSQL");
-        println!("SKIPPED: no PostgreSQL (set PORTCULLIS_TEST_POSTGRES or install Debian's postgresql)");
-        return;
-    };
+    let Some(server) = postgres::Server::find_or_say() else { return };
     every_case(async || Database::open(&server.new_database().await).await.expect("a database")).await;
+}
+
+#[tokio::test]
+async fn postgres_tells_every_instance() {
+    let Some(server) = postgres::Server::find_or_say() else { return };
+    let open = async || Database::open(&server.new_database().await).await.expect("a database");
+    let database = open().await;
+    notices::every_instance_hears_what_is_committed_in_order(&database).await;
+    database.close().await;
+    let database = open().await;
+    notices::who_listens_is_told_that_his_connection_is_lost(&database).await;
+    database.close().await;
 }

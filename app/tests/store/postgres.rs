@@ -23,8 +23,23 @@ struct Started {
 }
 
 impl Server {
-    /// The given server, or a new one; none where PostgreSQL is not installed.
-    pub(crate) fn find() -> Option<Self> {
+    /// The given server, or a new one; none, and a word about it, where PostgreSQL is not installed.
+    ///
+    /// # Panics
+    ///
+    /// When there must be one.
+    #[expect(clippy::print_stdout, reason = "a skipped test must say so where its reader looks")]
+    pub(crate) fn find_or_say() -> Option<Self> {
+        let server = Self::find();
+        if server.is_none() {
+            let required = std::env::var("PORTCULLIS_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
+            assert!(!required, "PORTCULLIS_REQUIRE_POSTGRES=1, but there is no PostgreSQL");
+            println!("SKIPPED: no PostgreSQL (set PORTCULLIS_TEST_POSTGRES or install Debian's postgresql)");
+        }
+        server
+    }
+
+    fn find() -> Option<Self> {
         if let Ok(url) = std::env::var("PORTCULLIS_TEST_POSTGRES") {
             let (head, query) = url.split_once('?').unwrap_or((&url, ""));
             let (base, _) = head.rsplit_once('/').expect("a URL with a database");

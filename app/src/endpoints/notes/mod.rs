@@ -113,13 +113,14 @@ pub async fn create(
             return Err(ApiError::new(StatusCode::CONFLICT, "limit_reached", "Too many notes")
                 .with_detail(format!("at most {NOTES_PER_OWNER_MAX} per user")));
         }
-        state.live.publish(NoteEvent {
+        let event = NoteEvent {
             kind: EventKind::Created,
             note_id: new.id,
             version: 1,
             by: caller.user.username.as_str().to_owned(),
             audience: vec![caller.user.id],
-        });
+        };
+        state.publish(event).await;
         let location = format!("/api/notes/{}/", new.id);
         let note = Note {
             id: new.id,
@@ -167,13 +168,10 @@ pub(super) async fn find(state: &AppState, caller: &Caller, id: Uuid, deed: Deed
 pub(super) async fn publish_updated(state: &AppState, caller: &Caller, note_id: Uuid, version: i64) {
     // The change is committed: that its news can't be told now is no reason to call it failed.
     match state.store.audience(note_id).await {
-        Ok(audience) => state.live.publish(NoteEvent {
-            kind: EventKind::Updated,
-            note_id,
-            version,
-            by: caller.user.username.as_str().to_owned(),
-            audience,
-        }),
+        Ok(audience) => {
+            let by = caller.user.username.as_str().to_owned();
+            state.publish(NoteEvent { kind: EventKind::Updated, note_id, version, by, audience }).await;
+        }
         Err(error) => tracing::warn!(%note_id, error = &error as &dyn std::error::Error, "a change was not announced"),
     }
 }

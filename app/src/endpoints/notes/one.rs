@@ -124,13 +124,14 @@ pub async fn remove(
                 return Err(etag::conflict(note.version));
             }
             let Some(removed) = state.store.remove_note(caller.user.id, id, note.version).await? else { continue };
-            state.live.publish(NoteEvent {
+            let event = NoteEvent {
                 kind: EventKind::Deleted,
                 note_id: id,
                 version: note.version + 1,
                 by: caller.user.username.into_string(),
                 audience: removed.audience,
-            });
+            };
+            state.publish(event).await;
             for digest in removed.digests {
                 release(&state, digest).await;
             }
