@@ -89,7 +89,7 @@ async fn the_fields_of_a_file_in_memory_are_those_of_the_site_and_the_connection
             r#"
         [site.{name}]
         hosts = ["{name}.example"]
-        tls = {{ certificate = "{{folder}}/a.example.pem", key = "${{file:{{folder}}/a.example.key}}" }}
+        tls = {{ certificate = "{{folder}}/a.pem", key = "${{file:{{folder}}/a.key}}" }}
         security_headers = "basic"
         response_headers = {{ X-Site = "{name}" }}
         "#
