@@ -12,7 +12,7 @@ pub mod clients;
 pub mod connection;
 pub mod contract;
 pub mod counters;
-mod date;
+pub mod date;
 pub mod drain;
 mod exchange;
 mod file_sink;

@@ -21,9 +21,10 @@ use super::context::RequestContext;
 use crate::config::LogFormat;
 use http::{HeaderValue, Method, StatusCode, Uri, Version, header, request};
 use serve::BodyError;
+use serve::date::tick_time;
 use serve::telemetry::RequestLines;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
 /// Where lines go and how they look.
@@ -130,7 +131,7 @@ impl Line {
         let ended = Instant::now();
         self.duration = ended.saturating_duration_since(self.context.started);
         self.context.attempt.ended(ended);
-        self.access.lines.line(|out| self.write(out, SystemTime::now()));
+        self.access.lines.line(|out| self.write(out, UNIX_EPOCH + tick_time()));
     }
 
     fn write(&self, out: &mut Vec<u8>, now: SystemTime) {

@@ -76,6 +76,11 @@ impl Attempt {
         Some(first_byte.saturating_sub(begun.saturating_duration_since(started)))
     }
 
+    /// When the head of the response was there.
+    pub(super) fn answered_at(&self) -> Option<Instant> {
+        self.started?.checked_add(self.first_byte?)
+    }
+
     /// The head of the response is there.
     pub(super) fn answered(&mut self, now: Instant) {
         self.first_byte = self.started.map(|started| now.saturating_duration_since(started));

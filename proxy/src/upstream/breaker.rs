@@ -26,6 +26,11 @@ impl Breaker {
         u64::try_from(now.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Whether requests are sent as if there were no breaker. Nearly always, and it needs no clock.
+    pub(super) fn is_closed(&self) -> bool {
+        self.open_until_ms.load(Relaxed) == 0
+    }
+
     /// Whether a request may be sent. Half-open it is one, and another only when nothing was heard of it for as long as
     /// it had been open.
     pub(super) fn admits(&self, settings: config::Breaker, now: Instant) -> bool {

@@ -30,7 +30,6 @@ use serve::http1::{Framing, ResponseHead};
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
-use std::time::Duration;
 use tokio::time::Instant;
 
 /// A request that can be sent again without harm over HTTP/2 is sent at most this often.
@@ -151,7 +150,8 @@ impl Upstream {
                     self.learn(&endpoint, !is_gateways(status));
                     if self.limits.is_some() {
                         let is_work = !is_gateways(status) && status != StatusCode::TOO_MANY_REQUESTS;
-                        self.shared.answered(sent, is_work, Instant::now());
+                        let now = attempt.answered_at().unwrap_or_else(Instant::now);
+                        self.shared.answered(sent, is_work, now);
                     }
                     return Ok(response);
                 }
@@ -213,7 +213,7 @@ impl Upstream {
         };
         let now = Instant::now();
         attempt.answered(now);
-        answered(&counted, parts.status, &parts.headers, now.saturating_duration_since(sent));
+        answered(&counted, parts.status, &parts.headers, sent, now);
         let body = match delivery.tunnel.take() {
             Some(client) if parts.status == StatusCode::SWITCHING_PROTOCOLS => {
                 let tunnel = Tunnel::new(connection, client, counted, limits.stream_idle_timeout);
@@ -273,7 +273,7 @@ impl Upstream {
             Ok(response) => {
                 let now = Instant::now();
                 attempt.answered(now);
-                answered(&counted, response.status(), response.headers(), now.saturating_duration_since(sent));
+                answered(&counted, response.status(), response.headers(), sent, now);
                 if let Some(kept) = kept.filter(|_| delivery.is_refused_by(response.status())) {
                     *delivery.head = kept;
                     delivery.upload = is_empty.then(|| delivery.new_upload(Body::empty()));
@@ -316,8 +316,9 @@ const fn is_gateways(status: StatusCode) -> bool {
 }
 
 /// Tells the endpoint how it has answered, and how long that took.
-fn answered(counted: &Counted, status: StatusCode, headers: &HeaderMap, after: Duration) {
-    counted.endpoint().report(Outcome::Answered { status, headers, after });
+fn answered(counted: &Counted, status: StatusCode, headers: &HeaderMap, sent: Instant, now: Instant) {
+    let after = now.saturating_duration_since(sent);
+    counted.endpoint().report(Outcome::Answered { status, headers, after, now });
 }
 
 /// `TE` is a matter of one HTTP/1.1 connection, which is said by naming it (RFC 9110 section 10.1.4). Some servers send

@@ -285,9 +285,9 @@ impl Endpoint {
             }
             Outcome::Failed => self.note_failure(),
             Outcome::Outrun { after } => self.latency.at_least(after, Instant::now()),
-            Outcome::Answered { status, headers, after } => {
+            Outcome::Answered { status, headers, after, now } => {
                 if self.measures.get() {
-                    self.latency.answered(after, headers, Instant::now());
+                    self.latency.answered(after, headers, now);
                 }
                 if is_failure(status) {
                     self.note_failure_answered();

@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What became of one attempt at an endpoint. An attempt that its client has ended says nothing and is not told.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +13,6 @@ pub(super) enum Outcome<'a> {
     Failed,
     /// Another attempt beside it was answered first, so long after this one began.
     Outrun { after: Duration },
-    /// The head of a response came, so long after the request was handed over.
-    Answered { status: StatusCode, headers: &'a HeaderMap, after: Duration },
+    /// The head of a response came now, so long after the request was handed over.
+    Answered { status: StatusCode, headers: &'a HeaderMap, after: Duration, now: Instant },
 }

@@ -137,13 +137,12 @@ impl Upstream {
             None => None,
             Some(room) => Some(gate.take(door, room).ok_or(Barred::Full)?),
         };
+        let Some(settings) = self.breaker.filter(|_| !door.breaker.is_closed()) else { return Ok(place) };
         let now = Instant::now();
-        match self.breaker {
-            Some(settings) if !door.breaker.admits(settings, now) => {
-                Err(Barred::Open(door.breaker.opens_in(now).unwrap_or_default()))
-            }
-            _ => Ok(place),
+        if door.breaker.admits(settings, now) {
+            return Ok(place);
         }
+        Err(Barred::Open(door.breaker.opens_in(now).unwrap_or_default()))
     }
 
     /// How much room there is; `None`: as much as anybody wants.
