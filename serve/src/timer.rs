@@ -45,9 +45,12 @@ impl Table {
         Self { slots: Vec::new(), free: Vec::new(), epoch: None, now_ms: 0, ticking: false }
     }
 
+    fn epoch(&mut self) -> Instant {
+        *self.epoch.get_or_insert_with(Instant::now)
+    }
+
     fn advance(&mut self) {
-        let epoch = *self.epoch.get_or_insert_with(Instant::now);
-        self.now_ms = u64::try_from(epoch.elapsed().as_millis()).unwrap_or(UNSET - 1);
+        self.now_ms = u64::try_from(self.epoch().elapsed().as_millis()).unwrap_or(UNSET - 1);
     }
 
     fn in_use(&self) -> usize {
@@ -69,14 +72,36 @@ impl Deadline {
     /// ([`tokio::runtime::LocalRuntime`] or a `LocalSet`).
     #[must_use]
     pub fn unset() -> Self {
-        let (index, start) = TABLE.with_borrow_mut(|table| {
+        Self::made(|table| {
             // A worker that was busy for long is behind; a deadline made now must not have passed already.
             table.advance();
+            UNSET
+        })
+    }
+
+    /// A deadline at this moment. Unlike one so far from now it needs no clock.
+    #[must_use]
+    pub fn at(moment: Instant) -> Self {
+        Self::made(|table| {
+            let since = moment.saturating_duration_since(table.epoch());
+            u64::try_from(since.as_millis()).unwrap_or(UNSET).min(UNSET - 1)
+        })
+    }
+
+    fn made(at_ms: impl FnOnce(&mut Table) -> u64) -> Self {
+        let (index, start) = TABLE.with_borrow_mut(|table| {
+            let at_ms = at_ms(table);
             let index = table.free.pop().unwrap_or_else(|| {
                 table.slots.push(Slot { at_ms: UNSET, waker: None });
                 table.slots.len() - 1
             });
-            (index, !std::mem::replace(&mut table.ticking, true))
+            table.slots[index].at_ms = at_ms;
+            let start = !std::mem::replace(&mut table.ticking, true);
+            if start {
+                // Nobody stood still since the last tick: there was none.
+                table.advance();
+            }
+            (index, start)
         });
         if start {
             tokio::task::spawn_local(tick());
@@ -144,7 +169,18 @@ impl Drop for Deadline {
 /// # Errors
 /// [`Elapsed`] when the limit passes first; the future is dropped then.
 pub async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
-    let deadline = Deadline::after(limit);
+    within(Deadline::after(limit), future).await
+}
+
+/// As [`timeout`], up to this moment.
+///
+/// # Errors
+/// [`Elapsed`] when it has passed first.
+pub async fn timeout_at<F: Future>(moment: Instant, future: F) -> Result<F::Output, Elapsed> {
+    within(Deadline::at(moment), future).await
+}
+
+async fn within<F: Future>(deadline: Deadline, future: F) -> Result<F::Output, Elapsed> {
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Ok(output)),
@@ -222,6 +258,27 @@ mod tests {
             Deadline::after(Duration::from_secs(3)).passed().await;
             let late = start.elapsed().checked_sub(Duration::from_secs(3));
             assert!(late.is_some_and(|late| late <= TICK), "{late:?}");
+        });
+    }
+
+    #[test]
+    fn a_deadline_at_a_moment_fires_then_and_one_that_is_past_with_the_next_tick() {
+        run(async {
+            drop(Deadline::after(Duration::from_secs(1)));
+            // The ticker has ended meanwhile, and the table does not know how late it is.
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            let start = Instant::now();
+            for (moment, most) in [
+                (start + Duration::from_secs(3), Duration::from_secs(3)),
+                (start, Duration::from_secs(3)),
+                (start + Duration::from_millis(3250), Duration::from_millis(3250)),
+            ] {
+                let passed = timeout_at(moment, std::future::pending::<()>()).await;
+                assert_eq!(passed, Err(Elapsed));
+                let now = start.elapsed();
+                assert!(Instant::now() >= moment && now <= most + TICK * 2, "{now:?}");
+            }
+            assert_eq!(timeout_at(start + Duration::from_secs(9), async { 7 }).await, Ok(7));
         });
     }
 

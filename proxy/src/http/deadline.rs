@@ -42,7 +42,7 @@ impl Budget {
     ) -> Result<Response<ProxyBody>, Cause> {
         let left = |limit: Duration| limit.saturating_sub(started.elapsed());
         let Some(at) = self.deadline(started) else { return acting.await };
-        let answered = timer::timeout(at.saturating_duration_since(Instant::now()), acting).await;
+        let answered = timer::timeout_at(at, acting).await;
         let late = if self.head.is_some_and(|head| self.total.is_none_or(|total| head < total)) {
             Cause::Deadline
         } else {

@@ -111,9 +111,9 @@ impl Delivery<'_> {
         self.keeps && self.terms.idempotent && self.terms.retry.is_some_and(|retry| retry.covers_status(status))
     }
 
-    fn tell_deadline(&mut self) {
+    fn tell_deadline(&mut self, now: Instant) {
         if let Some(at) = self.terms.deadline {
-            let left = at.saturating_duration_since(Instant::now());
+            let left = at.saturating_duration_since(now);
             let each = self.terms.retry.and_then(|retry| retry.per_try_timeout).unwrap_or(left);
             deadline::write(&mut self.head.headers, left.min(each));
         }
@@ -137,7 +137,7 @@ impl Upstream {
                 Undelivered { error, failure }
             })?;
             delivery.terms.host.write(&mut delivery.head.headers, &counted.endpoint().host);
-            delivery.tell_deadline();
+            delivery.tell_deadline(sent);
             let endpoint = Rc::clone(counted.endpoint());
             let exchanged = match link {
                 Link::Http1(connection) => self.exchange(connection, counted, sent, delivery, attempt).await,

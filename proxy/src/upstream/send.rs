@@ -117,7 +117,8 @@ impl Upstream {
                 }
             };
             let (covered, after) = match &outcome {
-                Ok(response) => (delivery.is_refused_by(response.status()), retry_after(response.headers())),
+                Ok(response) if delivery.is_refused_by(response.status()) => (true, retry_after(response.headers())),
+                Ok(_) => (false, None),
                 Err(lost) => (delivery.keeps && policy.covers(&lost.error, lost.failure), None),
             };
             let wait = if covered && delivery.is_whole() { self.pause(made, after, &delivery, &tried) } else { None };

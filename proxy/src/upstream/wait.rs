@@ -36,7 +36,7 @@ impl Upstream {
                 Err(one) if is_new && one.failure.unsent && is_away(&one.error) => lost = Some(one),
                 outcome => {
                     if outcome.is_ok() {
-                        self.shared.note_good(Instant::now());
+                        self.shared.note_good(attempt.answered_at().unwrap_or_else(Instant::now));
                     }
                     return outcome;
                 }
@@ -52,7 +52,7 @@ impl Upstream {
         // Rare, and large beside the rest of a request's future.
         let answered = Box::pin(self.deliver_parked(parking, bytes, delivery, tried, attempt)).await;
         if answered.is_ok() {
-            self.shared.note_good(Instant::now());
+            self.shared.note_good(attempt.answered_at().unwrap_or_else(Instant::now));
         }
         answered
     }
