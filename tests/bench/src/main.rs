@@ -28,6 +28,7 @@ use ground::Ground;
 use process::Process;
 use report::Report;
 use server::{Kind, Server};
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -139,12 +140,13 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn start_upstream(ground: &Ground, cores: machine::Cores) -> Result<Vec<Process>, Error> {
+fn start_upstream(ground: &Ground, cores: machine::Cores) -> Result<Process, Error> {
     let program = std::env::current_exe()?.with_file_name("portcullis-bench-upstream");
-    let start = |port: u16| {
-        let mut process = Process::start(cores.load, program.as_ref(), &[port.to_string().as_ref()])?;
+    let ports = ground.ports.upstream.map(|port| port.to_string());
+    let arguments: Vec<&OsStr> = ports.iter().map(AsRef::as_ref).collect();
+    let mut process = Process::start(cores.load, program.as_ref(), &arguments)?;
+    for port in ground.ports.upstream {
         process.wait_until_listening(port)?;
-        Ok(process)
-    };
-    ground.ports.upstream.into_iter().map(start).collect()
+    }
+    Ok(process)
 }

@@ -1,4 +1,6 @@
-//! The application behind every proxy of the benchmark: answers at once, on one thread. Argument: the port.
+//! The application behind every proxy of the benchmark: answers at once, on one thread. Arguments: the ports, each an
+//! endpoint. One process for all, because whoever sends to a process that sleeps pays for waking it: two processes that take
+//! turns on one core would be counted as the proxy's work.
 //!
 //! `GET .../download` is 1 MiB, every other GET 200 bytes of JSON; a POST is answered with its own body.
 
@@ -18,21 +20,33 @@ const ITEM: &[u8] = br#"{"id":7,"title":"a note of the benchmark","body":"as lon
 const DOWNLOAD_BYTES: usize = 1024 * 1024;
 
 fn main() -> std::io::Result<()> {
-    let port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(0);
+    let ports: Vec<u16> = std::env::args().skip(1).filter_map(|port| port.parse().ok()).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build_local(Default::default())?;
     runtime.block_on(async {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let download = Bytes::from(vec![b'd'; DOWNLOAD_BYTES]);
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            let download = download.clone();
-            let service = service_fn(move |request| std::future::ready(answer(request, &download)));
-            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // A client that leaves is none of the measurement's business.
-            tokio::task::spawn_local(async move { drop(connection.await) });
+        let mut endpoints = Vec::new();
+        for port in ports {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+            endpoints.push(tokio::task::spawn_local(serve(listener, download.clone())));
         }
+        for endpoint in endpoints {
+            endpoint.await??;
+        }
+        Ok(())
     })
+}
+
+/// Answers at one endpoint, for ever.
+async fn serve(listener: TcpListener, download: Bytes) -> std::io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let download = download.clone();
+        let service = service_fn(move |request| std::future::ready(answer(request, &download)));
+        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        // A client that leaves is none of the measurement's business.
+        tokio::task::spawn_local(async move { drop(connection.await) });
+    }
 }
 
 fn answer(request: Request<Incoming>, download: &Bytes) -> Result<Response<Either<Full<Bytes>, Incoming>>, Infallible> {
