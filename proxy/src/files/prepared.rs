@@ -14,7 +14,7 @@ pub struct Way {
 }
 
 /// A route of all sites may see one file in more ways; those beyond this are formed for each request.
-const WAYS_MAX: usize = 8;
+const WAYS_MAX: usize = 4;
 
 /// The texts that have been made.
 #[derive(Debug, Default)]

@@ -17,8 +17,9 @@ use std::time::{Duration, Instant};
 /// How often files that nobody asks for are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
-/// What an entry costs beside its bytes and its path: fields, validators, the list's links. Rounded up.
-const ENTRY_BYTES: usize = 2048;
+/// What an entry costs beside its bytes and its path: fields, also as the texts that are made of them, validators, the
+/// list's links. Rounded up.
+const ENTRY_BYTES: usize = 4096;
 
 /// The small files of one worker in memory and its large ones that are open, across all routes. Not `Sync`: each worker
 /// makes its own.
