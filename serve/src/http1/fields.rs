@@ -1,6 +1,7 @@
 //! From the bytes of a head to its fields, and what the fields say about the message's framing.
 
 use super::malformed::Malformed;
+use super::names;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -11,7 +12,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 pub(super) fn fields(head: &Bytes, parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, Malformed> {
     let mut fields = HeaderMap::with_capacity(parsed.len() + FIELDS_ADDED);
     for field in parsed {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Malformed::FIELD_NAME)?;
+        let name = match names::known(field.name.as_bytes()) {
+            Some(name) => name,
+            None => HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Malformed::FIELD_NAME)?,
+        };
         let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value)).map_err(|_| Malformed::FIELD_VALUE)?;
         fields.try_append(name, value).map_err(|_| Malformed::FIELDS_TOO_LARGE)?;
     }

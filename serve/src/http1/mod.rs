@@ -10,6 +10,7 @@ mod fields;
 mod head;
 mod incoming;
 mod malformed;
+mod names;
 mod outgoing;
 mod reading;
 mod reply;
