@@ -16,6 +16,11 @@ const HEX: &[u8; 16] = b"0123456789ABCDEF";
 impl Escape {
     /// Appends bytes.
     pub(super) fn push(self, out: &mut Vec<u8>, bytes: &[u8]) {
+        // Most are plain.
+        let odd = if self == Self::Word { NO_WORD } else { NOT_PRINTABLE };
+        if bytes.iter().fold(0, |all, &byte| all | KIND[usize::from(byte)]) & odd == 0 {
+            return out.extend_from_slice(bytes);
+        }
         match self {
             Self::Hex => replacing(out, bytes, |byte| !printable(byte), hex),
             Self::Word => replacing(out, bytes, |byte| byte == b' ' || !printable(byte), hex),
@@ -27,8 +32,30 @@ impl Escape {
     }
 }
 
+/// It can't stand between quotes.
+const NOT_PRINTABLE: u8 = 1;
+/// It can't stand in a word, which is not quoted.
+const NO_WORD: u8 = NOT_PRINTABLE | 2;
+
+/// What speaks against each byte.
+static KIND: [u8; 256] = {
+    let mut kind = [0; 256];
+    let mut byte = u8::MAX;
+    loop {
+        kind[byte as usize] = match byte {
+            b' ' => 2,
+            byte if printable(byte) => 0,
+            _ => NOT_PRINTABLE,
+        };
+        match byte {
+            0 => break kind,
+            _ => byte -= 1,
+        }
+    }
+};
+
 /// Whether a byte can stand between quotes.
-fn printable(byte: u8) -> bool {
+const fn printable(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
 }
 

@@ -4,6 +4,9 @@ use std::io::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// The most that anything here has.
+const DECIMALS_MAX: usize = 3;
+
 /// A number.
 pub(super) fn push_number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
@@ -13,12 +16,21 @@ pub(super) fn push_number(out: &mut Vec<u8>, number: u64) {
 pub(super) fn push_address(out: &mut Vec<u8>, address: IpAddr) {
     match address {
         IpAddr::V4(address) => {
-            for (index, octet) in address.octets().into_iter().enumerate() {
-                if index > 0 {
-                    out.push(b'.');
+            // At most 15 bytes, appended at once.
+            let (mut text, mut length) = ([0; 16], 0);
+            let mut push = |byte| {
+                text[length] = byte;
+                length += 1;
+            };
+            for octet in address.octets() {
+                for (least, divisor) in [(100, 100), (10, 10), (0, 1)] {
+                    if octet >= least {
+                        push(b'0' + octet / divisor % 10);
+                    }
                 }
-                push_number(out, u64::from(octet));
+                push(b'.');
             }
+            out.extend_from_slice(&text[..length - 1]);
         }
         IpAddr::V6(address) => {
             // Writing to memory can't fail.
@@ -38,18 +50,20 @@ pub(super) fn push_tenths(out: &mut Vec<u8>, duration: Duration) {
     out.extend_from_slice(b"ms");
 }
 
-/// Milliseconds with this many decimals, each unit of the last being this many nanoseconds.
+/// Milliseconds with this many decimals, at most [`DECIMALS_MAX`], each unit of the last being this many nanoseconds.
 fn push_decimals(out: &mut Vec<u8>, duration: Duration, unit_nanoseconds: u64, decimals: u32) {
     // Five hundred years of nanoseconds; a division of 128 bits is slow.
     let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     let units = nanoseconds.saturating_add(unit_nanoseconds / 2) / unit_nanoseconds;
-    let mut place = 10_u64.pow(decimals);
-    push_number(out, units / place);
-    out.push(b'.');
-    for _ in 0..decimals {
-        place /= 10;
-        push_number(out, units / place % 10);
+    let whole = 10_u64.pow(decimals);
+    push_number(out, units / whole);
+    let mut text = [b'.'; DECIMALS_MAX + 1];
+    let mut rest = units % whole;
+    for digit in text[1..=decimals as usize].iter_mut().rev() {
+        *digit = b"0123456789"[(rest % 10) as usize];
+        rest /= 10;
     }
+    out.extend_from_slice(&text[..=decimals as usize]);
 }
 
 #[cfg(test)]
