@@ -2,7 +2,6 @@
 
 use crate::file_sink::FileSink;
 use rustix::fs::sendfile;
-use rustix::net::{SendFlags, send};
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -84,12 +83,6 @@ impl AsyncWrite for Transport {
 }
 
 impl FileSink for Transport {
-    fn poll_write_more(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let Self::Tcp(stream) = self else { return Pin::new(self).poll_write(cx, buf) };
-        let flags = SendFlags::MORE.union(SendFlags::NOSIGNAL);
-        poll_tcp(stream, cx, |stream| Ok(send(stream, buf, flags)?))
-    }
-
     fn poll_send_file(&mut self, cx: &mut Context<'_>, file: &File, at: u64, count: usize) -> Poll<io::Result<usize>> {
         let Self::Tcp(stream) = self else { return Poll::Ready(Err(io::ErrorKind::Unsupported.into())) };
         poll_tcp(stream, cx, |stream| Ok(sendfile(stream, file, Some(&mut { at }), count)?))

@@ -179,24 +179,20 @@ impl Outgoing {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes what stands before the next part of a file.
+    /// Writes what stands before the next part of a file. It leaves as a packet of its own: to have the kernel wait for
+    /// the part (`MSG_MORE`) costs a third more for 100 KiB where the congestion control paces (BBR), and elsewhere the
+    /// same.
     fn poll_write_bytes(&self, cx: &mut Context<'_>, io: &mut impl FileSink) -> Poll<io::Result<usize>> {
         let mut slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> = SmallVec::new();
-        let mut before_file = false;
         for (index, piece) in self.pieces[self.first..].iter().take(SLICES_MAX).enumerate() {
             let bytes = match piece {
                 Piece::Text(range) => &self.text[range.clone()],
                 Piece::Data(data) => data,
-                Piece::File(_) => {
-                    before_file = true;
-                    break;
-                }
+                Piece::File(_) => break,
             };
             slices.push(IoSlice::new(if index == 0 { &bytes[self.written..] } else { bytes }));
         }
         match &slices[..] {
-            // Usually a head, which then leaves in one packet with the beginning of the body.
-            [slice] if before_file => io.poll_write_more(cx, slice),
             [slice] => Pin::new(io).poll_write(cx, slice),
             _ => Pin::new(io).poll_write_vectored(cx, &slices),
         }
@@ -277,10 +273,6 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Plain<W> {
 }
 
 impl<W: AsyncWrite + Unpin> FileSink for Plain<W> {
-    fn poll_write_more(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
     fn poll_send_file(&mut self, _: &mut Context<'_>, _: &File, _: u64, _: usize) -> Poll<io::Result<usize>> {
         Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
     }
