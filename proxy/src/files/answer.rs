@@ -78,7 +78,7 @@ impl Selected {
     pub(super) fn response(self, representation: &Representation) -> Response<FileBody> {
         let fields = || representation.headers.clone();
         match self {
-            Self::Whole => respond(StatusCode::OK, fields(), representation.content.body()),
+            Self::Whole => respond(StatusCode::OK, fields(), representation.body()),
             Self::Head => respond(StatusCode::OK, fields(), FileBody::empty()),
             Self::NotModified => not_modified(representation),
             Self::Part(part) => partial(representation, part),

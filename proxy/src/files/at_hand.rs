@@ -76,7 +76,7 @@ impl WholeFile {
     /// The bytes of the answer.
     #[must_use]
     pub fn body(&self) -> FileBody {
-        self.representation().content.body()
+        self.representation().body()
     }
 
     /// As a response.

@@ -7,6 +7,7 @@
 use super::representation::{Content, Representation};
 use super::stamp::Stamp;
 use lru::LruCache;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,18 @@ pub(super) struct ServerId(pub u64);
 pub(super) struct OpenFiles {
     entries: LruCache<u64, Entry>,
     count_max: usize,
+    /// Files that are open beside those of the entries.
+    places: Rc<Cell<usize>>,
+}
+
+/// The right to hold one more file open.
+#[derive(Debug)]
+pub(super) struct Place(Rc<Cell<usize>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 #[derive(Debug)]
@@ -37,12 +50,21 @@ struct Entry {
 impl OpenFiles {
     /// Holds at most so many files. Each may have twins in three codings, which are open too.
     pub(super) fn new(count_max: usize) -> Self {
-        Self { entries: LruCache::unbounded(), count_max }
+        Self { entries: LruCache::unbounded(), count_max, places: Rc::default() }
     }
 
     /// How many are held.
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() + self.places.get()
+    }
+
+    /// A place for a file that somebody else holds, if there is room. They get half of all: it would be worse not to hold
+    /// those that are too large for memory.
+    pub(super) fn place(&self) -> Option<Place> {
+        (self.len() < self.count_max && self.places.get() < self.count_max / 2).then(|| {
+            self.places.set(self.places.get() + 1);
+            Place(Rc::clone(&self.places))
+        })
     }
 
     /// The file, if its name was looked up a moment ago and it has not changed since it was opened.
@@ -64,7 +86,7 @@ impl OpenFiles {
     ) -> bool {
         let (path, representation) = (path.into(), Rc::clone(representation));
         self.entries.put(key, Entry { server, path, stamp, representation, fresh_until, used_at: now });
-        let is_full = self.entries.len() > self.count_max;
+        let is_full = self.len() > self.count_max;
         if is_full {
             self.entries.pop_lru();
         }
@@ -92,4 +114,22 @@ fn is_unchanged(representation: &Representation, stamp: Stamp) -> bool {
         Content::File(file, _) => file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == stamp),
     };
     is_same && representation.variants.are_unchanged()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_places_are_for_files_that_others_hold() {
+        let open = OpenFiles::new(4);
+        let first = open.place().expect("the first");
+        let _second = open.place().expect("the second");
+        assert!(open.place().is_none());
+        assert_eq!(open.len(), 2);
+        drop(first);
+        assert_eq!(open.len(), 1);
+        assert!(open.place().is_some(), "it is free again");
+        assert!(OpenFiles::new(0).place().is_none());
+    }
 }

@@ -2,7 +2,7 @@
 
 mod variants;
 
-use super::body::FileBody;
+use super::body::{FileBody, OpenFile};
 use super::cache_control::CachePolicy;
 use super::prepared::PreparedFields;
 use super::validators::Validators;
@@ -26,6 +26,8 @@ pub(super) struct Representation {
     pub validators: Validators,
     /// Its bytes.
     pub content: Content,
+    /// The file that these are, for the kernel to send.
+    pub open: Option<OpenFile>,
     /// The same in other codings; empty in these themselves.
     pub variants: Variants,
     /// The fields as text.
@@ -49,14 +51,6 @@ impl Content {
             Self::File(_, size) => *size,
         }
     }
-
-    /// All of it as a body.
-    pub(super) fn body(&self) -> FileBody {
-        match self {
-            Self::Memory(bytes) => FileBody::memory(bytes.clone()),
-            Self::File(file, size) => FileBody::stream(Arc::clone(file), 0, *size),
-        }
-    }
 }
 
 impl Representation {
@@ -69,8 +63,14 @@ impl Representation {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(content.size()));
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        let mut representation =
-            Self { headers, validators, content, variants: Variants::default(), prepared: PreparedFields::default() };
+        let mut representation = Self {
+            headers,
+            validators,
+            content,
+            open: None,
+            variants: Variants::default(),
+            prepared: PreparedFields::default(),
+        };
         representation.write_validators();
         representation
     }
@@ -81,10 +81,25 @@ impl Representation {
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(content.size()));
-        let mut coded =
-            Self { headers, validators, content, variants: Variants::default(), prepared: PreparedFields::default() };
+        let mut coded = Self {
+            headers,
+            validators,
+            content,
+            open: None,
+            variants: Variants::default(),
+            prepared: PreparedFields::default(),
+        };
         coded.write_validators();
         coded
+    }
+
+    /// All of it as a body.
+    pub(super) fn body(&self) -> FileBody {
+        match (&self.content, &self.open) {
+            (Content::Memory(bytes), None) => FileBody::memory(bytes.clone()),
+            (Content::Memory(bytes), Some(file)) => FileBody::open(bytes.clone(), file.clone()),
+            (Content::File(file, size), _) => FileBody::stream(Arc::clone(file), 0, *size),
+        }
     }
 
     /// The form that a request gets, of those that are there.

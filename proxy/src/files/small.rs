@@ -3,7 +3,7 @@
 //! Each worker has its own, so there are no locks. A file is looked up by the path as the client has written it, before
 //! anything is decoded; only files that exist are kept, so no client can fill it with names of its own.
 
-use super::open_files::{OpenFiles, ServerId};
+use super::open_files::{OpenFiles, Place, ServerId};
 use super::representation::{Content, Representation};
 use super::stamp::Stamp;
 use crate::metrics::FileCounters;
@@ -151,6 +151,11 @@ impl SmallFiles {
     /// Counts a look at the disk.
     pub(super) fn note_look(&self) {
         self.counters.looks.increment();
+    }
+
+    /// The right to hold a file open that is in memory, if there is room for one more.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.open.borrow().place()
     }
 
     /// Holds a file open that has just been opened.
