@@ -21,7 +21,8 @@ use std::task::{Context, Poll};
 pub struct Body {
     kind: Kind,
     exchange: Option<Arc<Exchange>>,
-    tunnel: Option<Kind>,
+    /// Rarely there, so it takes no room.
+    tunnel: Option<Box<Kind>>,
 }
 
 enum Kind {
@@ -64,7 +65,8 @@ impl Body {
 
     /// The body of a request whose client wants to switch protocols: empty, but more may follow.
     pub(crate) fn offering_tunnel(exchange: &Arc<Exchange>) -> Self {
-        Self { tunnel: Some(Kind::Received(Reading(Arc::clone(exchange)))), ..Self::received(exchange, true) }
+        let tunnel = Box::new(Kind::Received(Reading(Arc::clone(exchange))));
+        Self { tunnel: Some(tunnel), ..Self::received(exchange, true) }
     }
 
     /// The body of a request that came on an HTTP/2 stream; `None` when it is empty.
@@ -75,14 +77,14 @@ impl Body {
 
     /// The body of an extended CONNECT (RFC 8441): empty, but what follows on its stream may become a tunnel.
     pub(crate) fn http2_offering_tunnel(exchange: &Arc<Exchange>, incoming: Incoming) -> Self {
-        Self { tunnel: Some(Kind::Http2(incoming)), ..Self::http2(exchange, None) }
+        Self { tunnel: Some(Box::new(Kind::Http2(incoming))), ..Self::http2(exchange, None) }
     }
 
     /// What the client sends after it was answered 101 (HTTP/1.1) or 200 (extended CONNECT), if the client asked to
     /// switch protocols and its connection can. Such an answer makes the connection pass bytes as they are: this body
     /// is one direction, the response's body the other. Until then this body waits; after another answer it ends.
     pub fn take_tunnel(&mut self) -> Option<Self> {
-        self.tunnel.take().map(Self::of)
+        self.tunnel.take().map(|kind| Self::of(*kind))
     }
 
     /// Another body in the place of this one, with the same way back to the client.

@@ -18,7 +18,7 @@ pub(super) use redact::SecretParameters;
 
 use self::time::LogTime;
 use super::context::RequestContext;
-use crate::config::LogFormat;
+use crate::config::{LineField, LinePiece, LogFormat};
 use http::{HeaderValue, Method, StatusCode, Uri, Version, header, request};
 use serve::BodyError;
 use serve::date::tick_time;
@@ -39,20 +39,42 @@ pub(super) struct Access {
 struct Shape {
     format: LogFormat,
     time: LogTime,
+    /// Whether they tell of the client's program, and of the page before.
+    tells_agent: bool,
+    tells_referer: bool,
 }
 
 impl Access {
     /// A worker's end of the log.
     pub(super) fn new(lines: Rc<RequestLines>, format: LogFormat) -> Self {
-        Self { lines, shape: Rc::new(Shape { format, time: LogTime::default() }) }
+        let tells = |field| match &format {
+            LogFormat::Json | LogFormat::Combined => true,
+            LogFormat::Text => false,
+            LogFormat::Template(template) => template.pieces().contains(&LinePiece::Field(field)),
+        };
+        let (tells_agent, tells_referer) = (tells(LineField::Agent), tells(LineField::Referer));
+        Self { lines, shape: Rc::new(Shape { format, time: LogTime::default(), tells_agent, tells_referer }) }
+    }
+
+    /// What the line will tell of a request's head.
+    pub(super) fn head_of(&self, head: &request::Parts) -> Box<Head> {
+        let field = |name| head.headers.get(name).cloned();
+        Box::new(Head {
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            version: head.version,
+            host: field(header::HOST),
+            agent: self.shape.tells_agent.then(|| field(header::USER_AGENT)).flatten(),
+            referer: self.shape.tells_referer.then(|| field(header::REFERER)).flatten(),
+        })
     }
 }
 
 /// A request's line in the making.
 pub(super) struct Line {
     access: Access,
-    context: RequestContext,
-    head: Head,
+    context: Box<RequestContext>,
+    head: Box<Head>,
     secrets: SecretParameters,
     status: StatusCode,
     bytes_sent: u64,
@@ -71,25 +93,11 @@ pub(super) struct Head {
     referer: Option<HeaderValue>,
 }
 
-impl Head {
-    pub(super) fn of(head: &request::Parts) -> Self {
-        let field = |name| head.headers.get(name).cloned();
-        Self {
-            method: head.method.clone(),
-            uri: head.uri.clone(),
-            version: head.version,
-            host: field(header::HOST),
-            agent: field(header::USER_AGENT),
-            referer: field(header::REFERER),
-        }
-    }
-}
-
 impl Line {
     /// Copies what is part of the block that the request was read into. For an answer that lasts: the block holds other
     /// requests too, and all of it would stay for as long.
     pub(super) fn let_go_of_request(&mut self) {
-        let Head { uri, host, agent, referer, .. } = &mut self.head;
+        let Head { uri, host, agent, referer, .. } = &mut *self.head;
         for value in [host, agent, referer].into_iter().flatten() {
             if let Ok(copied) = HeaderValue::from_bytes(value.as_bytes()) {
                 *value = copied;
@@ -102,8 +110,8 @@ impl Line {
 
     pub(super) fn new(
         access: &Access,
-        context: RequestContext,
-        head: Head,
+        context: Box<RequestContext>,
+        head: Box<Head>,
         status: StatusCode,
         secrets: &SecretParameters,
     ) -> Box<Self> {

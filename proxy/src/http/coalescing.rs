@@ -223,6 +223,7 @@ async fn send(
     let mut interim = |_, _| {};
     let call = Call {
         head: &mut head,
+        own: None,
         body,
         // A POST is sent again only when nothing of it was sent.
         again: None,

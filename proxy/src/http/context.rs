@@ -1,5 +1,6 @@
 //! What is known of one request while it is served.
 
+use super::own_fields::Teller;
 use super::random;
 use super::websocket;
 use crate::auth::Verified;
@@ -26,7 +27,8 @@ pub(super) struct RequestContext {
     pub(super) peer_ip: Option<IpAddr>,
     /// Whether the peer's word about the request counts.
     pub(super) peer_trusted: bool,
-    pub(super) local_port: Option<u16>,
+    /// Tells the next hop of the client, as it did for the requests before on this connection.
+    pub(super) teller: Rc<Teller>,
     /// The client as trusted hops tell: the one truth for logs, limits and the application.
     pub(super) origin: Origin,
     pub(super) site: Option<Rc<str>>,
@@ -62,16 +64,18 @@ pub(super) struct Asked {
 }
 
 impl RequestContext {
-    pub(super) fn begin(head: &request::Parts, info: &Rc<ConnectionInfo>, server: &Server) -> Self {
+    /// Boxed once: it goes from the ring through the handler to the log, and is large.
+    pub(super) fn begin(
+        head: &request::Parts,
+        info: &Rc<ConnectionInfo>,
+        teller: &Rc<Teller>,
+        server: &Server,
+    ) -> Box<Self> {
         let trusted = &server.trusted_proxies;
         let peer_ip = info.peer.ip();
         let peer_trusted = peer_ip.is_none_or(|peer| forwarded::is_trusted(peer, trusted));
         let https = info.tls.is_some();
-        let local_port = match *info.local {
-            Address::Tcp(address) => Some(address.port()),
-            Address::Unix(_) => None,
-        };
-        Self {
+        Box::new(Self {
             request_id: request_id(&head.headers, peer_trusted),
             started: Instant::now(),
             origin: forwarded::read(&head.headers, peer_ip, https, trusted),
@@ -79,7 +83,7 @@ impl RequestContext {
             trace: server.trace.then(|| TraceParent::read(&head.headers)).flatten(),
             peer_ip,
             peer_trusted,
-            local_port,
+            teller: Rc::clone(teller),
             site: None,
             site_index: None,
             route_index: None,
@@ -93,7 +97,7 @@ impl RequestContext {
             dpop_nonce: None,
             asked: None,
             cause: None,
-        }
+        })
     }
 
     /// The client's end of the connection. Its port is 0 when a trusted hop told of the client, which tells no port.

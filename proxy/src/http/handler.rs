@@ -294,7 +294,7 @@ async fn forward(
 ) -> Result<Response<ProxyBody>, Cause> {
     let upstream = &local.upstreams[to.upstream];
     let offers_tunnel = context.extended_connect || websocket::is_wanted(head);
-    let tunnel = offers_tunnel.then(|| body.take_tunnel()).flatten();
+    let tunnel = offers_tunnel.then(|| body.take_tunnel()).flatten().map(Box::new);
     if context.extended_connect && tunnel.is_none() {
         return Err(Cause::Connect);
     }
@@ -316,10 +316,16 @@ async fn forward(
     // By the fields as they came.
     let affinity = affinity(upstream.hash_by(), to.sticky.as_deref(), &head.headers, context, permit);
     // The answer may name a file, whose conditions and ranges are then the client's.
-    let for_internal_file = to.internal.as_ref().map(|_| (head.method.clone(), head.headers.clone()));
-    headers::towards_upstream(head, carries, context, target, to.path.as_ref().and_then(PathRule::stripped));
+    let for_internal_file = to.internal.as_ref().map(|_| Box::new((head.method.clone(), head.headers.clone())));
+    let stripped = to.path.as_ref().and_then(PathRule::stripped);
+    let mut own = headers::towards_upstream(head, carries, context, target, stripped);
     if local.snapshot.config.server.trace {
-        context.trace().write(&mut head.headers);
+        own.tell_trace(context.trace(), &mut head.headers);
+    }
+    // Rules may be about any field, and others are looked at by whoever makes the call for several.
+    let apart = rules.are_none() && lead.is_none() && !context.extended_connect;
+    if !apart {
+        own.insert(&mut head.headers);
     }
     // Rules tell of the request as it came, so they come before the path changes.
     rules.apply(&mut head.headers, || context.facts(&local.snapshot, &head.method, &head.uri, &target.authority));
@@ -368,6 +374,7 @@ async fn forward(
     } else {
         let call = Call {
             head,
+            own: apart.then_some(&own),
             body: content,
             again: Some(&renewal),
             tunnel,
@@ -394,9 +401,10 @@ async fn forward(
     }
     let Some(path) = response.headers_mut().remove(&X_ACCEL_REDIRECT) else { return Ok(response) };
     match (&to.internal, for_internal_file) {
-        (Some(files), Some((method, asked))) => {
+        (Some(files), Some(asked)) => {
+            let (method, asked) = &*asked;
             context.attempt.ended(Instant::now());
-            Box::pin(internal_file(files, &path, &method, &asked, response.headers(), &worker.files)).await
+            Box::pin(internal_file(files, &path, method, asked, response.headers(), &worker.files)).await
         }
         _ => Ok(response),
     }

@@ -1,11 +1,11 @@
 //! Which fields cross the proxy, in which shape.
 
 use super::context::RequestContext;
+use super::own_fields::OwnFields;
 use super::target::Target;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, TE, UPGRADE, VIA};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, TE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, request};
-use serve::contract::forwarded_prefix::{self, X_FORWARDED_PREFIX};
-use serve::contract::{forwarded, request_id::X_REQUEST_ID};
+use serve::contract::{forwarded, forwarded_prefix};
 use smallvec::SmallVec;
 
 /// nginx's name for "serve this file instead", which applications already know.
@@ -31,6 +31,10 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
 /// Removes what concerns one connection only. `Connection` may not name the fields that frame or address a message:
 /// a client could make the application see another message than the edge did.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // Few messages have any: looking at the names that are there costs a quarter of asking for each that may be.
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
     if headers.contains_key(CONNECTION) {
         let named: SmallVec<[HeaderName; 4]> = headers
             .get_all(CONNECTION)
@@ -41,11 +45,8 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
             .collect();
         named.iter().for_each(|name| drop(headers.remove(name)));
     }
-    // Few messages have any: looking at the names that are there costs a quarter of asking for each that may be.
-    if headers.keys().any(is_hop_by_hop) {
-        let there: SmallVec<[HeaderName; 4]> = headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
-        there.iter().for_each(|name| drop(headers.remove(name)));
-    }
+    let there: SmallVec<[HeaderName; 4]> = headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
+    there.iter().for_each(|name| drop(headers.remove(name)));
 }
 
 /// What comes with a request's head.
@@ -71,21 +72,23 @@ fn wants_trailers(headers: &HeaderMap) -> bool {
     codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
-/// Makes the fields of a request ready for an upstream: what the edge knows replaces what the client claims.
-/// `stripped` is what the route cuts off the path.
+/// Makes the fields of a request ready for an upstream: what the client claims goes, and what the edge knows instead is
+/// returned. `stripped` is what the route cuts off the path.
 pub(super) fn towards_upstream(
     head: &mut request::Parts,
     carries: Carries,
     context: &RequestContext,
     target: &Target,
     stripped: Option<&HeaderValue>,
-) {
+) -> OwnFields {
     let received = head.version;
     let headers = &mut head.headers;
-    let trailers = wants_trailers(headers);
-    remove_hop_by_hop(headers);
-    if trailers {
-        headers.insert(TE, HeaderValue::from_static("trailers"));
+    if headers.keys().any(is_hop_by_hop) {
+        let trailers = wants_trailers(headers);
+        remove_hop_by_hop(headers);
+        if trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
     }
     if carries.websocket {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -94,42 +97,35 @@ pub(super) fn towards_upstream(
     join_cookies(headers);
     // Only a body can wait for a 100, and clients of HTTP/1.0 know none (RFC 9110 section 10.1.1). There is no other
     // expectation.
-    let waits = headers.get(EXPECT).is_some_and(|expected| expected.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    if !(waits && carries.waiting_body && received > Version::HTTP_10) {
-        headers.remove(EXPECT);
+    if let Some(expected) = headers.get(EXPECT) {
+        let waits = expected.as_bytes().eq_ignore_ascii_case(b"100-continue");
+        if !(waits && carries.waiting_body && received > Version::HTTP_10) {
+            headers.remove(EXPECT);
+        }
     }
-    headers.insert(HOST, target.authority.clone());
+    // Usually it is there as it is meant: what the target says beside it was compared.
+    if headers.get(HOST).is_none_or(|host| *host != target.authority) {
+        headers.insert(HOST, target.authority.clone());
+    }
     let prefix = context.peer_trusted.then(|| forwarded_prefix::read(headers)).flatten();
-    forwarded::write(headers, &context.origin, context.peer_ip, Some(&target.authority), context.local_port);
-    // Where nothing was cut off, `forwarded::write` has removed the client's own.
-    if let Some(prefix) = forwarded_prefix::joined(prefix, stripped) {
-        headers.insert(&X_FORWARDED_PREFIX, prefix);
-    }
-    headers.insert(X_REQUEST_ID.clone(), context.request_id.header_value());
-    append_via(headers, received);
+    forwarded::remove(headers);
     head.version = Version::HTTP_11;
+    let RequestContext { teller, origin, request_id, .. } = context;
+    let mut own = OwnFields::new(teller, origin, &target.authority, request_id, received);
+    own.prefix = forwarded_prefix::joined(prefix, stripped);
+    own
 }
 
 /// HTTP/2 clients may split the cookies over several fields; one field is what HTTP/1.1 allows (RFC 9113 section 8.2.3).
 pub(super) fn join_cookies(headers: &mut HeaderMap) {
-    if headers.get_all(COOKIE).iter().nth(1).is_none() {
+    // Whether any field is repeated is known at once.
+    if headers.len() == headers.keys_len() || headers.get_all(COOKIE).iter().nth(1).is_none() {
         return;
     }
     let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
     if let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
         headers.insert(COOKIE, joined);
     }
-}
-
-/// One more hop behind those that are there, in however many fields they stand (RFC 9110 section 7.6.3).
-fn append_via(headers: &mut HeaderMap, received: Version) {
-    let ours = HeaderValue::from_static(match received {
-        Version::HTTP_2 => "2 portcullis",
-        Version::HTTP_10 => "1.0 portcullis",
-        _ => "1.1 portcullis",
-    });
-    // A map that is full takes no more.
-    let _ = headers.try_append(VIA, ours);
 }
 
 /// Makes the head of an upstream's response ready for the client. A 101 keeps what it switches to.
@@ -211,14 +207,5 @@ mod tests {
         headers.append(COOKIE, HeaderValue::from_static("b=2"));
         join_cookies(&mut headers);
         assert_eq!(headers.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2"]);
-    }
-
-    #[test]
-    fn no_hop_is_lost_in_via() {
-        let mut headers = HeaderMap::new();
-        headers.append(VIA, HeaderValue::from_static("1.0 a, 1.1 b"));
-        headers.append(VIA, HeaderValue::from_static("2 c"));
-        append_via(&mut headers, Version::HTTP_2);
-        assert_eq!(headers.get_all(VIA).iter().collect::<Vec<_>>(), ["1.0 a, 1.1 b", "2 c", "2 portcullis"]);
     }
 }

@@ -7,6 +7,7 @@ use super::error::Cause;
 use super::error_pages;
 use super::farewell::Farewell;
 use super::handler::{self, Entrance, Entry};
+use super::own_fields::Teller;
 use super::response_rules;
 use super::target::Target;
 use super::worker::{Local, WorkerState};
@@ -20,6 +21,7 @@ use http_body::Body as _;
 use serve::connection::ConnectionInfo;
 use serve::contract::request_id::X_REQUEST_ID;
 use serve::http1::{Malformed, prepared_fields};
+use serve::listener::Address;
 use serve::{Body, BodyError, Handler, Part};
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,6 +39,7 @@ const LASTING_BYTES: u64 = 256 * 1024;
 pub struct Front {
     worker: Rc<WorkerState>,
     info: Rc<ConnectionInfo>,
+    teller: Rc<Teller>,
     entrance: Rc<Entrance>,
 }
 
@@ -52,7 +55,18 @@ impl Front {
             header_bytes_max: limits.header_bytes_max,
             uri_bytes_max: limits.uri_bytes_max,
         });
-        move |info| Self { worker: Rc::clone(&worker), info: Rc::new(info.clone()), entrance: Rc::clone(&entrance) }
+        move |info| {
+            let port = match *info.local {
+                Address::Tcp(address) => Some(address.port()),
+                Address::Unix(_) => None,
+            };
+            Self {
+                worker: Rc::clone(&worker),
+                info: Rc::new(info.clone()),
+                teller: Rc::new(Teller::new(info.peer.ip(), port)),
+                entrance: Rc::clone(&entrance),
+            }
+        }
     }
 }
 
@@ -123,12 +137,12 @@ impl Handler for Front {
         head.method = Method::from_bytes(b"-").unwrap_or_default();
         head.uri = Uri::from_static("*");
         head.version = if self.info.http2 { Version::HTTP_2 } else { Version::HTTP_11 };
-        let mut context = RequestContext::begin(&head, &self.info, &local.snapshot.config.server);
+        let mut context = RequestContext::begin(&head, &self.info, &self.teller, &local.snapshot.config.server);
         let mut response = refuse(&self.worker, Cause::Malformed(malformed), &mut context, head.version);
         self.worker.metrics.requests.answered(head.version, response.status());
         response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
         if let Some(access) = &self.worker.access {
-            let line = Line::new(access, context, Head::of(&head), response.status(), &local.secret_parameters);
+            let line = Line::new(access, context, access.head_of(&head), response.status(), &local.secret_parameters);
             response.body_mut().set_line(line);
         }
         response
@@ -146,8 +160,8 @@ impl Handler for Front {
 /// What stands around the handling of one request.
 struct Ring {
     local: Rc<Local>,
-    context: RequestContext,
-    noted: Option<Head>,
+    context: Box<RequestContext>,
+    noted: Option<Box<Head>>,
     version: Version,
     is_head: bool,
     wants_html: bool,
@@ -159,8 +173,8 @@ impl Ring {
         let worker = &front.worker;
         let local = worker.local();
         Self {
-            context: RequestContext::begin(head, &front.info, &local.snapshot.config.server),
-            noted: worker.access.as_ref().map(|_| Head::of(head)),
+            context: RequestContext::begin(head, &front.info, &front.teller, &local.snapshot.config.server),
+            noted: worker.access.as_ref().map(|access| access.head_of(head)),
             version: head.version,
             is_head: head.method == Method::HEAD,
             // Asked now: what is forwarded loses its fields.
@@ -232,8 +246,8 @@ impl Ring {
 fn set_line(
     worker: &WorkerState,
     local: &Local,
-    context: RequestContext,
-    noted: Option<Head>,
+    context: Box<RequestContext>,
+    noted: Option<Box<Head>>,
     response: &mut Response<ProxyBody>,
 ) {
     let Some((access, head)) = worker.access.as_ref().zip(noted) else { return };

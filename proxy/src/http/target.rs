@@ -43,7 +43,9 @@ impl Target {
 
     /// The host without the port.
     pub(super) fn host(&self) -> &str {
-        self.authority.to_str().ok().and_then(|text| text.get(..self.host_end)).unwrap_or_default()
+        // It was found to be plain, so this is only a formality.
+        let host = self.authority.as_bytes().get(..self.host_end);
+        host.and_then(|host| std::str::from_utf8(host).ok()).unwrap_or_default()
     }
 }
 

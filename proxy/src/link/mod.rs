@@ -19,6 +19,10 @@ use serve::contract::link::PREFIX;
 /// doubled slashes or parameters, in other case.
 #[must_use]
 pub fn is_between_servers(path: &str) -> bool {
+    // What most paths begin with settles it.
+    if !matches!(path.bytes().find(|&byte| byte != b'/'), Some(b'.' | b'%')) {
+        return false;
+    }
     let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
     let segments = decoded.split('/').filter(|segment| !segment.is_empty());
     let mut plain = segments.map(|segment| segment.split(';').next().unwrap_or_default());

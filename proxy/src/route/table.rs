@@ -39,6 +39,9 @@ impl SiteTable {
     /// The position of the site for this host (without port; any case).
     #[must_use]
     pub fn find(&self, host: &str) -> Option<usize> {
+        if self.exact.is_empty() && self.wildcards.is_empty() {
+            return self.default;
+        }
         let host = host.strip_suffix('.').unwrap_or(host);
         let host = if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
             Cow::Owned(host.to_ascii_lowercase())

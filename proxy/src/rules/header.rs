@@ -70,6 +70,12 @@ impl Layers<'_> {
         self.site.use_facts || self.route.use_facts
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        self.site.rules.is_empty() && self.route.rules.is_empty()
+    }
+
     /// Whether one of them is about this field.
     #[must_use]
     pub fn are_about(&self, name: &HeaderName) -> bool {

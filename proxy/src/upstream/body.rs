@@ -31,7 +31,7 @@ pub(super) struct Lease {
 
 /// The rest of a request that has been answered. It may take as long as bytes move.
 pub(super) struct Rest {
-    upload: Upload,
+    upload: Box<Upload>,
     progress_timeout: Duration,
     deadline: Deadline,
     /// What changes when bytes move: those taken from the client, and those that wait for the endpoint.
@@ -39,7 +39,7 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    pub(super) fn new(upload: Upload, progress_timeout: Duration) -> Self {
+    pub(super) fn new(upload: Box<Upload>, progress_timeout: Duration) -> Self {
         Self { upload, progress_timeout, deadline: Deadline::after(progress_timeout), progress: (0, 0) }
     }
 

@@ -38,9 +38,11 @@ const HTTP2_ATTEMPTS_MAX: u32 = 4;
 /// A request on its way, to one endpoint after another if need be.
 pub(super) struct Delivery<'a> {
     pub(super) head: &'a mut request::Parts,
+    /// What HTTP/1 writes beside the fields of the head; `None`: it is among them.
+    pub(super) own: Option<&'a dyn OwnFields>,
     /// `None`: it went with an attempt and can't be had back.
-    pub(super) upload: Option<Upload>,
-    pub(super) tunnel: Option<Body>,
+    pub(super) upload: Option<Box<Upload>>,
+    pub(super) tunnel: Option<Box<Body>>,
     pub(super) interim: &'a mut dyn FnMut(StatusCode, HeaderMap),
     /// Another attempt may follow this one, so that its body is held.
     pub(super) keeps: bool,
@@ -74,6 +76,15 @@ pub trait Again {
     fn renew(&self, head: &mut request::Parts);
 }
 
+/// Fields of a request that are not in the map of its head.
+pub trait OwnFields {
+    /// Appends them as text, each with its CR LF.
+    fn write(&self, out: &mut Vec<u8>);
+
+    /// Puts them into the map.
+    fn insert(&self, headers: &mut HeaderMap);
+}
+
 /// An attempt that came to nothing.
 pub(super) struct Undelivered {
     pub(super) error: UpstreamError,
@@ -81,8 +92,9 @@ pub(super) struct Undelivered {
 }
 
 impl Delivery<'_> {
-    pub(super) fn new_upload(&self, body: Body) -> Upload {
-        Upload::new(body, self.terms.limits.body_bytes_max, Rc::clone(self.terms.identity_headers))
+    /// Boxed, as it goes from attempt to attempt and each has room for it.
+    pub(super) fn new_upload(&self, body: Body) -> Box<Upload> {
+        Box::new(Upload::new(body, self.terms.limits.body_bytes_max, Rc::clone(self.terms.identity_headers)))
     }
 
     /// Whether all of the body is held elsewhere.
@@ -96,12 +108,12 @@ impl Delivery<'_> {
 
     /// Whether it can be sent from its beginning.
     pub(super) fn is_whole(&self) -> bool {
-        self.upload.as_ref().is_some_and(Upload::is_whole) || self.is_held()
+        self.upload.as_ref().is_some_and(|upload| upload.is_whole()) || self.is_held()
     }
 
     /// Makes the body anew if it is not whole any more and is held elsewhere.
     pub(super) fn restore(&mut self) {
-        if !self.upload.as_ref().is_some_and(Upload::is_whole) {
+        if !self.upload.as_ref().is_some_and(|upload| upload.is_whole()) {
             self.upload = self.terms.again.and_then(|again| again.body()).map(|body| self.new_upload(body));
         }
     }
@@ -197,7 +209,8 @@ impl Upstream {
         let holds = reused || keeps;
         upload.begin(holds);
         let offers_tunnel = delivery.tunnel.is_some();
-        let mut exchange = Exchange::begin(&mut connection, head, &mut upload, offers_tunnel, limits, &mut **interim);
+        let mut exchange =
+            Exchange::begin(&mut connection, head, delivery.own, &mut upload, offers_tunnel, limits, &mut **interim);
         let outcome = poll_fn(|cx| exchange.poll(cx)).await;
         let declined = exchange.has_declined();
         let ResponseHead { parts, framing, keep_alive } = match outcome {
@@ -216,7 +229,7 @@ impl Upstream {
         answered(&counted, parts.status, &parts.headers, sent, now);
         let body = match delivery.tunnel.take() {
             Some(client) if parts.status == StatusCode::SWITCHING_PROTOCOLS => {
-                let tunnel = Tunnel::new(connection, client, counted, limits.stream_idle_timeout);
+                let tunnel = Tunnel::new(connection, *client, counted, limits.stream_idle_timeout);
                 attempt.upload = Some(tunnel.counter());
                 tunnel.into()
             }
@@ -250,6 +263,9 @@ impl Upstream {
     ) -> Result<Response<UpstreamBody>, Lost> {
         let idempotent = delivery.terms.idempotent;
         let Some(upload) = delivery.upload.take() else { return Err(Lost::without_body(idempotent)) };
+        if let Some(own) = delivery.own.take() {
+            own.insert(&mut delivery.head.headers);
+        }
         let is_empty = upload.framing == Framing::Empty;
         // What an endpoint of another protocol has been sent of a body can't be sent anew.
         let body = match upload.into_body() {

@@ -1,6 +1,7 @@
 //! One request on one connection: from its first byte to the head of its response.
 
 use super::connection::Connection;
+use super::deliver::OwnFields;
 use super::error::UpstreamError;
 use super::upload::Upload;
 use super::watch::{Phase, SendLimits, Watch};
@@ -21,6 +22,7 @@ pub(super) const INTERIM_MAX: u32 = 16;
 pub(super) struct Exchange<'a> {
     connection: &'a mut Connection,
     head: &'a request::Parts,
+    own: Option<&'a dyn OwnFields>,
     upload: &'a mut Upload,
     offers_tunnel: bool,
     interim: &'a mut dyn FnMut(StatusCode, HeaderMap),
@@ -48,6 +50,7 @@ impl<'a> Exchange<'a> {
     pub(super) fn begin(
         connection: &'a mut Connection,
         head: &'a request::Parts,
+        own: Option<&'a dyn OwnFields>,
         upload: &'a mut Upload,
         offers_tunnel: bool,
         limits: SendLimits,
@@ -55,7 +58,7 @@ impl<'a> Exchange<'a> {
     ) -> Self {
         connection.begin();
         let watch = Watch::new(limits);
-        Self { connection, head, upload, offers_tunnel, interim, interim_count: 0, stage: Stage::Begins, watch }
+        Self { connection, head, own, upload, offers_tunnel, interim, interim_count: 0, stage: Stage::Begins, watch }
     }
 
     /// Ready with the head of the response.
@@ -119,7 +122,12 @@ impl<'a> Exchange<'a> {
             Framing::Empty => headers.contains_key(header::CONTENT_LENGTH).then_some(Framing::Empty),
             framing => Some(framing),
         };
-        self.connection.out.text(|out| request_head(out, method, &target, headers, framing));
+        let own = |out: &mut Vec<u8>| {
+            if let Some(own) = self.own {
+                own.write(out);
+            }
+        };
+        self.connection.out.text(|out| request_head(out, method, &target, own, headers, framing));
     }
 
     /// Sends what there is. Ready when more can be sent at once.

@@ -84,7 +84,7 @@ impl Upstream {
         let Some(hedge) = &policy.hedge else { return (self.deliver_in_turn(delivery, tried, attempt).await, false) };
         // The first attempt may take it away.
         let mut spare = delivery.head.clone();
-        let Delivery { head, upload, tunnel: _, interim, keeps, terms } = delivery;
+        let Delivery { head, own, upload, tunnel: _, interim, keeps, terms } = delivery;
         // Both may have something to tell before their answers (RFC 9110 section 15.2).
         let (heard, interim) = (Cell::new(false), RefCell::new(interim));
         let tell = |status: StatusCode, fields: HeaderMap| {
@@ -95,6 +95,7 @@ impl Upstream {
         let upload_of_first = upload.take();
         let mut first = Delivery {
             head,
+            own: *own,
             upload: upload_of_first,
             tunnel: None,
             interim: &mut by_first,
@@ -103,6 +104,7 @@ impl Upstream {
         };
         let mut second = Delivery {
             head: &mut spare,
+            own: *own,
             upload: None,
             tunnel: None,
             interim: &mut by_second,
@@ -127,6 +129,9 @@ impl Upstream {
             }
         };
         *upload = first.upload.take();
+        if first.own.is_none() {
+            *own = None;
+        }
         match raced {
             Either::Left(outcome) => {
                 if let (Ok(_), Some(stay)) = (&outcome, tried.at()) {

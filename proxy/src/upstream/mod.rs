@@ -69,7 +69,7 @@ pub use address::display;
 pub use affinity::{Affinity, number};
 pub use attempt::{Attempt, Failed, Why};
 pub use client_tls::client_config;
-pub use deliver::{Again, take_head};
+pub use deliver::{Again, OwnFields, take_head};
 pub use dial::{Transport, dial};
 pub use error::UpstreamError;
 pub use group::Group;

@@ -3,7 +3,7 @@
 use super::attempt::{Attempt, Why};
 use super::budget::backoff;
 use super::choice::{Affinity, Tried};
-use super::deliver::{Again, Delivery, Terms};
+use super::deliver::{Again, Delivery, OwnFields, Terms};
 use super::error::UpstreamError;
 use super::host::HostField;
 use super::response::UpstreamBody;
@@ -21,13 +21,15 @@ use tokio::time::Instant;
 pub struct Call<'a> {
     /// Its head, with the fields of this hop. HTTP/2 takes it out.
     pub head: &'a mut request::Parts,
+    /// Fields beside those of the head.
+    pub own: Option<&'a dyn OwnFields>,
     /// Its body.
     pub body: Body,
     /// What further attempts need.
     pub again: Option<&'a dyn Again>,
     /// For a request that offers a switch of protocols: what its client sends after the switch. The body of a 101
     /// response is then the other direction, and polling it moves both.
-    pub tunnel: Option<Body>,
+    pub tunnel: Option<Box<Body>>,
     /// What of it decides about the endpoint.
     pub affinity: Affinity,
     /// Which `Host` the endpoint is told.
@@ -51,10 +53,15 @@ impl Upstream {
     ///
     /// # Errors
     /// [`UpstreamError`] names the cause; `attempt` says how far it came.
-    pub async fn send(&self, call: Call<'_>, attempt: &mut Attempt) -> Result<Response<UpstreamBody>, UpstreamError> {
+    pub fn send<'a>(
+        &'a self,
+        call: Call<'a>,
+        attempt: &'a mut Attempt,
+    ) -> impl Future<Output = Result<Response<UpstreamBody>, UpstreamError>> {
         attempt.started = Some(Instant::now());
         let Call {
             head,
+            own,
             body,
             again,
             tunnel,
@@ -73,6 +80,7 @@ impl Upstream {
         let idempotent = head.method.is_idempotent();
         let mut delivery = Delivery {
             head,
+            own,
             upload: None,
             terms: Terms {
                 again,
@@ -93,53 +101,69 @@ impl Upstream {
         let mut upload = delivery.new_upload(body);
         attempt.upload = upload.counter();
         delivery.upload = Some(upload);
-        let tried = Tried::default();
-        let Some(policy) = retry else {
-            return self.deliver_in_turn(&mut delivery, &tried, attempt).await.map_err(|lost| lost.error);
-        };
-        self.shared.budget.deposit();
-        // Once a request at most.
-        let mut hedge = Some(policy).filter(|policy| policy.hedge.is_some() && delivery.may_be_hedged());
-        let mut made = 1;
-        loop {
-            delivery.keeps = made < policy.attempts_max;
-            let outcome = match hedge.filter(|_| delivery.keeps) {
-                None => self.deliver_in_turn(&mut delivery, &tried, attempt).await,
-                // Rare, and more than twice as large as the rest of a request's future.
-                Some(policy) => {
-                    let (outcome, hedged) = Box::pin(self.deliver_hedged(policy, &mut delivery, &tried, attempt)).await;
-                    if hedged {
-                        hedge = None;
-                        made += 1;
-                        delivery.keeps = made < policy.attempts_max;
+        self.deliver_again_and_again(delivery, attempt)
+    }
+
+    #[expect(clippy::manual_async_fn, reason = "the future of an `async fn` has room for each argument twice")]
+    fn deliver_again_and_again<'a>(
+        &'a self,
+        mut delivery: Delivery<'a>,
+        attempt: &'a mut Attempt,
+    ) -> impl Future<Output = Result<Response<UpstreamBody>, UpstreamError>> {
+        async move {
+            let tried = Tried::default();
+            let policy = delivery.terms.retry;
+            if policy.is_some() {
+                self.shared.budget.deposit();
+            }
+            // Once a request at most.
+            let mut hedge = policy.filter(|policy| policy.hedge.is_some() && delivery.may_be_hedged());
+            let mut made = 1;
+            loop {
+                delivery.keeps = policy.is_some_and(|policy| made < policy.attempts_max);
+                let outcome = match hedge.filter(|_| delivery.keeps) {
+                    None => self.deliver_in_turn(&mut delivery, &tried, attempt).await,
+                    // Rare, and more than twice as large as the rest of a request's future.
+                    Some(policy) => {
+                        let (outcome, hedged) =
+                            Box::pin(self.deliver_hedged(policy, &mut delivery, &tried, attempt)).await;
+                        if hedged {
+                            hedge = None;
+                            made += 1;
+                            delivery.keeps = made < policy.attempts_max;
+                        }
+                        outcome
                     }
-                    outcome
+                };
+                let Some(policy) = policy else { return outcome.map_err(|lost| lost.error) };
+                let (covered, after) = match &outcome {
+                    Ok(response) if delivery.is_refused_by(response.status()) => {
+                        (true, retry_after(response.headers()))
+                    }
+                    Ok(_) => (false, None),
+                    Err(lost) => (delivery.keeps && policy.covers(&lost.error, lost.failure), None),
+                };
+                let wait =
+                    if covered && delivery.is_whole() { self.pause(made, after, &delivery, &tried) } else { None };
+                let Some(wait) = wait else { return outcome.map_err(|lost| lost.error) };
+                if !self.shared.budget.withdraw(Instant::now()) {
+                    self.counters.retries_denied.increment();
+                    return outcome.map_err(|lost| lost.error);
                 }
-            };
-            let (covered, after) = match &outcome {
-                Ok(response) if delivery.is_refused_by(response.status()) => (true, retry_after(response.headers())),
-                Ok(_) => (false, None),
-                Err(lost) => (delivery.keeps && policy.covers(&lost.error, lost.failure), None),
-            };
-            let wait = if covered && delivery.is_whole() { self.pause(made, after, &delivery, &tried) } else { None };
-            let Some(wait) = wait else { return outcome.map_err(|lost| lost.error) };
-            if !self.shared.budget.withdraw(Instant::now()) {
-                self.counters.retries_denied.increment();
-                return outcome.map_err(|lost| lost.error);
+                self.counters.retries.increment();
+                if let Ok(response) = outcome {
+                    attempt.failed(Why::Status(response.status()));
+                    attempt.first_byte = None;
+                }
+                if wait > Duration::ZERO {
+                    Box::pin(tokio::time::sleep(wait)).await;
+                }
+                delivery.restore();
+                if let Some(again) = delivery.terms.again {
+                    again.renew(delivery.head);
+                }
+                made += 1;
             }
-            self.counters.retries.increment();
-            if let Ok(response) = outcome {
-                attempt.failed(Why::Status(response.status()));
-                attempt.first_byte = None;
-            }
-            if wait > Duration::ZERO {
-                Box::pin(tokio::time::sleep(wait)).await;
-            }
-            delivery.restore();
-            if let Some(again) = again {
-                again.renew(delivery.head);
-            }
-            made += 1;
         }
     }
 

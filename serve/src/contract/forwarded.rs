@@ -21,6 +21,8 @@ use std::num::NonZeroU16;
 
 /// The client and all hops, comma-separated, the nearest last.
 pub static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// RFC 7239.
+static FORWARDED: HeaderName = header::FORWARDED;
 /// `http` or `https`, as the client spoke.
 pub static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// The host that the client asked for.
@@ -96,23 +98,38 @@ pub fn write(
     host: Option<&HeaderValue>,
     port: Option<u16>,
 ) {
+    remove(headers);
+    for (name, value) in fields(origin, peer, host, port) {
+        headers.insert(name.clone(), value);
+    }
+}
+
+/// Removes every field that [`write()`] replaces, in whatever spelling: see [`is_claim`].
+pub fn remove(headers: &mut HeaderMap) {
     claims::remove(headers);
+}
+
+/// The fields that [`write()`] writes, each name once.
+pub fn fields(
+    origin: &Origin,
+    peer: Option<IpAddr>,
+    host: Option<&HeaderValue>,
+    port: Option<u16>,
+) -> impl Iterator<Item = (&'static HeaderName, HeaderValue)> {
     let (older, newer) = told(origin, peer, host);
-    set(headers, &X_FORWARDED_FOR, older);
-    set(headers, &header::FORWARDED, newer);
-    headers.insert(X_FORWARDED_PROTO.clone(), HeaderValue::from_static(name_of_scheme(origin.https)));
-    match host {
-        Some(host) => headers.insert(X_FORWARDED_HOST.clone(), host.clone()),
-        None => headers.remove(&X_FORWARDED_HOST),
-    };
     let port = match origin.port {
         OriginPort::Own => port,
         OriginPort::Told(told) => told.map(NonZeroU16::get),
     };
-    match port {
-        Some(port) => headers.insert(X_FORWARDED_PORT.clone(), HeaderValue::from(port)),
-        None => headers.remove(&X_FORWARDED_PORT),
-    };
+    let scheme = HeaderValue::from_static(name_of_scheme(origin.https));
+    let fields = [
+        older.map(|value| (&X_FORWARDED_FOR, value)),
+        newer.map(|value| (&FORWARDED, value)),
+        Some((&X_FORWARDED_PROTO, scheme)),
+        host.map(|host| (&X_FORWARDED_HOST, host.clone())),
+        port.map(|port| (&X_FORWARDED_PORT, HeaderValue::from(port))),
+    ];
+    fields.into_iter().flatten()
 }
 
 /// The values of `X-Forwarded-For` and of `Forwarded`.
@@ -203,11 +220,4 @@ fn push_address(text: &mut String, address: IpAddr) {
             }
         }
     }
-}
-
-fn set(headers: &mut HeaderMap, name: &HeaderName, value: Option<HeaderValue>) {
-    match value {
-        Some(value) => headers.insert(name.clone(), value),
-        None => headers.remove(name),
-    };
 }

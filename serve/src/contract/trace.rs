@@ -80,6 +80,27 @@ impl TraceParent {
             headers.remove(&TRACESTATE);
         }
     }
+
+    /// Whether it begins here.
+    #[must_use]
+    pub const fn begins_here(&self) -> bool {
+        self.begun_here
+    }
+
+    /// As the field has it.
+    #[must_use]
+    pub const fn value(&self) -> &HeaderValue {
+        &self.value
+    }
+
+    /// Removes what is said of a trace.
+    pub fn remove(headers: &mut HeaderMap) {
+        // Rarely there: looking at the names costs less than asking for each.
+        if headers.keys().any(|name| *name == TRACEPARENT || *name == TRACESTATE) {
+            headers.remove(&TRACEPARENT);
+            headers.remove(&TRACESTATE);
+        }
+    }
 }
 
 /// Sections 3.2.2 and 3.2.4: `version "-" trace-id "-" parent-id "-" flags`, all lower-case hexadecimal, ids not zero.

@@ -89,12 +89,21 @@ pub(super) fn response_fields(
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends a request's head as it is: fields, framing and target were decided before.
-pub fn request_head(out: &mut Vec<u8>, method: &Method, target: &str, fields: &HeaderMap, framing: Option<Framing>) {
+/// Appends a request's head as it is: fields, framing and target were decided before. `write` appends fields that are
+/// not in the map.
+pub fn request_head(
+    out: &mut Vec<u8>,
+    method: &Method,
+    target: &str,
+    write: impl FnOnce(&mut Vec<u8>),
+    fields: &HeaderMap,
+    framing: Option<Framing>,
+) {
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b' ');
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
+    write(out);
     for (name, value) in fields {
         if *name != header::CONTENT_LENGTH && *name != header::TRANSFER_ENCODING {
             field(out, name.as_str().as_bytes(), value.as_bytes());

@@ -21,7 +21,7 @@ fn forwards(head: &RequestHead) {
         return;
     }
     let mut written = Vec::new();
-    request_head(&mut written, &parts.method, target, &parts.headers, Some(head.framing));
+    request_head(&mut written, &parts.method, target, |_| {}, &parts.headers, Some(head.framing));
     let mut buffer = BytesMut::from(&written[..]);
     let read = HeadReader::default().request(&mut buffer, NEXT_LIMITS).expect("sound").expect("whole");
     assert!(buffer.is_empty());

@@ -150,6 +150,7 @@ pub(super) async fn send_noting(
     let head = &mut head;
     let call = Call {
         head,
+        own: None,
         body,
         again: None,
         tunnel,
@@ -178,9 +179,10 @@ pub(super) async fn send_within(
     let head = &mut head;
     let call = Call {
         head,
+        own: None,
         body,
         again: None,
-        tunnel,
+        tunnel: tunnel.map(Box::new),
         affinity: Affinity::default(),
         host: &HostField::Kept,
         limits,
