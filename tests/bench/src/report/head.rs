@@ -20,7 +20,7 @@ pub(super) fn text(title: &str, cores: Cores, rounds: usize, seconds: u64) -> St
         "\
 # Benchmark of {title}
 {warning}
-- Machine: {}, kernel {}
+- Machine: {}, kernel {}, congestion control {}
 - Servers on core {}, generator and upstream on core {}; {rounds} interleaved rounds of {seconds} s; medians.
 - CPU: user and system time of the server's processes per completed request, a validator behind `auth_request` included.
   Ratio: portcullis' CPU over the peer's in the same round, below 1 is better; **ahead** where the peer needs less. Rate:
@@ -30,6 +30,7 @@ pub(super) fn text(title: &str, cores: Cores, rounds: usize, seconds: u64) -> St
 ",
         machine::processor(),
         machine::kernel(),
+        machine::congestion_control(),
         cores.server,
         cores.load,
     )
