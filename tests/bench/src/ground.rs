@@ -35,6 +35,8 @@ pub(crate) struct Ports {
     pub(crate) h2o: [u16; 2],
     pub(crate) haproxy: [u16; 2],
     pub(crate) auth_request: [u16; 2],
+    /// Plain both: files, forwarding.
+    pub(crate) floor: [u16; 2],
 }
 
 impl Ground {
@@ -95,6 +97,7 @@ impl Ports {
             h2o: pair()?,
             haproxy: pair()?,
             auth_request: pair()?,
+            floor: pair()?,
         })
     }
 }

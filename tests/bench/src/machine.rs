@@ -40,6 +40,12 @@ pub(crate) fn kernel() -> String {
     fs::read_to_string("/proc/sys/kernel/osrelease").map_or_else(|_| "unknown".into(), |text| text.trim().to_owned())
 }
 
+/// How TCP finds its pace. Large answers depend on it: bbr sets timers, which cost a virtual machine much.
+pub(crate) fn congestion_control() -> String {
+    fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control")
+        .map_or_else(|_| "unknown".into(), |text| text.trim().to_owned())
+}
+
 /// What a program says; `None` where it is not installed.
 pub(crate) fn said(program: &OsStr, argument: &str) -> Option<String> {
     let output = Command::new(program).arg(argument).output().ok()?;

@@ -5,7 +5,7 @@ use crate::server::Kind;
 use crate::workload::Run;
 
 /// What the servers say of themselves, asked once.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Labels(Vec<(Kind, Option<String>)>);
 
 impl Labels {

@@ -27,6 +27,10 @@ pub(super) fn rows(workload: &Workload, latencies: &[Latencies], labels: &Labels
         let what = format!("{}, p99 against {}", workload.name, labels.run(&one.run));
         let (ratio, target) = match one.run.against {
             Against::Nothing | Against::Without { .. } | Against::Bare { .. } => Default::default(),
+            Against::Floor => {
+                let ratio = ratio(&ours.slices, &one.slices, |slice| micros(slice.p99_us));
+                (format!("{ratio:.2}"), String::new())
+            }
             Against::Peer { .. } => {
                 let ratio = ratio(&ours.slices, &one.slices, |slice| micros(slice.p99_us));
                 let target = workload.latency_max.filter(|_| one.run.server == Kind::Nginx);

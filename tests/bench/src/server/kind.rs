@@ -18,12 +18,25 @@ pub(crate) enum Kind {
     Haproxy,
     /// nginx with a validator of tokens behind `auth_request`.
     AuthRequest,
+    /// Bare system calls that send files.
+    FloorFiles,
+    /// Bare system calls that forward.
+    FloorForward,
 }
 
 impl Kind {
-    /// All of them.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Portcullis, Self::Bare, Self::Resilient, Self::Nginx, Self::H2o, Self::Haproxy, Self::AuthRequest];
+    /// All of them; ours first, whose answers the floor repeats.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Portcullis,
+        Self::Bare,
+        Self::Resilient,
+        Self::Nginx,
+        Self::H2o,
+        Self::Haproxy,
+        Self::AuthRequest,
+        Self::FloorFiles,
+        Self::FloorForward,
+    ];
 
     /// As its makers write it.
     pub(crate) const fn name(self) -> &'static str {
@@ -33,6 +46,7 @@ impl Kind {
             Self::H2o => "h2o",
             Self::Haproxy => "HAProxy",
             Self::AuthRequest => "nginx with auth_request",
+            Self::FloorFiles | Self::FloorForward => "floor: bare system calls",
         }
     }
 
@@ -40,6 +54,11 @@ impl Kind {
     #[cfg(test)]
     pub(crate) const fn is_ours(self) -> bool {
         matches!(self, Self::Portcullis | Self::Bare | Self::Resilient)
+    }
+
+    /// Whether it only shows what the kernel needs.
+    pub(crate) const fn is_floor(self) -> bool {
+        matches!(self, Self::FloorFiles | Self::FloorForward)
     }
 
     /// Whether it can take part. Only h2o may be missing, which not every distribution has.
@@ -51,8 +70,8 @@ impl Kind {
     pub(crate) fn sends(self, coding: Coding) -> bool {
         match self {
             Self::Nginx => coding != Coding::Brotli || nginx::brotli_module().is_some(),
-            Self::Portcullis | Self::H2o => true,
-            Self::Bare | Self::Resilient | Self::Haproxy | Self::AuthRequest => false,
+            Self::Portcullis | Self::H2o | Self::FloorFiles => true,
+            Self::Bare | Self::Resilient | Self::Haproxy | Self::AuthRequest | Self::FloorForward => false,
         }
     }
 
@@ -65,6 +84,8 @@ impl Kind {
             Self::Nginx | Self::AuthRequest => machine::first_line("nginx".as_ref(), "-v"),
             Self::H2o => machine::first_line("h2o".as_ref(), "--version"),
             Self::Haproxy => machine::first_line("haproxy".as_ref(), "-v"),
+            // It is part of the benchmark.
+            Self::FloorFiles | Self::FloorForward => None,
         }
     }
 }

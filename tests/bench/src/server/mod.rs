@@ -4,6 +4,7 @@
 //! same ECDSA certificate. What a server's own documentation advises for speed is on.
 
 mod auth_request;
+mod floor;
 mod h2o;
 mod haproxy;
 mod kind;
@@ -35,7 +36,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it and waits until it listens.
     pub(crate) fn start(kind: Kind, ground: &Ground, cores: Cores) -> Result<Self, Error> {
-        let (ports, file, text) = configuration(kind, ground);
+        let (ports, file, text) = configuration(kind, ground)?;
         let config = ground.path(file);
         fs::write(&config, text)?;
         let mut process = launch(kind, ground, cores.server, &config)?;
@@ -57,9 +58,9 @@ impl Server {
 }
 
 /// Its ports, and the name and text of its configuration.
-fn configuration(kind: Kind, ground: &Ground) -> ([u16; 2], &'static str, String) {
+fn configuration(kind: Kind, ground: &Ground) -> Result<([u16; 2], &'static str, String), Error> {
     let ports = &ground.ports;
-    match kind {
+    Ok(match kind {
         Kind::Portcullis => (ports.portcullis, "portcullis.toml", portcullis::config(ground)),
         Kind::Bare => (ports.bare, "bare.toml", portcullis::bare(ground)),
         Kind::Resilient => (ports.resilient, "resilient.toml", portcullis::resilient(ground)),
@@ -71,7 +72,10 @@ fn configuration(kind: Kind, ground: &Ground) -> ([u16; 2], &'static str, String
             let text = nginx::config(ground, ports.auth_request, &upstreams, &locations);
             (ports.auth_request, "auth_request.conf", text)
         }
-    }
+        // It speaks no TLS.
+        Kind::FloorFiles => ([ports.floor[0]; 2], "floor-files", floor::files(ground)?),
+        Kind::FloorForward => ([ports.floor[1]; 2], "floor-forward", floor::forward(ground)),
+    })
 }
 
 fn launch(kind: Kind, ground: &Ground, core: usize, config: &Path) -> Result<Process, Error> {
@@ -89,5 +93,8 @@ fn launch(kind: Kind, ground: &Ground, core: usize, config: &Path) -> Result<Pro
         }
         Kind::H2o => start("h2o".as_ref(), &["-c"]),
         Kind::Haproxy => start("haproxy".as_ref(), &["-f"]),
+        Kind::FloorFiles | Kind::FloorForward => {
+            start(std::env::current_exe()?.with_file_name("portcullis-bench-floor").as_ref(), &[])
+        }
     }
 }

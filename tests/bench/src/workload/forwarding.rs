@@ -1,12 +1,13 @@
 //! Forwarded requests, against nginx and HAProxy; a target holds for the better of the two.
 
-use super::{Load, Run, Workload, ours, peer, plain, secure};
+use super::{Load, Run, Workload, floor, ours, peer, plain, secure};
 use crate::server::Kind;
 
-/// Portcullis, nginx, HAProxy.
+/// Portcullis, nginx, HAProxy; then what else is shown.
 macro_rules! proxies {
-    ($path:expr, $target:expr) => {{
-        const RUNS: &[Run] = &[ours($path), peer(Kind::Nginx, $path, $target), peer(Kind::Haproxy, $path, $target)];
+    ($path:expr, $target:expr $(, $more:expr)*) => {{
+        const RUNS: &[Run] =
+            &[ours($path), peer(Kind::Nginx, $path, $target), peer(Kind::Haproxy, $path, $target), $($more,)*];
         RUNS
     }};
 }
@@ -17,7 +18,7 @@ pub(super) const ALL: &[Workload] = &[
         what: "forwarded GET of 200 B, HTTP/1.1 to HTTP/1.1, 64 connections",
         load: plain(64),
         answer_bytes: 200,
-        runs: proxies!("/api/item", 0.92),
+        runs: proxies!("/api/item", 0.92, floor(Kind::FloorForward, "/api/item")),
         syscalls_max: Some(4.15),
         latency_max: Some(1.1),
     },

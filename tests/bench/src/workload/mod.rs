@@ -85,6 +85,8 @@ pub(crate) enum Against {
     Without { adds_us_max: f64 },
     /// Ours without what is measured; with the share of its CPU per request that ours may need.
     Bare { target: f64 },
+    /// What nobody who uses the same system calls can undercut.
+    Floor,
 }
 
 /// Which tokens the requests carry.
@@ -115,6 +117,10 @@ const fn shown(server: Kind, path: &'static str) -> Run {
     Run { server, against: Against::Peer { target: None }, ..ours(path) }
 }
 
+const fn floor(server: Kind, path: &'static str) -> Run {
+    Run { server, against: Against::Floor, ..ours(path) }
+}
+
 const fn plain(connections: u32) -> Load {
     Load::Http1 { connections, tls: false, post: false }
 }
@@ -135,6 +141,18 @@ mod tests {
             assert!(one.runs[0].server.is_ours(), "{}", one.name);
             assert_eq!(one.runs[0].against, Against::Nothing, "{}", one.name);
             assert!(one.runs.iter().any(|run| run.against != Against::Nothing), "{} has no peer", one.name);
+        }
+    }
+
+    #[test]
+    fn a_floor_stands_behind_the_peers() {
+        for one in STATIC.iter().chain(PROXY).flat_map(|table| table.iter()) {
+            let floors: Vec<usize> = (0..one.runs.len()).filter(|at| one.runs[*at].against == Against::Floor).collect();
+            assert!(floors.is_empty() || floors == [one.runs.len() - 1], "{}", one.name);
+            // It has portcullis' own answers and no keys.
+            assert!(floors.is_empty() || one.runs[0].server == Kind::Portcullis && !one.load.tls(), "{}", one.name);
+            let marked = one.runs.iter().filter(|run| run.server.is_floor()).count();
+            assert_eq!(marked, floors.len(), "{}", one.name);
         }
     }
 

@@ -23,6 +23,7 @@ const fn beside(run: Run, note: &'static str) -> Run {
             Against::Nothing => Against::Nothing,
             Against::Without { adds_us_max } => Against::Without { adds_us_max },
             Against::Bare { target } => Against::Bare { target },
+            Against::Floor => Against::Floor,
             Against::Peer { .. } => Against::Peer { target: None },
         },
         ..run
