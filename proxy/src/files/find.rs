@@ -1,6 +1,6 @@
 //! From a checked name to a representation: from memory, or from the disk and then into memory.
 
-use super::body::OpenFile;
+use super::body::Sealed;
 use super::cache_control::{Audience, CachePolicy};
 use super::coding::{Codings, Twins};
 use super::error::{FileError, FilesError};
@@ -25,8 +25,8 @@ use std::time::{Duration, Instant, SystemTime};
 /// How often a file that is being written to is read again before it is streamed instead.
 const ATTEMPTS_MAX: usize = 3;
 
-/// From this size on a file that is in memory stays open too: to have the kernel send it costs a few questions more than
-/// to write it, and copies nothing.
+/// From this size on the kernel gets a copy of its own of a file that is in memory: to send that costs a call more than
+/// to write the bytes, and copies nothing.
 const SENT_BY_KERNEL_BYTES_MIN: usize = 64 * 1024;
 
 /// Files that an application hands over are kept in memory up to this size: 256 KiB.
@@ -172,14 +172,14 @@ impl Tree {
             Read::Small(content, stamp) => {
                 (Validators::of_content(content, stamp, now), Content::Memory(content.clone()))
             }
-            Read::Large(stamp) => (Validators::of_stamp(stamp, now), Content::File(Arc::clone(&file), stamp.size)),
+            Read::Large(stamp) => (Validators::of_stamp(stamp, now), Content::File(file, stamp.size)),
         };
         let mut representation = Representation::new(path.as_str(), validators, content, &self.cache_policy);
-        if let Read::Small(content, stamp) = &settled
+        if let Read::Small(content, _) = &settled
             && content.len() >= SENT_BY_KERNEL_BYTES_MIN
             && memory.key.is_some()
         {
-            representation.open = memory.files.place().map(|place| OpenFile::new(&file, *stamp, place));
+            representation.sealed = memory.files.place().and_then(|place| Sealed::copy(content, place));
         }
         let (Read::Small(_, stamp) | Read::Large(stamp)) = settled;
         // A file that was written to meanwhile may be newer than what lies beside it.

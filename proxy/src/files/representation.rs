@@ -2,7 +2,7 @@
 
 mod variants;
 
-use super::body::{FileBody, OpenFile};
+use super::body::{FileBody, Sealed};
 use super::cache_control::CachePolicy;
 use super::prepared::PreparedFields;
 use super::validators::Validators;
@@ -26,8 +26,8 @@ pub(super) struct Representation {
     pub validators: Validators,
     /// Its bytes.
     pub content: Content,
-    /// The file that these are, for the kernel to send.
-    pub open: Option<OpenFile>,
+    /// A copy of them for the kernel to send.
+    pub sealed: Option<Sealed>,
     /// The same in other codings; empty in these themselves.
     pub variants: Variants,
     /// The fields as text.
@@ -67,7 +67,7 @@ impl Representation {
             headers,
             validators,
             content,
-            open: None,
+            sealed: None,
             variants: Variants::default(),
             prepared: PreparedFields::default(),
         };
@@ -85,7 +85,7 @@ impl Representation {
             headers,
             validators,
             content,
-            open: None,
+            sealed: None,
             variants: Variants::default(),
             prepared: PreparedFields::default(),
         };
@@ -95,9 +95,9 @@ impl Representation {
 
     /// All of it as a body.
     pub(super) fn body(&self) -> FileBody {
-        match (&self.content, &self.open) {
+        match (&self.content, &self.sealed) {
             (Content::Memory(bytes), None) => FileBody::memory(bytes.clone()),
-            (Content::Memory(bytes), Some(file)) => FileBody::open(bytes.clone(), file.clone()),
+            (Content::Memory(bytes), Some(copy)) => FileBody::sealed(bytes.clone(), copy.clone()),
             (Content::File(file, size), _) => FileBody::stream(Arc::clone(file), 0, *size),
         }
     }

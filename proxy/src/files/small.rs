@@ -3,6 +3,7 @@
 //! Each worker has its own, so there are no locks. A file is looked up by the path as the client has written it, before
 //! anything is decoded; only files that exist are kept, so no client can fill it with names of its own.
 
+use super::body::Sealed;
 use super::open_files::{OpenFiles, Place, ServerId};
 use super::representation::{Content, Representation};
 use super::stamp::Stamp;
@@ -55,7 +56,8 @@ impl Entry {
             Content::Memory(bytes) => bytes.len(),
             Content::File(..) => 0,
         };
-        ENTRY_BYTES + self.path.len() + content + self.representation.variants.bytes()
+        let sealed = self.representation.sealed.as_ref().map_or(0, Sealed::len);
+        ENTRY_BYTES + self.path.len() + content + sealed + self.representation.variants.bytes()
     }
 
     fn is_for(&self, server: ServerId, path: &str) -> bool {
@@ -153,7 +155,7 @@ impl SmallFiles {
         self.counters.looks.increment();
     }
 
-    /// The right to hold a file open that is in memory, if there is room for one more.
+    /// The right to hold open a copy of a file that is in memory, if there is room for one more.
     pub(super) fn place(&self) -> Option<Place> {
         self.open.borrow().place()
     }

@@ -271,7 +271,7 @@ static FILES_AND_LINKS: &[Family] = &[
     gauge(
         "portcullis_files_open",
         &[],
-        "Files held open, for the kernel to send: those that are too large for memory and the larger ones in it.",
+        "Files held open for the kernel to send: those that are too large for memory, and copies of the larger ones in it.",
         |metrics, samples| samples.add([], of_files(metrics, |files| files.open.get())),
     ),
     gauge(

@@ -91,9 +91,9 @@ table! {
         default("8GiB") buffer_disk_max: Size<0, { 1 << 50 }>,
         /// Memory in which each worker keeps small files. The least recently served leave first.
         default("32MiB") file_memory_max: Size<0, { 1 << 40 }>,
-        /// Files that each worker holds open, those that are too large for memory and those of 64 KiB and more in it. One
-        /// that is too large may have twins in three codings, which are open too, and is closed when nobody has asked for
-        /// it for a minute.
+        /// Files that each worker holds open: those that are too large for memory, each of which may have twins in three
+        /// codings, which are open too, until nobody has asked for it for a minute; and, for up to half of the number,
+        /// copies of those of 64 KiB and more in memory.
         default(128) open_files_max: Number<0, 100_000>,
         /// Peers whose `Forwarded` and `X-Forwarded-*` are believed. From anybody else these fields are dropped.
         default([]) trusted_proxies: List<IpNet>,
