@@ -64,6 +64,12 @@ impl Client {
         self
     }
 
+    /// Whether a connection takes several requests at the same time.
+    #[must_use]
+    pub fn is_http2(&self) -> bool {
+        self.version == Version::Http2
+    }
+
     /// The same for another host name.
     #[must_use]
     pub fn host(mut self, authority: &str) -> Self {

@@ -31,6 +31,7 @@ pub mod process;
 pub mod raw;
 pub mod service;
 pub mod site;
+pub mod slow_disk;
 pub mod socket;
 pub mod stack;
 pub mod tokens;
