@@ -69,6 +69,7 @@ mod signing_keys;
 mod site;
 mod site_files;
 mod site_in_browser;
+mod slow_disk;
 mod smuggling;
 mod stages;
 mod sticky;

@@ -18,6 +18,9 @@ pub enum Action {
     Respond(Respond),
 }
 
+/// How long a request waits for a disk where nothing else is configured: longer than a disk needs to spin up.
+pub const DISK_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// `files = { root = "..." }`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
@@ -58,6 +61,8 @@ pub struct Files {
     pub compress: Option<Compress>,
     /// How long a file is served without looking at the disk. Default 1 s.
     pub fresh_for: Duration,
+    /// How long a request waits for one answer of the disk. Default [`DISK_TIMEOUT`].
+    pub disk_timeout: Duration,
 }
 
 impl Files {
@@ -83,6 +88,7 @@ impl Files {
             precompressed: true,
             compress: None,
             fresh_for: Duration::from_secs(1),
+            disk_timeout: DISK_TIMEOUT,
         }
     }
 }

@@ -40,7 +40,7 @@ mod upstream;
 mod whole;
 mod zones;
 
-pub use action::{Action, Files, Forward, Redirect, Respond, Symlinks};
+pub use action::{Action, DISK_TIMEOUT, Files, Forward, Redirect, Respond, Symlinks};
 pub use coding::{Coding, Compress, MediaPattern};
 pub use files::{CacheRule, SecurityHeaders};
 pub use glob::{BadGlob, FileGlob};

@@ -508,6 +508,7 @@ fn files_keys(files: &Files) -> Vec<(&'static str, String)> {
         precompressed,
         compress,
         fresh_for,
+        disk_timeout,
     } = files;
     let root = match releases_kept {
         None => path(root),
@@ -542,5 +543,6 @@ fn files_keys(files: &Files) -> Vec<(&'static str, String)> {
     keys.push(("precompressed", precompressed.to_string()));
     keys.push(("compress", compress.as_ref().map_or_else(|| false.to_string(), print_compress)));
     keys.push(("fresh_for", time(fresh_for)));
+    keys.push(("disk_timeout", time(disk_timeout)));
     keys
 }

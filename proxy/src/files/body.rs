@@ -3,11 +3,13 @@
 mod chain;
 mod sealed;
 
+use super::disk::Disk;
 use super::piece::{self, PIECE_BYTES};
 use super::read;
 use bytes::Bytes;
 use chain::Chain;
 use http_body::{Body, Frame, SizeHint};
+use rustix::io::Errno;
 pub(super) use sealed::Sealed;
 use serve::{BodyError, FilePart, Part};
 use std::fs::File;
@@ -15,7 +17,6 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::task::JoinHandle;
 
 /// Pieces that one body may deliver before the worker's other connections have a turn: 1 MiB.
 const PIECES_PER_TURN: u32 = 16;
@@ -54,8 +55,8 @@ impl FileBody {
     }
 
     /// `length` bytes of a file from `offset` on.
-    pub(super) const fn stream(file: Arc<File>, offset: u64, length: u64) -> Self {
-        Self(Kind::Stream(FileStream { file, offset, remaining: length, pieces: 0, fetch: None }))
+    pub(super) const fn stream(file: Arc<File>, offset: u64, length: u64, disk: Arc<Disk>) -> Self {
+        Self(Kind::Stream(FileStream { file, disk, offset, remaining: length, pieces: 0, fetch: None }))
     }
 
     /// One after the other.
@@ -110,18 +111,28 @@ impl Body for FileBody {
 }
 
 /// A buffer on its way back from a blocking thread.
-type Fetched = io::Result<(Box<[u8]>, usize)>;
+type Fetched = Result<io::Result<(Box<[u8]>, usize)>, Errno>;
 
 /// A part of an open file that is still to be sent.
 #[derive(Debug)]
 struct FileStream {
     file: Arc<File>,
+    disk: Arc<Disk>,
     offset: u64,
     remaining: u64,
     /// Delivered since the last turn ended.
     pieces: u32,
     /// Set while a blocking thread waits for the disk.
-    fetch: Option<JoinHandle<Fetched>>,
+    fetch: Option<Fetch>,
+}
+
+/// Boxed: most pieces come from the page cache.
+struct Fetch(Pin<Box<dyn Future<Output = Fetched> + Send>>);
+
+impl std::fmt::Debug for Fetch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fetch").finish_non_exhaustive()
+    }
 }
 
 impl FileStream {
@@ -130,7 +141,7 @@ impl FileStream {
             return Poll::Ready(None);
         }
         if let Some(fetch) = &mut self.fetch {
-            let fetched = ready!(Pin::new(fetch).poll(cx));
+            let fetched = ready!(fetch.0.as_mut().poll(cx));
             self.fetch = None;
             self.pieces = 0;
             let Ok(Ok((buffer, count))) = fetched else { return self.fail() };
@@ -146,11 +157,12 @@ impl FileStream {
         if let Some(count) = read::from_page_cache(&self.file, &mut buffer[..wanted], self.offset) {
             return self.deliver(buffer, count);
         }
-        let (file, offset) = (Arc::clone(&self.file), self.offset);
-        self.fetch = Some(tokio::task::spawn_blocking(move || {
+        let (file, disk, offset) = (Arc::clone(&self.file), Arc::clone(&self.disk), self.offset);
+        let fetch = move || {
             let count = read::from_disk(&file, &mut buffer[..wanted], offset)?;
             Ok((buffer, count))
-        }));
+        };
+        self.fetch = Some(Fetch(Box::pin(async move { disk.ask(fetch).await })));
         self.poll_piece(cx)
     }
 
@@ -234,11 +246,15 @@ mod tests {
         (file, opened)
     }
 
+    fn disk() -> Arc<Disk> {
+        Disk::of(0, std::time::Duration::from_secs(60))
+    }
+
     #[tokio::test]
     async fn a_large_file_arrives_whole_in_pieces() {
         let content = numbered(10 * 1024 * 1024 + 17);
         let (_kept, file) = file(&content);
-        let body = FileBody::stream(file, 0, content.len() as u64);
+        let body = FileBody::stream(file, 0, content.len() as u64, disk());
         assert_eq!(body.size_hint().exact(), Some(content.len() as u64));
         assert_eq!(body.collect().await.expect("body").to_bytes(), content);
     }
@@ -248,7 +264,7 @@ mod tests {
         let content = numbered(300_000);
         let (_kept, file) = file(&content);
         for (offset, length) in [(0, 1), (65_535, 2), (65_536, 65_536), (1, 299_999), (299_999, 1), (123, 0)] {
-            let body = FileBody::stream(Arc::clone(&file), offset as u64, length as u64);
+            let body = FileBody::stream(Arc::clone(&file), offset as u64, length as u64, disk());
             let bytes = body.collect().await.expect("body").to_bytes();
             assert_eq!(bytes, content[offset..offset + length], "{offset} {length}");
         }
@@ -258,7 +274,7 @@ mod tests {
     async fn a_file_that_shrinks_while_it_is_sent_is_an_error() {
         let content = numbered(200_000);
         let (kept, file) = file(&content);
-        let mut body = FileBody::stream(file, 0, content.len() as u64);
+        let mut body = FileBody::stream(file, 0, content.len() as u64, disk());
         let first = body.frame().await.expect("frame").expect("piece").into_data().expect("data");
         assert_eq!(first, content[..first.len()]);
         kept.as_file().set_len(first.len() as u64).expect("truncate");
@@ -270,7 +286,7 @@ mod tests {
     async fn a_long_body_lets_others_have_a_turn() {
         let content = numbered(PIECE_BYTES * (PIECES_PER_TURN as usize + 1));
         let (_kept, file) = file(&content);
-        let mut body = FileBody::stream(file, 0, content.len() as u64);
+        let mut body = FileBody::stream(file, 0, content.len() as u64, disk());
         let mut cx = Context::from_waker(Waker::noop());
         let mut delivered = 0;
         while Pin::new(&mut body).poll_frame(&mut cx).is_ready() {
@@ -304,7 +320,7 @@ mod tests {
         let (_kept, file) = file(&content);
         let is_known = read::is_byte_in_page_cache(&file, 0);
         for (offset, length) in [(0, content.len()), (1, PIECE_BYTES), (PIECE_BYTES, 1), (5, 0)] {
-            let body = FileBody::stream(Arc::clone(&file), offset as u64, length as u64);
+            let body = FileBody::stream(Arc::clone(&file), offset as u64, length as u64, disk());
             let (bytes, by_kernel) = parts(body).await;
             assert_eq!(bytes.expect("whole"), content[offset..offset + length], "{offset} {length}");
             assert!(!is_known || by_kernel == length, "{by_kernel} of {length}");
@@ -329,7 +345,7 @@ mod tests {
     async fn no_part_is_given_of_what_a_file_has_lost() {
         let (kept, file) = file(&numbered(3 * PIECE_BYTES));
         kept.as_file().set_len(PIECE_BYTES as u64 + 10).expect("truncate");
-        let (outcome, by_kernel) = parts(FileBody::stream(file, 0, 3 * PIECE_BYTES as u64)).await;
+        let (outcome, by_kernel) = parts(FileBody::stream(file, 0, 3 * PIECE_BYTES as u64, disk())).await;
         assert_eq!(outcome.expect_err("it is too short"), BodyError::File);
         assert!(by_kernel <= PIECE_BYTES);
     }
@@ -338,7 +354,7 @@ mod tests {
     async fn a_long_body_in_parts_lets_others_have_a_turn() {
         let content = numbered(PIECE_BYTES * (PIECES_PER_TURN as usize + 1));
         let (_kept, file) = file(&content);
-        let mut body = FileBody::stream(file, 0, content.len() as u64);
+        let mut body = FileBody::stream(file, 0, content.len() as u64, disk());
         let mut cx = Context::from_waker(Waker::noop());
         let mut delivered = 0;
         while body.poll_part(&mut cx).is_ready() {

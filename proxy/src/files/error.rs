@@ -35,6 +35,9 @@ pub enum FileError {
     /// 503: the system has no descriptor or memory left, or the disk failed.
     #[error("the file can't be read now: {0}")]
     Unavailable(Errno),
+    /// 503: the disk does not answer.
+    #[error("the disk does not answer")]
+    Stalled,
     /// 502: the application's answer that asked for an internal file carries fields larger than
     /// [`FIELDS_BYTES_MAX`](super::FIELDS_BYTES_MAX).
     #[error("the application's fields for an internal file are too large")]
@@ -62,6 +65,8 @@ impl From<Errno> for FileError {
             | Errno::INVAL
             | Errno::ILSEQ => Self::NotFound { no_store: false },
             Errno::ACCESS | Errno::PERM => Self::Forbidden,
+            // Our own patience, or that of a network file system.
+            Errno::TIMEDOUT => Self::Stalled,
             other => Self::Unavailable(other),
         }
     }

@@ -14,7 +14,6 @@ use super::stamp::Stamp;
 use super::validators::Validators;
 use crate::config::Symlinks;
 use bytes::Bytes;
-use rustix::io::Errno;
 use std::fs::File;
 use std::path::Path;
 use std::rc::Rc;
@@ -77,8 +76,9 @@ impl Tree {
     ///
     /// # Errors
     /// When it is no directory that can be entered.
-    pub(super) fn open(root: &Path, symlinks: Symlinks) -> Result<Self, FilesError> {
-        let opened = Root::open(root, symlinks).map_err(|source| FilesError::Root { root: root.to_owned(), source })?;
+    pub(super) fn open(root: &Path, symlinks: Symlinks, disk_timeout: Duration) -> Result<Self, FilesError> {
+        let opened = Root::open(root, symlinks, disk_timeout)
+            .map_err(|source| FilesError::Root { root: root.to_owned(), source })?;
         Ok(Self {
             id: ServerId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
             root: opened,
@@ -121,7 +121,8 @@ impl Tree {
         }
     }
 
-    /// Looks at the disk, and reads the file when it is another than the one in memory.
+    /// Looks at the disk, and reads the file when it is another than the one in memory. While the disk does not answer,
+    /// what was right a moment ago goes on.
     ///
     /// # Errors
     /// When there is no such file, or it can't be read.
@@ -132,12 +133,25 @@ impl Tree {
         }
         files.note_look();
         let known = key.and_then(|key| files.claim(self.id, key, now + self.fresh_for));
-        let opened = match (self.root.open_beneath(path).await, &known) {
+        match self.look(path, known.as_ref(), memory).await {
+            Err(FileError::Stalled) => known.map(|(_, known)| Found::File(known)).ok_or(FileError::Stalled),
+            found => found,
+        }
+    }
+
+    async fn look(
+        &self,
+        path: &RelativePath,
+        known: Option<&(Stamp, Rc<Representation>)>,
+        memory: Memory<'_>,
+    ) -> Result<Found, FileError> {
+        let opened = match (self.root.open_beneath(path).await, known) {
             (Ok(opened), _) => opened,
             // Out of descriptors, or the disk is away: what was right a second ago is better than nothing.
             (Err(FileError::Unavailable(_)), Some((_, representation))) => {
                 return Ok(Found::File(Rc::clone(representation)));
             }
+            (Err(FileError::Stalled), _) => return Err(FileError::Stalled),
             (Err(error), _) => {
                 self.forget(memory);
                 return Err(error);
@@ -147,12 +161,12 @@ impl Tree {
             self.forget(memory);
             return Ok(Found::Directory);
         };
-        let twins = self.open_twins(path, &stamp).await;
+        let twins = self.open_twins(path, &stamp).await?;
         if let Some((known_stamp, representation)) = known
-            && known_stamp == stamp
+            && *known_stamp == stamp
             && representation.variants.twins() == twins.each_ref().map(|twin| twin.as_ref().map(|(_, stamp)| *stamp))
         {
-            return Ok(Found::File(representation));
+            return Ok(Found::File(Rc::clone(representation)));
         }
         self.load(path, file, stamp, twins, memory).await.map(Found::File)
     }
@@ -172,7 +186,9 @@ impl Tree {
             Read::Small(content, stamp) => {
                 (Validators::of_content(content, stamp, now), Content::Memory(content.clone()))
             }
-            Read::Large(stamp) => (Validators::of_stamp(stamp, now), Content::File(file, stamp.size)),
+            Read::Large(stamp) => {
+                (Validators::of_stamp(stamp, now), Content::File(file, stamp.size, Arc::clone(self.root.disk())))
+            }
         };
         let mut representation = Representation::new(path.as_str(), validators, content, &self.cache_policy);
         if let Read::Small(content, _) = &settled
@@ -208,9 +224,7 @@ impl Tree {
             let Some(size) = usize::try_from(stamp.size).ok().filter(|_| stamp.size <= self.cached_bytes_max) else {
                 break;
             };
-            let content = read::whole(file, size).await?;
-            let metadata = file.metadata().map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-            let after = Stamp::of(&metadata);
+            let (content, after) = read::whole(file, size, self.root.disk()).await?;
             if after == stamp && content.len() == size {
                 return Ok(Read::Small(Bytes::from(content), stamp));
             }

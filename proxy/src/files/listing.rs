@@ -14,7 +14,6 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use rustix::io::Errno;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::time::SystemTime;
@@ -33,11 +32,11 @@ pub(super) async fn serve(
     request: &HeaderMap,
 ) -> Result<Response<FileBody>, FileError> {
     let (root, directory, as_json) = (tree.root.clone(), path.clone(), prefers_json(request));
-    let listed = tokio::task::spawn_blocking(move || {
+    let listed = tree.root.disk().ask(move || {
         let listing = root.list(&directory, hidden)?;
-        Ok(if as_json { listing.to_json() } else { listing.to_html(directory.as_str()) })
+        Ok::<_, FileError>(if as_json { listing.to_json() } else { listing.to_html(directory.as_str()) })
     });
-    let text = listed.await.unwrap_or(Err(FileError::Unavailable(Errno::CANCELED)))?;
+    let text = listed.await??;
     let content_type = if as_json { "application/json" } else { "text/html; charset=utf-8" };
     let control = match tree.cache_policy.audience {
         Audience::Everyone => "no-cache",

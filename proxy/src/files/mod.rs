@@ -2,7 +2,7 @@
 //!
 //! The way of a request, top down: [`server`] decides which name is meant; [`path`] maps it; [`small`] may have it in
 //! memory; [`find`] else looks at the disk, where [`open`] lets nothing leave the root and [`read`] never lets a worker
-//! wait; [`representation`] prepares its fields ([`content_type`], [`cache_control`], [`validators`]); [`negotiate`]
+//! wait for the [`disk`]; [`representation`] prepares its fields ([`content_type`], [`cache_control`], [`validators`]); [`negotiate`]
 //! chooses among its codings ([`coding`]); [`answer`]
 //! compares them with the request ([`conditional`], [`range`]), and [`body`] carries the bytes, of several ranges
 //! as [`multipart`]. What is in memory is [`at_hand`], its fields as text ([`prepared`]).
@@ -19,6 +19,7 @@ mod cache_control;
 pub mod coding;
 mod conditional;
 mod content_type;
+mod disk;
 mod disposition;
 mod entries;
 mod error;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CONTENT_RANGE, CONTENT_TYPE};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// Random bytes in a boundary. Whoever writes the file does not know it, so no file can hold it but by an accident of
 /// one in 2^128.
@@ -60,7 +61,7 @@ pub(super) fn part_of(content: &Content, part: ByteRange) -> FileBody {
             let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
             FileBody::memory(bytes.slice(at(part.first)..at(part.last.saturating_add(1))))
         }
-        Content::File(file, _) => FileBody::stream(std::sync::Arc::clone(file), part.first, part.len()),
+        Content::File(file, _, disk) => FileBody::stream(Arc::clone(file), part.first, part.len(), Arc::clone(disk)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which coding of a file a request gets: twins are found beside the file, other forms are made when they are wanted.
 
 use super::coding::{Key, Lookup, Made, Source, Twins, is_coded_form, may_be_of};
+use super::disk::Disk;
 use super::error::FileError;
 use super::find::{Memory, Tree};
 use super::open::Opened;
@@ -18,6 +19,7 @@ use std::fs::File;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tokio::runtime::Handle;
 
 /// How long a request waits for a form that is being made. Text of some 100 KiB takes some milliseconds, and saves more
 /// than that on most networks; also, shared caches that ask first should not keep what nobody compressed. Behind a long
@@ -27,21 +29,25 @@ const WAIT_MAX: Duration = Duration::from_millis(100);
 impl Tree {
     /// Opens what lies beside a file and can stand for it. Whatever else lies there under such a name (links, devices,
     /// what is older than the file or can't be read) is as good as nothing.
-    pub(super) async fn open_twins(&self, path: &RelativePath, file: &Stamp) -> Twins {
+    ///
+    /// # Errors
+    /// When the disk does not answer: nothing is known then.
+    pub(super) async fn open_twins(&self, path: &RelativePath, file: &Stamp) -> Result<Twins, FileError> {
         let mut twins = Twins::default();
         let content_type = self.cache_policy.content_type(path.as_str());
         if !self.codings.precompressed || file.size == 0 || !self.codings.covers(&content_type) {
-            return twins;
+            return Ok(twins);
         }
         for coding in Coding::ALL {
-            let opened = self.root.open_beneath(&path.beside(coding.extension())).await;
-            if let Ok(Opened::File(twin, stamp)) = opened
-                && stamp.can_be_twin_of(file)
-            {
-                twins[coding as usize] = Some((twin, stamp));
+            match self.root.open_beneath(&path.beside(coding.extension())).await {
+                Ok(Opened::File(twin, stamp)) if stamp.can_be_twin_of(file) => {
+                    twins[coding as usize] = Some((twin, stamp));
+                }
+                Err(FileError::Stalled) => return Err(FileError::Stalled),
+                Ok(_) | Err(_) => {}
             }
         }
-        twins
+        Ok(twins)
     }
 
     /// Completes a file that has just been read with its other forms. Twins are kept as the file is: in memory or open.
@@ -86,18 +92,18 @@ impl Tree {
         twin: File,
         stamp: Stamp,
     ) -> Result<Option<Representation>, FileError> {
-        let (twin, now) = (Arc::new(twin), SystemTime::now());
+        let (twin, now, disk) = (Arc::new(twin), SystemTime::now(), self.root.disk());
         let (validators, content) = match &file.content {
-            Content::File(_, length) => {
+            Content::File(_, length, _) => {
                 let (looked_at, length) = (Arc::clone(&twin), *length);
-                let is_sound = waiting(move || may_be_of(coding, &looked_at, stamp.size, length)).await?;
+                let is_sound = disk.ask(move || may_be_of(coding, &looked_at, stamp.size, length)).await?;
                 if !is_sound {
                     return Ok(None);
                 }
-                (Validators::of_coded_stamp(&stamp, coding, now), Content::File(twin, stamp.size))
+                (Validators::of_coded_stamp(&stamp, coding, now), Content::File(twin, stamp.size, Arc::clone(disk)))
             }
             Content::Memory(content) => {
-                let Some(coded) = read_unchanged(&twin, stamp).await? else { return Ok(None) };
+                let Some(coded) = read_unchanged(&twin, stamp, disk).await? else { return Ok(None) };
                 let (decoded, wanted) = (coded.clone(), content.clone());
                 let is_sound = waiting(move || is_coded_form(coding, &decoded, &wanted)).await?;
                 if !is_sound {
@@ -167,14 +173,16 @@ fn source(content: &Content) -> Source {
             let bytes = bytes.clone();
             Box::new(move || Some(bytes))
         }
-        Content::File(file, size) => {
-            let (file, size) = (Arc::clone(file), *size);
-            let stamp_of = |file: &File| file.metadata().ok().map(|metadata| Stamp::of(&metadata));
-            let before = stamp_of(&file);
+        Content::File(file, size, disk) => {
+            let (file, size, disk) = (Arc::clone(file), *size, Arc::clone(disk));
+            let (before, worker) = (Stamp::at_hand(&file).ok(), Handle::current());
             Box::new(move || {
-                let content = read::whole_blocking(&file, usize::try_from(size).ok()?).ok()?;
-                let is_same = content.len() as u64 == size && before.is_some() && stamp_of(&file) == before;
-                is_same.then(|| Bytes::from(content))
+                // Not on this thread, of which there are few: a disk that does not answer would keep it.
+                let size = usize::try_from(size).ok()?;
+                let read =
+                    disk.ask(move || Some((read::whole_blocking(&file, size).ok()?, Stamp::of_file(&file).ok()?)));
+                let (content, after) = worker.block_on(read).ok()??;
+                (content.len() == size && before == Some(after)).then(|| Bytes::from(content))
             })
         }
     }
@@ -186,9 +194,8 @@ async fn waiting<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -
 }
 
 /// `None` when the file is another than it was when it was opened.
-async fn read_unchanged(file: &Arc<File>, stamp: Stamp) -> Result<Option<Bytes>, FileError> {
+async fn read_unchanged(file: &Arc<File>, stamp: Stamp, disk: &Disk) -> Result<Option<Bytes>, FileError> {
     let Ok(size) = usize::try_from(stamp.size) else { return Ok(None) };
-    let content = read::whole(file, size).await?;
-    let is_same = content.len() == size && file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == stamp);
-    Ok(is_same.then(|| Bytes::from(content)))
+    let (content, after) = read::whole(file, size, disk).await?;
+    Ok((content.len() == size && after == stamp).then(|| Bytes::from(content)))
 }

@@ -4,13 +4,16 @@
 //! `openat2` does this in one call. Where the kernel lacks it, or a container's seccomp filter forbids it, each step of
 //! the name is opened on its own (`walk`), with the same result.
 
+use super::disk::Disk;
 use super::entries::{ENTRIES_MAX, Entry, Listing};
 use super::error::FileError;
 use super::path::{HiddenNames, RelativePath};
 use super::stamp::Stamp;
 use super::walk::{self, READ, READ_LINKED, STEP};
 use crate::config::Symlinks;
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, statat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, FsWord, Mode, OFlags, ResolveFlags, fstat, fstatfs, openat, openat2, statat,
+};
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -21,6 +24,28 @@ use std::time::{Duration, SystemTime};
 /// What a kernel must know for the whole name to be resolved in one call.
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
+/// File systems that open a file whose name is in memory without asking anybody: their `f_type`s. All others may wait
+/// in `open` itself, whatever `RESOLVE_CACHED` says, because it is about names only: NFS, SMB and FUSE ask their server.
+/// Overlays are those of containers, whose layers are local.
+const LOCAL: [FsWord; 16] = [
+    0xef53,      // ext2, ext3, ext4
+    0x5846_5342, // XFS
+    0x9123_683e, // Btrfs
+    0x0102_1994, // tmpfs
+    0x8584_58f6, // ramfs
+    0x794c_7630, // overlay
+    0x7371_7368, // SquashFS
+    0xe0f5_e1e2, // EROFS
+    0xf2f5_2010, // F2FS
+    0x2fc1_2fc1, // ZFS
+    0xca45_1a4e, // bcachefs
+    0x9660,      // ISO 9660
+    0x1501_3346, // UDF
+    0x4d44,      // FAT
+    0x2011_bab0, // exFAT
+    0x3153_464a, // JFS
+];
+
 /// How often the kernel may ask to try again (a rename raced with the lookup).
 const ATTEMPTS_MAX: usize = 3;
 
@@ -30,6 +55,7 @@ pub(super) struct Root {
     directory: Arc<OwnedFd>,
     lookup: Lookup,
     symlinks: Symlinks,
+    disk: Arc<Disk>,
 }
 
 /// What a name turned out to be.
@@ -44,7 +70,8 @@ pub(super) enum Opened {
 /// How names are resolved, found out once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lookup {
-    /// `openat2`; with `RESOLVE_CACHED` (Linux 5.12) the worker may ask without ever waiting for a disk.
+    /// `openat2`; with `RESOLVE_CACHED` (Linux 5.12), and on a file system that keeps the promise, the worker may ask
+    /// without ever waiting for a disk.
     Beneath { cached: bool },
     /// Step by step with `openat` and `O_NOFOLLOW`.
     Stepwise,
@@ -61,14 +88,21 @@ const fn strictness(symlinks: Symlinks) -> (ResolveFlags, OFlags) {
 }
 
 impl Root {
-    /// Opens the root itself; links on the way to it are the operator's and are followed.
+    /// Opens the root itself; links on the way to it are the operator's and are followed. Nobody who asks for a file
+    /// waits for its disk longer than `patience`.
     ///
     /// # Errors
     /// The system's, when it is no directory that can be entered.
-    pub(super) fn open(path: &Path, symlinks: Symlinks) -> Result<Self, Errno> {
+    pub(super) fn open(path: &Path, symlinks: Symlinks, patience: Duration) -> Result<Self, Errno> {
         let directory = openat(CWD, path, STEP.difference(OFlags::NOFOLLOW), Mode::empty())?;
         let lookup = Lookup::probe(&directory);
-        Ok(Self { directory: Arc::new(directory), lookup, symlinks })
+        let disk = Disk::of(fstat(&directory)?.st_dev, patience);
+        Ok(Self { directory: Arc::new(directory), lookup, symlinks, disk })
+    }
+
+    /// The disk that it is on.
+    pub(super) const fn disk(&self) -> &Arc<Disk> {
+        &self.disk
     }
 
     /// A directory right below this root, no link, as a root of its own; and what tells it from others of the name.
@@ -78,7 +112,8 @@ impl Root {
     pub(super) fn below(&self, name: &str) -> Result<(Self, (u64, u64)), Errno> {
         let directory = openat(&*self.directory, name, STEP, Mode::empty())?;
         let facts = fstat(&directory)?;
-        Ok((Self { directory: Arc::new(directory), ..*self }, (facts.st_dev, facts.st_ino)))
+        let disk = Arc::clone(&self.disk);
+        Ok((Self { directory: Arc::new(directory), disk, ..*self }, (facts.st_dev, facts.st_ino)))
     }
 
     /// As [`Self::open_beneath`], for a thread that may wait for the disk.
@@ -141,7 +176,7 @@ impl Root {
     }
 
     /// Opens what `path` names. What the kernel has in memory is opened at once; when it would have to ask the disk,
-    /// a blocking thread waits instead of the worker.
+    /// or the name leads to another one that is mounted below the root, a blocking thread waits instead of the worker.
     ///
     /// # Errors
     /// [`FileError::NotFound`] also for links that the route does not allow, devices, FIFOs and sockets.
@@ -149,16 +184,15 @@ impl Root {
         let name = if path.as_str().is_empty() { "." } else { path.as_str() };
         if self.lookup == (Lookup::Beneath { cached: true }) {
             let (resolve, flags) = strictness(self.symlinks);
-            match openat2(&*self.directory, name, flags, Mode::empty(), resolve.union(ResolveFlags::CACHED)) {
-                Err(Errno::AGAIN) => {}
+            let resolve = resolve.union(ResolveFlags::CACHED).union(ResolveFlags::NO_XDEV);
+            match openat2(&*self.directory, name, flags, Mode::empty(), resolve) {
+                Err(Errno::AGAIN | Errno::XDEV) => {}
                 opened => return inspect(opened?),
             }
         }
         let (directory, name) = (Arc::clone(&self.directory), name.to_owned());
         let (lookup, symlinks) = (self.lookup, self.symlinks);
-        tokio::task::spawn_blocking(move || inspect(lookup.open(&directory, &name, symlinks)?))
-            .await
-            .unwrap_or(Err(FileError::Unavailable(Errno::CANCELED)))
+        self.disk.ask(move || inspect(lookup.open(&directory, &name, symlinks)?)).await?
     }
 }
 
@@ -169,7 +203,7 @@ impl Lookup {
         let ask = |resolve| openat2(root, ".", STEP, Mode::empty(), resolve);
         match (ask(BENEATH), ask(BENEATH.union(ResolveFlags::CACHED))) {
             (Err(_), _) => Self::Stepwise,
-            (Ok(_), Ok(_) | Err(Errno::AGAIN)) => Self::Beneath { cached: true },
+            (Ok(_), Ok(_) | Err(Errno::AGAIN)) => Self::Beneath { cached: is_local(root) },
             (Ok(_), Err(_)) => Self::Beneath { cached: false },
         }
     }
@@ -196,6 +230,10 @@ impl Lookup {
     }
 }
 
+fn is_local(root: &OwnedFd) -> bool {
+    fstatfs(root).is_ok_and(|facts| LOCAL.contains(&facts.f_type))
+}
+
 /// Looks at the opened file itself, so that nothing can be exchanged between the check and the use.
 fn inspect(opened: OwnedFd) -> Result<Opened, FileError> {
     let file = File::from(opened);
@@ -216,6 +254,8 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
 
+    const PATIENCE: Duration = Duration::from_secs(60);
+
     /// `site/` with all that must not be served, and a secret beside it.
     fn tree() -> tempfile::TempDir {
         let tree = tempfile::tempdir().expect("temporary directory");
@@ -235,7 +275,7 @@ mod tests {
 
     fn roots(tree: &tempfile::TempDir, symlinks: Symlinks) -> [Root; 3] {
         [Lookup::Beneath { cached: true }, Lookup::Beneath { cached: false }, Lookup::Stepwise].map(|lookup| {
-            let found = Root::open(&tree.path().join("site"), symlinks).expect("root");
+            let found = Root::open(&tree.path().join("site"), symlinks, PATIENCE).expect("root");
             Root { lookup, ..found }
         })
     }
@@ -332,7 +372,7 @@ mod tests {
     #[test]
     fn the_root_must_be_a_directory() {
         let tree = tree();
-        assert_eq!(Root::open(&tree.path().join("none"), Symlinks::No).err(), Some(Errno::NOENT));
-        assert_eq!(Root::open(&tree.path().join("secret"), Symlinks::No).err(), Some(Errno::NOTDIR));
+        assert_eq!(Root::open(&tree.path().join("none"), Symlinks::No, PATIENCE).err(), Some(Errno::NOENT));
+        assert_eq!(Root::open(&tree.path().join("secret"), Symlinks::No, PATIENCE).err(), Some(Errno::NOTDIR));
     }
 }

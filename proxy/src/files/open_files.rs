@@ -111,7 +111,7 @@ impl OpenFiles {
 fn is_unchanged(representation: &Representation, stamp: Stamp) -> bool {
     let is_same = match &representation.content {
         Content::Memory(_) => true,
-        Content::File(file, _) => file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == stamp),
+        Content::File(file, ..) => Stamp::at_hand(file) == Ok(stamp),
     };
     is_same && representation.variants.are_unchanged()
 }

@@ -1,6 +1,8 @@
 //! Reading a file without ever letting the worker wait for a disk: what the page cache holds is copied at once, the
 //! rest is fetched by a blocking thread.
 
+use super::disk::Disk;
+use super::stamp::Stamp;
 use rustix::io::{Errno, IoSliceMut, ReadWriteFlags, preadv2};
 use std::fs::File;
 use std::io;
@@ -34,17 +36,17 @@ pub(super) fn from_disk(file: &File, buffer: &mut [u8], offset: u64) -> io::Resu
     }
 }
 
-/// The whole of a small file. Shorter than `size` when it has shrunk.
+/// The whole of a small file, and the version that it is in afterwards. Shorter than `size` when it has shrunk.
 ///
 /// # Errors
 /// The disk's.
-pub(super) async fn whole(file: &Arc<File>, size: usize) -> Result<Vec<u8>, Errno> {
+pub(super) async fn whole(file: &Arc<File>, size: usize, disk: &Disk) -> Result<(Vec<u8>, Stamp), Errno> {
     let mut content = vec![0; size];
     if size == 0 || from_page_cache(file, &mut content, 0) == Some(size) {
-        return Ok(content);
+        return Ok((content, Stamp::at_hand(file)?));
     }
     let file = Arc::clone(file);
-    tokio::task::spawn_blocking(move || fill(&file, content)).await.unwrap_or(Err(Errno::CANCELED))
+    disk.ask(move || Ok((fill(&file, content)?, Stamp::of_file(&file)?))).await?
 }
 
 /// As [`whole`], on a blocking thread.
@@ -80,10 +82,20 @@ mod tests {
 
     #[tokio::test]
     async fn small_files_are_read_whole() {
-        assert_eq!(whole(&file(b""), 0).await, Ok(Vec::new()));
-        assert_eq!(whole(&file(b"hello"), 5).await, Ok(b"hello".to_vec()));
-        assert_eq!(whole(&file(b"hello"), 9).await, Ok(b"hello".to_vec()), "it shrank");
-        assert_eq!(whole(&file(b"hello"), 4).await, Ok(b"hell".to_vec()), "it grew");
+        let disk = Disk::of(0, std::time::Duration::from_secs(60));
+        for (content, size, expected) in [
+            ("", 0, ""),
+            ("hello", 5, "hello"),
+            // It shrank.
+            ("hello", 9, "hello"),
+            // It grew.
+            ("hello", 4, "hell"),
+        ] {
+            let file = file(content.as_bytes());
+            let (read, stamp) = whole(&file, size, &disk).await.expect("read");
+            assert_eq!(read, expected.as_bytes());
+            assert_eq!(stamp, Stamp::of_file(&file).expect("metadata"));
+        }
     }
 
     #[test]

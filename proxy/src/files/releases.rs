@@ -43,6 +43,7 @@ struct Place {
     /// How many beside the current one stay reachable.
     kept: usize,
     symlinks: Symlinks,
+    disk_timeout: Duration,
     error_pages: Arc<[(http::StatusCode, String)]>,
 }
 
@@ -89,6 +90,7 @@ impl Releases {
             directory: config.root.clone(),
             kept,
             symlinks: config.symlinks,
+            disk_timeout: config.disk_timeout,
             error_pages: config.error_pages.as_slice().into(),
         };
         let look = place.look(None).map_err(|reason| FilesError::Release { reason })?;
@@ -136,13 +138,10 @@ impl Releases {
         if since < due || self.due_ms.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }
-        let known = self.live().map(|live| Known {
-            name: live.name.clone(),
-            identity: live.identity,
-            served: live.served.clone(),
-        });
+        let Some(live) = self.live() else { return };
+        let known = Known { name: live.name.clone(), identity: live.identity, served: live.served.clone() };
         let place = self.place.clone();
-        let looked = tokio::task::spawn_blocking(move || place.look(known)).await;
+        let looked = live.tree.root.disk().ask(move || place.look(Some(known))).await;
         let complaint = match looked {
             Ok(Ok(None)) => None,
             Ok(Ok(Some(look))) => {
@@ -151,7 +150,7 @@ impl Releases {
                 None
             }
             Ok(Err(reason)) => Some(reason),
-            Err(_) => Some("it could not be looked at".to_owned()),
+            Err(error) => Some(format!("it could not be looked at: {error}")),
         };
         let mut last = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reason) = complaint.as_ref().filter(|_| *last != complaint) {
@@ -183,7 +182,7 @@ impl Place {
     fn look(&self, known: Option<Known>) -> Result<Option<Look>, String> {
         let name = current_release(&self.directory).map_err(|error| error.to_string())?;
         let cant = |error: rustix::io::Errno| format!("{} can't be opened: {error}", self.directory.display());
-        let releases = Root::open(&self.directory, self.symlinks).map_err(cant)?;
+        let releases = Root::open(&self.directory, self.symlinks, self.disk_timeout).map_err(cant)?;
         let (root, identity) = releases.below(&name).map_err(cant)?;
         if known.as_ref().is_some_and(|known| (&known.name, known.identity) == (&name, identity)) {
             return Ok(None);

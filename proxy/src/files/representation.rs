@@ -4,6 +4,7 @@ mod variants;
 
 use super::body::{FileBody, Sealed};
 use super::cache_control::CachePolicy;
+use super::disk::Disk;
 use super::prepared::PreparedFields;
 use super::validators::Validators;
 use crate::config::Coding;
@@ -39,8 +40,8 @@ pub(super) struct Representation {
 pub(super) enum Content {
     /// All of them at hand.
     Memory(Bytes),
-    /// In an open file, of which this many bytes belong to the answer.
-    File(Arc<File>, u64),
+    /// In an open file, of which this many bytes belong to the answer, and on this disk.
+    File(Arc<File>, u64, Arc<Disk>),
 }
 
 impl Content {
@@ -48,7 +49,7 @@ impl Content {
     pub(super) const fn size(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
-            Self::File(_, size) => *size,
+            Self::File(_, size, _) => *size,
         }
     }
 }
@@ -98,7 +99,7 @@ impl Representation {
         match (&self.content, &self.sealed) {
             (Content::Memory(bytes), None) => FileBody::memory(bytes.clone()),
             (Content::Memory(bytes), Some(copy)) => FileBody::sealed(bytes.clone(), copy.clone()),
-            (Content::File(file, size), _) => FileBody::stream(Arc::clone(file), 0, *size),
+            (Content::File(file, size, disk), _) => FileBody::stream(Arc::clone(file), 0, *size, Arc::clone(disk)),
         }
     }
 

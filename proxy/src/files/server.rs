@@ -74,7 +74,7 @@ impl FileServer {
             cached_bytes_max: config.cached_bytes_max,
             fresh_for: config.fresh_for,
             codings: Codings::new(config),
-            ..Tree::open(&config.root, config.symlinks)?
+            ..Tree::open(&config.root, config.symlinks, config.disk_timeout)?
         };
         let releases = config.releases_kept.map(|kept| Releases::open(config, kept, &tree)).transpose()?;
         let error_pages = match &releases {
@@ -101,7 +101,7 @@ impl FileServer {
     /// When it is no directory that can be entered.
     pub fn internal(root: &Path) -> Result<Self, FilesError> {
         Ok(Self {
-            tree: Tree::open(root, config::Symlinks::No)?,
+            tree: Tree::open(root, config::Symlinks::No, config::DISK_TIMEOUT)?,
             releases: None,
             error_pages: ErrorPages::default(),
             lists: false,
@@ -175,7 +175,8 @@ impl FileServer {
     /// Answers a request for a file of this route.
     ///
     /// # Errors
-    /// See [`FileError`]; none of them is the server's fault except [`FileError::Unavailable`].
+    /// See [`FileError`]; none of them is the server's fault except [`FileError::Unavailable`] and
+    /// [`FileError::Stalled`].
     pub async fn serve(
         &self,
         request: FileRequest<'_>,

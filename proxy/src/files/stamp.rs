@@ -1,6 +1,8 @@
 //! Which version of a file an open descriptor shows.
 
-use std::fs::Metadata;
+use rustix::fs::{AtFlags, StatxFlags, makedev, statx};
+use rustix::io::Errno;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
@@ -30,6 +32,35 @@ impl Stamp {
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
+    }
+
+    /// The stamp of an open file. Where somebody else has to be asked for it, this waits.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn of_file(file: &File) -> Result<Self, Errno> {
+        let metadata = file.metadata().map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        Ok(Self::of(&metadata))
+    }
+
+    /// The stamp of an open file as the kernel has it in memory, so that a worker may ask. A file system whose files are
+    /// also written elsewhere (NFS, say) would else ask its server each time.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn at_hand(file: &File) -> Result<Self, Errno> {
+        let flags = AtFlags::EMPTY_PATH.union(AtFlags::STATX_DONT_SYNC);
+        let Ok(facts) = statx(file, c"", flags, StatxFlags::BASIC_STATS) else {
+            // A sandbox that does not know the call.
+            return Self::of_file(file);
+        };
+        Ok(Self {
+            size: facts.stx_size,
+            device: makedev(facts.stx_dev_major, facts.stx_dev_minor),
+            inode: facts.stx_ino,
+            modified: (facts.stx_mtime.tv_sec, facts.stx_mtime.tv_nsec.into()),
+            changed: (facts.stx_ctime.tv_sec, facts.stx_ctime.tv_nsec.into()),
+        })
     }
 
     /// When the content was last changed; `None` before 1970.
@@ -82,6 +113,14 @@ mod tests {
         std::fs::rename(&new, &old).expect("rename");
         assert_ne!(stamp(&old), before);
         assert_ne!(stamp(&old).to_bytes(), before.to_bytes());
+    }
+
+    #[test]
+    fn what_is_at_hand_is_what_the_disk_says() {
+        let file = tempfile::NamedTempFile::new().expect("temporary file");
+        std::fs::write(file.path(), "content").expect("write");
+        let file = file.into_file();
+        assert_eq!(Stamp::at_hand(&file), Stamp::of_file(&file));
     }
 
     #[test]

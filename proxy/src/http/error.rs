@@ -114,6 +114,7 @@ impl Cause {
             FileError::RangeNotSatisfiable { .. } => &codes::RANGE_NOT_SATISFIABLE,
             FileError::PreconditionFailed => &codes::PRECONDITION_FAILED,
             FileError::Unavailable(_) => &codes::FILE_UNAVAILABLE,
+            FileError::Stalled => &codes::DISK_STALLED,
             FileError::FieldsTooLarge => &codes::INTERNAL_FILE,
         };
         let detail = matches!(error, FileError::BadPath(_)).then(|| error.to_string());

@@ -457,7 +457,10 @@ async fn internal_file(
         Ok(served) => Ok(served.map(ProxyBody::from)),
         // The client's own conditions and ranges are its business, a missing file is the application's fault.
         Err(
-            error @ (FileError::PreconditionFailed | FileError::RangeNotSatisfiable { .. } | FileError::Unavailable(_)),
+            error @ (FileError::PreconditionFailed
+            | FileError::RangeNotSatisfiable { .. }
+            | FileError::Unavailable(_)
+            | FileError::Stalled),
         ) => Err(Cause::File(error)),
         Err(error) => Err(Cause::InternalFile(error)),
     }

@@ -27,6 +27,7 @@ pub(super) fn files(written: file::Files, path: Option<&At<PathPattern>>, contex
         precompressed,
         compress,
         fresh_for,
+        disk_timeout,
     } = written;
     let root = root.and_then(|root| root::root(root, context));
     let dir = root.as_ref().and_then(|root| root.files.as_deref());
@@ -75,6 +76,7 @@ pub(super) fn files(written: file::Files, path: Option<&At<PathPattern>>, contex
         precompressed: precompressed?.value,
         compress: compress?,
         fresh_for: fresh_for?.value.0,
+        disk_timeout: disk_timeout?.value.0,
     })
 }
 

@@ -54,6 +54,9 @@ table! {
         default("256KiB") cached_bytes_max: Size<0, { 1 << 30 }>,
         /// How long a file is served without looking at the disk: a change is noticed after this time.
         default("1s") fresh_for: Time<0, 3_600_000>,
+        /// How long a request waits for one answer of the disk (a name, a directory, a piece of a file): then it is 503,
+        /// an answer that has begun ends, and what is in memory goes on unrevised. At most 64 threads wait for one disk.
+        default("10s") disk_timeout: Time<10, 600_000>,
         /// The content types whose files come compressed to clients that take it: a type, all of a kind (`text/*`), or
         /// all with a suffix (`*+json`).
         default(MediaPattern::COMPRESSIBLE) compressible_types: List<MediaPattern, 1>,

@@ -58,22 +58,25 @@ impl Chain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::disk::Disk;
     use http_body_util::BodyExt;
     use std::fs::File;
     use std::sync::Arc;
     use std::task::Waker;
+    use std::time::Duration;
 
     #[tokio::test]
     async fn bodies_follow_each_other() {
         let file = tempfile::NamedTempFile::new().expect("temporary file");
         std::fs::write(file.path(), "0123456789").expect("write");
         let opened = Arc::new(File::open(file.path()).expect("open"));
+        let disk = Disk::of(0, Duration::from_secs(60));
         let memory = FileBody::memory(Bytes::from_static(b"<"));
         let body = FileBody::chain(vec![
             memory,
-            FileBody::stream(Arc::clone(&opened), 2, 3),
+            FileBody::stream(Arc::clone(&opened), 2, 3, Arc::clone(&disk)),
             FileBody::empty(),
-            FileBody::stream(opened, 9, 1),
+            FileBody::stream(opened, 9, 1, disk),
         ]);
         assert_eq!(body.size_hint().exact(), Some(5));
         assert_eq!(body.collect().await.expect("body").to_bytes(), "<2349");
@@ -84,8 +87,10 @@ mod tests {
     async fn a_file_that_shrinks_ends_the_whole() {
         let file = tempfile::NamedTempFile::new().expect("temporary file");
         let opened = Arc::new(File::open(file.path()).expect("open"));
-        let mut body =
-            FileBody::chain(vec![FileBody::stream(opened, 0, 10), FileBody::memory(Bytes::from_static(b">"))]);
+        let mut body = FileBody::chain(vec![
+            FileBody::stream(opened, 0, 10, Disk::of(0, Duration::from_secs(60))),
+            FileBody::memory(Bytes::from_static(b">")),
+        ]);
         assert!(matches!(body.frame().await, Some(Err(BodyError::File))));
         assert!(body.frame().await.is_none());
     }

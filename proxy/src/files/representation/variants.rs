@@ -72,7 +72,7 @@ impl Variants {
         self.forms.iter().zip(self.twins).all(|(form, stamp)| match form {
             Form::Twin(coded) => match &coded.content {
                 Content::Memory(_) => true,
-                Content::File(file, _) => file.metadata().is_ok_and(|now| stamp == Some(Stamp::of(&now))),
+                Content::File(file, ..) => Stamp::at_hand(file).is_ok_and(|now| stamp == Some(now)),
             },
             Form::None | Form::Made(_) | Form::Possible => true,
         })

@@ -85,7 +85,7 @@ impl Cause {
                 ..
             }
             | Self::Overload
-            | Self::File(FileError::Unavailable(_)) => {
+            | Self::File(FileError::Unavailable(_) | FileError::Stalled) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Self::Upstream { error: UpstreamError::CircuitOpen(left), .. } => {

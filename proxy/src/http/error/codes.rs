@@ -83,6 +83,10 @@ serve::error_codes! {
         FILE_UNAVAILABLE = "file_unavailable", SERVICE_UNAVAILABLE, Later,
             "The file can't be read now: descriptors or memory ran out, or the disk failed.",
             "The log line's reason is the system's error. Raise the limit on open files, or look at the disk.";
+        DISK_STALLED = "disk_stalled", SERVICE_UNAVAILABLE, Later,
+            "The disk with the file has not answered within the route's `disk_timeout`.",
+            "Look at the disk, or at the server of the network file system. While it answers nobody, requests for its files \
+             that are not in memory are refused at once; files on other disks go on.";
     }
 }
 
