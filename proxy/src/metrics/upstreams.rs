@@ -78,7 +78,7 @@ pub struct UpstreamCounters {
     pub retries: Counter,
     /// Failures that no attempt followed, because the budget was spent.
     pub retries_denied: Counter,
-    /// Attempts that began beside another one because their route says so.
+    /// Requests that were sent once more beside an attempt that took long, because their route says so.
     pub hedges: Counter,
     /// Those of them that were answered first.
     pub hedges_won: Counter,

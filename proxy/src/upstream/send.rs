@@ -89,6 +89,7 @@ impl Upstream {
             tunnel,
             interim,
             keeps: false,
+            hedges: false,
         };
         let mut upload = delivery.new_upload(body);
         attempt.upload = upload.counter();

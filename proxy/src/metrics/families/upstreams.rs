@@ -71,7 +71,7 @@ pub(super) static FAMILIES: &[Family] = &[
     counter(
         "portcullis_upstream_hedges_total",
         &[UPSTREAM],
-        "Attempts that began beside one that took long, because the route has `retry.hedge`.",
+        "Attempts that were sent beside one that took long, because the route has `retry.hedge`.",
         |metrics, samples| each(metrics, samples, |counters| counters.hedges.get()),
     ),
     counter(
