@@ -154,6 +154,31 @@ async fn srv_records_say_hosts_ports_and_shares() {
     assert!(later.received().is_empty());
 }
 
+/// RFC 2782: the lowest number that can be reached. Neither the TTL nor `resolve_every` ends while the test runs.
+#[tokio::test]
+async fn srv_records_of_a_later_priority_are_used_while_no_target_of_an_earlier_one_has_an_address() {
+    let names = NameServer::start().await;
+    let (_first, first) = server("127.0.0.2", 0).await;
+    let (_second, second) = server("127.0.0.3", 0).await;
+    let (third, last) = server("127.0.0.4", 0).await;
+    names.set("second.app", &["127.0.0.3"]);
+    names.set("third.app", &["127.0.0.4"]);
+    names.set_services(
+        "_http._tcp.app",
+        &[(9, 1, last, "third.app"), (1, 1, first, "first.app"), (2, 1, second, "second.app"), (1, 1, first, "no.app")],
+    );
+    let edge = Edge::start(&by_name(&names, "srv:_http._tcp.app", "resolve_every = \"10m\"")).await;
+    for _ in 0..4 {
+        assert_eq!(answer(&edge).await, "127.0.0.3");
+    }
+    assert!(third.received().is_empty());
+    names.set("first.app", &["127.0.0.2"]);
+    answered(&edge, "127.0.0.2").await;
+    for _ in 0..4 {
+        assert_eq!(answer(&edge).await, "127.0.0.2");
+    }
+}
+
 #[tokio::test]
 async fn what_is_known_of_a_name_outlives_a_reload() {
     let names = NameServer::start().await;

@@ -79,6 +79,31 @@ async fn a_client_whose_endpoint_is_gone_gets_another_one_for_good() {
     }
 }
 
+/// A shared cache would hand one client's cookie to all.
+#[tokio::test]
+async fn an_answer_that_sets_the_cookie_is_for_its_client_only() {
+    let answer = "HTTP/1.1 200 OK\r\nCache-Control: public, max-age=60, s-maxage=600\r\nCDN-Cache-Control: max-age=600\r\n\
+        Content-Length: 2\r\n\r\nok";
+    let server = Origin::start().await.always(answer);
+    let servers = [server];
+    // The last word is a rule's, but for this.
+    for (rule, of_the_application) in
+        [("", true), ("response_headers = { cache-control = \"public, max-age=60\" }", false)]
+    {
+        let config = config(&servers, STICKY).replace("forward = \"app\"", &format!("forward = \"app\"\n{rule}"));
+        let edge = Edge::start(&config).await;
+        let first = edge.http().get("/").send().await.expect_status(200);
+        let pair = cookie(&first);
+        assert_eq!(first.header("cache-control"), Some("private, max-age=60"));
+        assert_eq!(first.header("cdn-cache-control"), None);
+        let again = get(&edge, "cookie", &pair).await;
+        assert_eq!(again.header("set-cookie"), None);
+        let said = if of_the_application { "public, max-age=60, s-maxage=600" } else { "public, max-age=60" };
+        assert_eq!(again.header("cache-control"), Some(said), "for everybody");
+        assert_eq!(again.header("cdn-cache-control"), Some("max-age=600"));
+    }
+}
+
 #[tokio::test]
 async fn requests_with_the_same_field_go_to_the_same_endpoint() {
     let servers = servers().await;

@@ -48,6 +48,8 @@ pub(super) struct RequestContext {
     pub(super) extended_connect: bool,
     /// For the client's next DPoP proof.
     pub(super) dpop_nonce: Option<Box<HeaderValue>>,
+    /// The answer binds the client to an endpoint.
+    pub(super) binds_client: bool,
     /// Kept where the rules about the response are made of the request.
     pub(super) asked: Option<Box<Asked>>,
     /// The code and the exact reason of an error.
@@ -95,6 +97,7 @@ impl RequestContext {
             caller: None,
             extended_connect: websocket::is_extended_connect(head),
             dpop_nonce: None,
+            binds_client: false,
             asked: None,
             cause: None,
         })

@@ -398,6 +398,7 @@ async fn forward(
         && let Some(field) = sticky.bind(endpoint, affinity.sticky)
     {
         response.headers_mut().append(header::SET_COOKIE, field);
+        context.binds_client = true;
     }
     let Some(path) = response.headers_mut().remove(&X_ACCEL_REDIRECT) else { return Ok(response) };
     match (&to.internal, for_internal_file) {

@@ -16,6 +16,7 @@ mod handler;
 mod headers;
 mod location;
 mod max_forwards;
+mod own_client;
 mod own_fields;
 mod random;
 mod response_rules;

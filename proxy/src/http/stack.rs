@@ -7,6 +7,7 @@ use super::error::Cause;
 use super::error_pages;
 use super::farewell::Farewell;
 use super::handler::{self, Entrance, Entry};
+use super::own_client;
 use super::own_fields::Teller;
 use super::response_rules;
 use super::target::Target;
@@ -203,6 +204,10 @@ impl Ring {
             error_pages::apply(&local.snapshot, &context, &mut response);
         }
         response_rules::apply(&local.snapshot, &context, response.headers_mut());
+        // After the rules: one of them may say how long answers are kept.
+        if context.binds_client && response.headers().contains_key(header::SET_COOKIE) {
+            own_client::restrict(response.headers_mut());
+        }
         response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
         if let Some(nonce) = context.dpop_nonce.take() {
             response.headers_mut().insert(&DPOP_NONCE, *nonce);

@@ -26,7 +26,7 @@ pub use links::{EndpointSample, LinkSample, LinkSamples, PostedSample};
 pub use reference::reference;
 pub use reloads::Reloads;
 pub use requests::{Errors, Requests};
-pub use upstreams::{Failure, UpstreamCounters, Upstreams, Waiting};
+pub use upstreams::{Failure, HasWaited, UpstreamCounters, Upstreams, Waiting, Waits};
 
 use serve::counters::{ConnectionCounters, Counter};
 use std::num::NonZeroUsize;

@@ -78,36 +78,40 @@ pub struct UpstreamCounters {
     pub retries: Counter,
     /// Failures that no attempt followed, because the budget was spent.
     pub retries_denied: Counter,
-    /// Attempts that began beside another one because their route says so.
+    /// Requests that were sent once more beside an attempt that took long, because their route says so.
     pub hedges: Counter,
     /// Those of them that were answered first.
     pub hedges_won: Counter,
     /// How often an endpoint has failed too often, and was left alone from then on.
     pub breaks: Counter,
-    /// Requests that began to wait for a place.
+    /// Requests that have waited for a place.
     pub queued: Counter,
-    /// Requests that have ended to.
-    pub unqueued: Counter,
-    /// Requests that began to wait for an endpoint to come back.
+    /// How often one of them sat down to, and rose again.
+    pub queue_waits: Waits,
+    /// Requests that have waited for an endpoint to come back.
     pub parked: Counter,
-    /// Requests that have ended to.
-    pub unparked: Counter,
+    /// How often one of them sat down to, and rose again.
+    pub park_waits: Waits,
     failures: [Counter; Failure::ALL.len()],
 }
 
 impl UpstreamCounters {
     /// Counts a request that waits for an endpoint to come back, until the value is dropped.
     #[must_use]
-    pub fn park(self: &Arc<Self>) -> Waiting {
-        self.parked.increment();
-        Waiting(Arc::clone(self), |counters| &counters.unparked)
+    pub fn park(self: &Arc<Self>, waited: &mut HasWaited) -> Waiting {
+        if !std::mem::replace(&mut waited.parked, true) {
+            self.parked.increment();
+        }
+        Waiting::begin(self, |counters| &counters.park_waits)
     }
 
     /// Counts a request that waits for a place, until the value is dropped.
     #[must_use]
-    pub fn queue(self: &Arc<Self>) -> Waiting {
-        self.queued.increment();
-        Waiting(Arc::clone(self), |counters| &counters.unqueued)
+    pub fn queue(self: &Arc<Self>, waited: &mut HasWaited) -> Waiting {
+        if !std::mem::replace(&mut waited.queued, true) {
+            self.queued.increment();
+        }
+        Waiting::begin(self, |counters| &counters.queue_waits)
     }
 
     /// Counts a failed attempt, whether or not another one followed.
@@ -120,13 +124,36 @@ impl UpstreamCounters {
     }
 }
 
+/// How often a wait began and ended: a request whose place was gone when it came to it waits again.
+#[derive(Debug, Default)]
+pub struct Waits {
+    /// How often it began.
+    pub begun: Counter,
+    /// How often it ended.
+    pub ended: Counter,
+}
+
+/// For what one request has waited up to now. It is counted once for each, however often it sits down again.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HasWaited {
+    queued: bool,
+    parked: bool,
+}
+
 /// A request that waits. Dropped on the worker that it was made on.
 #[derive(Debug)]
-pub struct Waiting(Arc<UpstreamCounters>, fn(&UpstreamCounters) -> &Counter);
+pub struct Waiting(Arc<UpstreamCounters>, fn(&UpstreamCounters) -> &Waits);
+
+impl Waiting {
+    fn begin(counters: &Arc<UpstreamCounters>, waits: fn(&UpstreamCounters) -> &Waits) -> Self {
+        waits(counters).begun.increment();
+        Self(Arc::clone(counters), waits)
+    }
+}
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        (self.1)(&self.0).increment();
+        (self.1)(&self.0).ended.increment();
     }
 }
 

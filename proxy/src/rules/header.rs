@@ -111,7 +111,8 @@ impl Layers<'_> {
 
 /// Whether a field tells a cache how long to keep a message: `Cache-Control`, the targeted ones (`CDN-Cache-Control` and
 /// others by that pattern, RFC 9213 section 2), and those from before.
-fn is_about_caching(name: &HeaderName) -> bool {
+#[must_use]
+pub fn is_about_caching(name: &HeaderName) -> bool {
     let name = name.as_str();
     name.ends_with("cache-control")
         || matches!(name, "expires" | "surrogate-control" | "edge-control" | "x-accel-expires")

@@ -7,6 +7,6 @@ mod header;
 mod path;
 mod template;
 
-pub use header::{HeaderRules, Layers};
+pub use header::{HeaderRules, Layers, is_about_caching};
 pub use path::{PathRule, Unfitting};
 pub use template::{Facts, fill};

@@ -1,6 +1,7 @@
 //! What happened on the way of one request, for the access log.
 
 use super::error::UpstreamError;
+use crate::metrics::HasWaited;
 use http::StatusCode;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -27,6 +28,7 @@ pub struct Attempt {
     pub total: Option<Duration>,
     /// The attempts that came to nothing, in order; without memory while there is none.
     pub failures: Vec<Failed>,
+    pub(super) has_waited: HasWaited,
     pub(super) started: Option<Instant>,
     /// When the last attempt began.
     pub(super) begun: Option<Instant>,

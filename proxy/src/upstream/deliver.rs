@@ -46,6 +46,8 @@ pub(super) struct Delivery<'a> {
     pub(super) interim: &'a mut dyn FnMut(StatusCode, HeaderMap),
     /// Another attempt may follow this one, so that its body is held.
     pub(super) keeps: bool,
+    /// It begins beside another one, and has not been sent yet.
+    pub(super) hedges: bool,
     pub(super) terms: Terms<'a>,
 }
 
@@ -148,6 +150,9 @@ impl Upstream {
                 let failure = Failure { unsent: true, silent: true, idempotent: delivery.terms.idempotent };
                 Undelivered { error, failure }
             })?;
+            if std::mem::take(&mut delivery.hedges) {
+                self.counters.hedges.increment();
+            }
             delivery.terms.host.write(&mut delivery.head.headers, &counted.endpoint().host);
             delivery.tell_deadline(sent);
             let endpoint = Rc::clone(counted.endpoint());

@@ -84,7 +84,7 @@ impl Upstream {
         let Some(hedge) = &policy.hedge else { return (self.deliver_in_turn(delivery, tried, attempt).await, false) };
         // The first attempt may take it away.
         let mut spare = delivery.head.clone();
-        let Delivery { head, own, upload, tunnel: _, interim, keeps, terms } = delivery;
+        let Delivery { head, own, upload, tunnel: _, interim, keeps, hedges: _, terms } = delivery;
         // Both may have something to tell before their answers (RFC 9110 section 15.2).
         let (heard, interim) = (Cell::new(false), RefCell::new(interim));
         let tell = |status: StatusCode, fields: HeaderMap| {
@@ -100,6 +100,7 @@ impl Upstream {
             tunnel: None,
             interim: &mut by_first,
             keeps: *keeps,
+            hedges: false,
             terms: *terms,
         };
         let mut second = Delivery {
@@ -109,6 +110,7 @@ impl Upstream {
             tunnel: None,
             interim: &mut by_second,
             keeps: false,
+            hedges: true,
             terms: *terms,
         };
         let (mut told, others) = (Told { second: attempt.beside(), first: attempt }, Tried::default());
@@ -121,7 +123,6 @@ impl Upstream {
                 Either::Right(_) if heard.get() => Either::Left(one.await),
                 Either::Right(stay) if !self.may_hedge(&stay, tried, &others) => Either::Left(one.await),
                 Either::Right(_) => {
-                    self.counters.hedges.increment();
                     second.begin_beside();
                     let two = pin!(self.deliver(&mut second, &others, &mut told.second));
                     Either::Right(race(one, two, policy).await)

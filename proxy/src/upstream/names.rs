@@ -15,6 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// One lookup, whatever it takes.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long those of a later priority are used before it is asked again for those that come first.
+const SECOND_BEST_FOR: Duration = Duration::from_secs(5);
 /// What the system says about names, looked at again before each lookup.
 const SYSTEM_FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
 
@@ -113,27 +115,36 @@ async fn addresses(
     Ok(Answer { found: found.collect(), ttl })
 }
 
-/// The targets of the records that are to be asked first (RFC 2782).
+/// The targets of the records that are to be asked first, of those that have an address (RFC 2782).
 async fn services(resolver: &TokioResolver, name: &str) -> Result<Answer, String> {
     let name = Name::from_ascii(name).map_err(|error| error.to_string())?;
     let records = resolver.srv_lookup(name).await.map_err(|error| error.to_string())?;
     let mut answer = Answer { found: Vec::new(), ttl: records.valid_until().saturating_duration_since(Instant::now()) };
-    let services = || {
-        records.answers().iter().filter_map(|record| if let RData::SRV(srv) = &record.data { Some(srv) } else { None })
-    };
-    let first = services().map(|srv| srv.priority).min();
-    let mut failed = None;
-    for srv in services().filter(|srv| Some(srv.priority) == first).take(ADDRESSES_MAX) {
+    let services =
+        records.answers().iter().filter_map(|record| if let RData::SRV(srv) = &record.data { Some(srv) } else { None });
+    let mut services: Vec<_> = services.collect();
+    services.sort_by_key(|srv| srv.priority);
+    let first = services.first().map(|srv| srv.priority);
+    let (mut used, mut failed) = (None, None);
+    for srv in services.into_iter().take(ADDRESSES_MAX) {
+        // Those of the next priority are for when nobody of this one has an address.
+        if used.is_some_and(|used| used != srv.priority) {
+            break;
+        }
         let host = srv.target.to_ascii().trim_end_matches('.').to_owned();
         let address = EndpointAddress::Tcp { host: host.clone(), port: srv.port };
         match Box::pin(addresses(resolver, &format!("{host}."), srv.port, &address)).await {
             Ok(of_target) => {
+                used = Some(srv.priority);
                 answer.ttl = answer.ttl.min(of_target.ttl);
                 let weight = Some(u32::from(srv.weight.max(1)));
                 answer.found.extend(of_target.found.into_iter().map(|found| Found { weight, ..found }));
             }
             Err(error) => failed = Some(format!("{host}: {error}")),
         }
+    }
+    if used != first {
+        answer.ttl = answer.ttl.min(SECOND_BEST_FOR);
     }
     match failed {
         Some(error) if answer.found.is_empty() => Err(error),

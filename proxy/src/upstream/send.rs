@@ -97,6 +97,7 @@ impl Upstream {
             tunnel,
             interim,
             keeps: false,
+            hedges: false,
         };
         let mut upload = delivery.new_upload(body);
         attempt.upload = upload.counter();

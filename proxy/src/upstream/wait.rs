@@ -78,7 +78,7 @@ impl Upstream {
         let ticket = parking.enter();
         loop {
             let left = parking.settings().timeout.saturating_sub(since.elapsed());
-            let counted = self.counters.park();
+            let counted = self.counters.park(&mut attempt.has_waited);
             let open = timer::timeout(left, self.until_open(parking, &ticket, delivery)).await;
             drop(counted);
             attempt.waited = Some(since.elapsed());
@@ -133,7 +133,7 @@ impl Upstream {
         loop {
             let turn = match gate.enter(limits, wait, releases) {
                 Ok(mut seat) => {
-                    let _counted = self.counters.queue();
+                    let _counted = self.counters.queue(&mut attempt.has_waited);
                     let left = until.saturating_duration_since(Instant::now());
                     timer::timeout(left, seat.turn()).await.unwrap_or(Err(Sent::Late))
                 }

@@ -8,7 +8,9 @@ use crate::config::units::Time;
 table! {
     /// A cookie brings each client back to the endpoint that answered it first, whatever `balance` says. It is sealed: it
     /// says nothing of the endpoint, and a changed one counts as none. When the endpoint is gone or not well, another one
-    /// is chosen and the cookie replaced. It is always `HttpOnly`.
+    /// is chosen and the cookie replaced. It is always `HttpOnly`. An answer that sets it is for its client only: it gets
+    /// `Cache-Control: private`, loses `public` and `s-maxage` and the fields that tell certain caches how long to keep it
+    /// (`CDN-Cache-Control`, `Surrogate-Control` and the like), whatever the application or `response_headers` say.
     Sticky as "upstream.sticky" => {
         /// The name of the cookie.
         required cookie: Text,

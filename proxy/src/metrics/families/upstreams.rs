@@ -2,9 +2,8 @@
 
 use super::{counter, gauge, label};
 use crate::metrics::family::{Family, Label, Samples};
-use crate::metrics::upstreams::{Failure, UpstreamCounters};
+use crate::metrics::upstreams::{Failure, UpstreamCounters, Waits};
 use crate::metrics::{AdaptedSample, Metrics, WorkerMetrics};
-use serve::counters::Counter;
 use std::collections::BTreeMap;
 
 const UPSTREAM: Label = label("upstream");
@@ -72,7 +71,7 @@ pub(super) static FAMILIES: &[Family] = &[
     counter(
         "portcullis_upstream_hedges_total",
         &[UPSTREAM],
-        "Attempts that began beside one that took long, because the route has `retry.hedge`.",
+        "Attempts that were sent beside one that took long, because the route has `retry.hedge`.",
         |metrics, samples| each(metrics, samples, |counters| counters.hedges.get()),
     ),
     counter(
@@ -94,7 +93,7 @@ pub(super) static FAMILIES: &[Family] = &[
         |metrics, samples| each(metrics, samples, |counters| counters.queued.get()),
     ),
     gauge("portcullis_upstream_queued", &[UPSTREAM], "Requests that wait for a place.", |metrics, samples| {
-        waiting(metrics, samples, |counters| (&counters.queued, &counters.unqueued));
+        waiting(metrics, samples, |counters| &counters.queue_waits);
     }),
     gauge(
         "portcullis_upstream_in_flight_limit",
@@ -127,7 +126,7 @@ pub(super) static FAMILIES: &[Family] = &[
         "portcullis_upstream_parked",
         &[UPSTREAM],
         "Requests that wait for an endpoint to come back.",
-        |metrics, samples| waiting(metrics, samples, |counters| (&counters.parked, &counters.unparked)),
+        |metrics, samples| waiting(metrics, samples, |counters| &counters.park_waits),
     ),
 ];
 
@@ -153,10 +152,10 @@ fn by_upstream<const N: usize>(
 }
 
 /// How many have begun something and not ended it, by upstream.
-fn waiting(metrics: &Metrics, samples: &mut Samples, of: impl Fn(&UpstreamCounters) -> (&Counter, &Counter)) {
+fn waiting(metrics: &Metrics, samples: &mut Samples, of: impl Fn(&UpstreamCounters) -> &Waits) {
     // Read first: what ends in between has begun, and the number must not fall below zero.
-    let ended = by_upstream(metrics, |counters| [of(counters).1.get()]);
-    let begun = by_upstream(metrics, |counters| [of(counters).0.get()]);
+    let ended = by_upstream(metrics, |counters| [of(counters).ended.get()]);
+    let begun = by_upstream(metrics, |counters| [of(counters).begun.get()]);
     for (name, [count]) in &begun {
         samples.add([name], count.saturating_sub(ended.get(name).map_or(0, |[ended]| *ended)));
     }

@@ -1,6 +1,7 @@
 //! The client against endpoints that say byte by byte what they answer and when.
 
 mod differential;
+mod hedging;
 mod queueing;
 mod reloads;
 mod requests;

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -73,6 +74,42 @@ fn who_was_called_in_vain_has_its_seat_back() {
             Peer::accept(&listener).await.answer(OK).await;
         });
         assert_eq!(read(outcome).await, (200, Ok("ok".to_owned())));
+        let counters = &upstream.counters;
+        assert_eq!((counters.queue_waits.begun.get(), counters.queue_waits.ended.get()), (2, 2));
+        assert_eq!(counters.queued.get(), 1, "one request, however often it sat down");
+    });
+}
+
+/// Found in a review: a request was counted again each time that it found the door shut and sat down once more.
+#[test]
+fn who_finds_the_door_shut_again_is_counted_once() {
+    run(async |_, listener| {
+        let address = listener.local_addr().expect("an address");
+        let upstream = used(&config::Upstream { park: Some(config::Park::DEFAULT), ..configured(&address) });
+        let (first, ()) = tokio::join!(get(&upstream), async {
+            let mut peer = Peer::accept(&listener).await;
+            peer.answer("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok").await;
+            drop(listener);
+        });
+        assert_eq!(read(first).await, (200, Ok("ok".to_owned())));
+        let waits = &upstream.counters.park_waits;
+        let (outcome, ()) = tokio::join!(get(&upstream), async {
+            while waits.begun.get() < 1 {
+                tokio::task::yield_now().await;
+            }
+            let opened = TcpListener::bind(address).await.expect("the same port");
+            // Who knocked is heard, and by the time that the request comes nobody is there.
+            drop((Peer::accept(&opened).await, opened));
+            while waits.begun.get() < 2 {
+                tokio::task::yield_now().await;
+            }
+            let back = TcpListener::bind(address).await.expect("the same port");
+            let mut knocked = Peer::accept(&back).await;
+            knocked.answer(OK).await;
+        });
+        assert_eq!(read(outcome).await, (200, Ok("ok".to_owned())));
+        assert_eq!((waits.begun.get(), waits.ended.get()), (2, 2));
+        assert_eq!(upstream.counters.parked.get(), 1, "one request, however often it sat down");
     });
 }
 
