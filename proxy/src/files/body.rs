@@ -230,7 +230,7 @@ impl FileStream {
 
 #[cfg(test)]
 mod tests {
-    use super::super::open_files::OpenFiles;
+    use super::super::places::Places;
     use super::*;
     use http_body_util::BodyExt;
     use std::task::Waker;
@@ -332,7 +332,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_in_memory_and_sealed_is_sent_by_the_kernel() {
         let content = Bytes::from(numbered(PIECE_BYTES + 17));
-        let sealed = Sealed::copy(&content, OpenFiles::new(2).place().expect("a place")).expect("a copy");
+        let sealed = Sealed::copy(&content, Places::default().take()).expect("a copy");
         let body = || FileBody::sealed(content.clone(), sealed.clone());
         let (sent, by_kernel) = parts(body()).await;
         assert_eq!((sent.expect("whole"), by_kernel), (content.to_vec(), content.len()));

@@ -33,6 +33,7 @@ mod open;
 mod open_files;
 mod path;
 mod piece;
+mod places;
 mod prepared;
 mod range;
 mod read;

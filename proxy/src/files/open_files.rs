@@ -4,10 +4,10 @@
 //! file's state, which for an open file needs no disk. It also tells when another file has taken the name: the old one
 //! has lost a link then, which changes its state too.
 
+use super::places::{Place, Places};
 use super::representation::{Content, Representation};
 use super::stamp::Stamp;
 use lru::LruCache;
-use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -24,17 +24,7 @@ pub(super) struct OpenFiles {
     entries: LruCache<u64, Entry>,
     count_max: usize,
     /// Files that are open beside those of the entries.
-    places: Rc<Cell<usize>>,
-}
-
-/// The right to hold one more file open.
-#[derive(Debug)]
-pub(super) struct Place(Rc<Cell<usize>>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
+    places: Places,
 }
 
 #[derive(Debug)]
@@ -50,21 +40,18 @@ struct Entry {
 impl OpenFiles {
     /// Holds at most so many files. Each may have twins in three codings, which are open too.
     pub(super) fn new(count_max: usize) -> Self {
-        Self { entries: LruCache::unbounded(), count_max, places: Rc::default() }
+        Self { entries: LruCache::unbounded(), count_max, places: Places::default() }
     }
 
     /// How many are held.
     pub(super) fn len(&self) -> usize {
-        self.entries.len() + self.places.get()
+        self.entries.len() + self.places.taken()
     }
 
     /// A place for a file that somebody else holds, if there is room. They get half of all: it would be worse not to hold
     /// those that are too large for memory.
     pub(super) fn place(&self) -> Option<Place> {
-        (self.len() < self.count_max && self.places.get() < self.count_max / 2).then(|| {
-            self.places.set(self.places.get() + 1);
-            Place(Rc::clone(&self.places))
-        })
+        (self.len() < self.count_max && self.places.taken() < self.count_max / 2).then(|| self.places.take())
     }
 
     /// The file, if its name was looked up a moment ago and it has not changed since it was opened.

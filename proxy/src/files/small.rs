@@ -4,7 +4,8 @@
 //! anything is decoded; only files that exist are kept, so no client can fill it with names of its own.
 
 use super::body::Sealed;
-use super::open_files::{OpenFiles, Place, ServerId};
+use super::open_files::{OpenFiles, ServerId};
+use super::places::Place;
 use super::representation::{Content, Representation};
 use super::stamp::Stamp;
 use crate::metrics::FileCounters;

@@ -15,6 +15,7 @@ use super::error::UpstreamError;
 use super::exchange::Exchange;
 use super::host::HostField;
 use super::http2;
+use super::own_fields::OwnFields;
 use super::reach::{Pick, Reached};
 use super::response::UpstreamBody;
 use super::retry::{Failure, RetryPolicy};
@@ -76,15 +77,6 @@ pub trait Again {
 
     /// Renews what of the head counts once only.
     fn renew(&self, head: &mut request::Parts);
-}
-
-/// Fields of a request that are not in the map of its head.
-pub trait OwnFields {
-    /// Appends them as text, each with its CR LF.
-    fn write(&self, out: &mut Vec<u8>);
-
-    /// Puts them into the map.
-    fn insert(&self, headers: &mut HeaderMap);
 }
 
 /// An attempt that came to nothing.

@@ -1,8 +1,8 @@
 //! One request on one connection: from its first byte to the head of its response.
 
 use super::connection::Connection;
-use super::deliver::OwnFields;
 use super::error::UpstreamError;
+use super::own_fields::OwnFields;
 use super::upload::Upload;
 use super::watch::{Phase, SendLimits, Watch};
 use http::{HeaderMap, StatusCode, header, request};

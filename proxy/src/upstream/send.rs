@@ -3,9 +3,10 @@
 use super::attempt::{Attempt, Why};
 use super::budget::backoff;
 use super::choice::{Affinity, Tried};
-use super::deliver::{Again, Delivery, OwnFields, Terms};
+use super::deliver::{Again, Delivery, Terms};
 use super::error::UpstreamError;
 use super::host::HostField;
+use super::own_fields::OwnFields;
 use super::response::UpstreamBody;
 use super::retry::{RetryPolicy, retry_after};
 use super::watch::SendLimits;

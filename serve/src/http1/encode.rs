@@ -89,8 +89,8 @@ pub(super) fn response_fields(
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends a request's head as it is: fields, framing and target were decided before. `write` appends fields that are
-/// not in the map.
+/// Appends a request's head as it is: fields, framing and target were decided before. `write` appends fields behind
+/// those of the map.
 pub fn request_head(
     out: &mut Vec<u8>,
     method: &Method,
@@ -103,12 +103,12 @@ pub fn request_head(
     out.push(b' ');
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    write(out);
     for (name, value) in fields {
         if *name != header::CONTENT_LENGTH && *name != header::TRANSFER_ENCODING {
             field(out, name.as_str().as_bytes(), value.as_bytes());
         }
     }
+    write(out);
     match framing {
         Some(Framing::Length(length)) => field(out, b"content-length", itoa::Buffer::new().format(length).as_bytes()),
         Some(Framing::Empty) => field(out, b"content-length", b"0"),

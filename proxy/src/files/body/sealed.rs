@@ -1,7 +1,7 @@
 //! A copy of a file's content in pages of its own: over plain HTTP/1 the kernel sends it from there, and nobody copies it
 //! for each answer. It is sealed, so that it stays what the answer's fields say of it, whatever becomes of the file.
 
-use super::super::open_files::Place;
+use super::super::places::Place;
 use bytes::Bytes;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use serve::FilePart;
@@ -47,15 +47,14 @@ impl Sealed {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::open_files::OpenFiles;
+    use super::super::super::places::Places;
     use super::*;
     use std::os::unix::fs::FileExt;
 
     #[test]
     fn a_copy_holds_the_content_and_nobody_can_change_it() {
         let content = Bytes::from(vec![7; 100_000]);
-        let sealed =
-            Sealed::copy(&content, OpenFiles::new(2).place().expect("a place")).expect("the kernel has such files");
+        let sealed = Sealed::copy(&content, Places::default().take()).expect("the kernel has such files");
         let FilePart { file, offset, length } = sealed.part();
         let mut read = vec![0; length];
         file.read_exact_at(&mut read, offset).expect("its content");

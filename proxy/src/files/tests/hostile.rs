@@ -57,7 +57,7 @@ async fn a_directory_that_becomes_a_link_leads_nowhere() {
         });
         let server = FileServer::internal(&site.path("")).expect("server");
         let reader = scope.spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("runtime");
             runtime.block_on(async {
                 for _ in 0..1000 {
                     let headers = HeaderMap::new();
