@@ -2,6 +2,7 @@
 
 use portcullis_tests::deadline::until;
 use portcullis_tests::edge::Edge;
+use portcullis_tests::site::SITE;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -29,17 +30,7 @@ async fn deployed() -> Edge {
     }
     symlink("v1", site.join("current")).expect("a link");
     fs::write(folder.path().join("denied.html"), "<title>denied</title>").expect("a file");
-    let config = r#"
-        [listener.http]
-        address = "127.0.0.1:0"
-        tls = false
-
-        [listener.https]
-        address = "127.0.0.1:0"
-        tls = true
-
-        [site.any]
-        tls = "self-signed"
+    let keys = r#"
         security_headers = "isolated"
         error_pages = { 401 = "{folder}/denied.html", 404 = "{folder}/denied.html" }
 
@@ -71,7 +62,7 @@ async fn deployed() -> Edge {
         match = "/private/**"
         files = { root = "{folder}/site/v1" }
     "#;
-    Edge::start_in(folder, config).await
+    Edge::start_in(folder, &[SITE, keys].concat()).await
 }
 
 /// As a deploy does: a new link is renamed over the old one.

@@ -12,6 +12,7 @@ use portcullis_tests::client::Client;
 use portcullis_tests::connection::Connection;
 use portcullis_tests::edge::Edge;
 use portcullis_tests::origin::{Answering, Origin};
+use portcullis_tests::site::SITE;
 use portcullis_tests::slow_disk::{Kept, SlowDisk};
 use std::fs;
 use std::io::Write as _;
@@ -84,21 +85,10 @@ impl Site {
             let file = file.unwrap_or_default();
             format!("HTTP/1.1 200 OK\r\n{file}Content-Length: 3\r\n\r\napp").into_bytes()
         });
-        let config = r#"
+        let routes = r#"
             [server]
             threads = 1
             connections_per_client_max = 0
-
-            [listener.http]
-            address = "127.0.0.1:0"
-            tls = false
-
-            [listener.https]
-            address = "127.0.0.1:0"
-            tls = true
-
-            [site.any]
-            tls = "self-signed"
 
             [upstream.app]
             endpoints = ["{app}"]
@@ -134,7 +124,7 @@ impl Site {
             forward = { upstream = "app", internal_root = "{slow}" }
         "#;
         let slow = disk.root().to_str().expect("a name in UTF-8");
-        let config = config.replace("{slow}", slow).replace("{app}", &origin.endpoint());
+        let config = [SITE, routes].concat().replace("{slow}", slow).replace("{app}", &origin.endpoint());
         let edge = Edge::start_in(folder, &config.replace("{timeout}", disk_timeout)).await;
         let site = Self { disk, edge, _origin: origin, names: AtomicUsize::new(0) };
         let kept = site.edge.http().get("/kept/other.txt").send().await.expect_status(200);

@@ -3,27 +3,30 @@
 use crate::edge::Edge;
 use tempfile::TempDir;
 
+/// An edge's listeners `http` and `https`, and its site; more keys of the site may follow.
+pub const SITE: &str = r#"
+    [listener.http]
+    address = "127.0.0.1:0"
+    tls = false
+
+    [listener.https]
+    address = "127.0.0.1:0"
+    tls = true
+
+    [site.any]
+    tls = "self-signed"
+"#;
+
 /// The configuration, with more keys of `files` behind the root: `", fresh_for = \"0s\""`.
 #[must_use]
 pub fn config(keys: &str) -> String {
-    let text = r#"
-        [listener.http]
-        address = "127.0.0.1:0"
-        tls = false
-
-        [listener.https]
-        address = "127.0.0.1:0"
-        tls = true
-
-        [site.any]
-        tls = "self-signed"
-
+    let route = r#"
         [[route]]
         match = "/**"
         auth = "public"
         files = { root = "{folder}/site" KEYS }
     "#;
-    text.replace("KEYS", keys)
+    [SITE, &route.replace("KEYS", keys)].concat()
 }
 
 /// An edge that serves the folder `site` of this one.
