@@ -64,16 +64,7 @@ impl Representation {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(content.size()));
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        let mut representation = Self {
-            headers,
-            validators,
-            content,
-            sealed: None,
-            variants: Variants::default(),
-            prepared: PreparedFields::default(),
-        };
-        representation.write_validators();
-        representation
+        Self::of(headers, validators, content)
     }
 
     /// The same in a coding. The fields are those of the file (RFC 9110 section 8.4: it is the type of what is decoded
@@ -82,16 +73,15 @@ impl Representation {
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(content.size()));
-        let mut coded = Self {
-            headers,
-            validators,
-            content,
-            sealed: None,
-            variants: Variants::default(),
-            prepared: PreparedFields::default(),
-        };
-        coded.write_validators();
-        coded
+        Self::of(headers, validators, content)
+    }
+
+    /// With these fields beside the validators.
+    fn of(headers: HeaderMap, validators: Validators, content: Content) -> Self {
+        let (variants, prepared) = (Variants::default(), PreparedFields::default());
+        let mut representation = Self { headers, validators, content, sealed: None, variants, prepared };
+        representation.write_validators();
+        representation
     }
 
     /// All of it as a body.
