@@ -88,28 +88,14 @@ pub fn read(headers: &HeaderMap, peer: Option<IpAddr>, peer_https: bool, trusted
     Origin { client: chain.first().copied().or(peer), https, peer_https, chain, port }
 }
 
-/// Replaces every such field by what this proxy knows: the chain of trusted hops, then its own peer.
-///
-/// `host` is the host as the client asked for it and `port` the port of this proxy that was reached, when they are known.
-pub fn write(
-    headers: &mut HeaderMap,
-    origin: &Origin,
-    peer: Option<IpAddr>,
-    host: Option<&HeaderValue>,
-    port: Option<u16>,
-) {
-    remove(headers);
-    for (name, value) in fields(origin, peer, host, port) {
-        headers.insert(name.clone(), value);
-    }
-}
-
-/// Removes every field that [`write()`] replaces, in whatever spelling: see [`is_claim`].
+/// Removes every field by which a client could say such a thing, in whatever spelling: see [`is_claim`].
 pub fn remove(headers: &mut HeaderMap) {
     claims::remove(headers);
 }
 
-/// The fields that [`write()`] writes, each name once.
+/// What this proxy tells the next hop instead, each name once: the chain of trusted hops, then its own peer.
+///
+/// `host` is the host as the client asked for it and `port` the port of this proxy that was reached, when they are known.
 pub fn fields(
     origin: &Origin,
     peer: Option<IpAddr>,

@@ -27,7 +27,9 @@ fuzz_target!(|text: &str| {
 
     let origin = forwarded::read(&headers, Some(PEER), false, &trusted);
     let mut written = headers.clone();
-    forwarded::write(&mut written, &origin, Some(PEER), None, Some(443));
+    forwarded::remove(&mut written);
+    let told = forwarded::fields(&origin, Some(PEER), None, Some(443));
+    written.extend(told.map(|(name, value)| (name.clone(), value)));
     for name in [&FORWARDED, &X_FORWARDED_FOR, &X_FORWARDED_PROTO] {
         assert_eq!(written.get_all(name).iter().count(), 1, "{name} stands once");
     }

@@ -4,6 +4,18 @@ use super::*;
 use proptest::prelude::*;
 use std::net::SocketAddr;
 
+/// Makes the fields those that the next hop gets.
+fn write(
+    headers: &mut HeaderMap,
+    origin: &Origin,
+    peer: Option<IpAddr>,
+    host: Option<&HeaderValue>,
+    port: Option<u16>,
+) {
+    remove(headers);
+    headers.extend(fields(origin, peer, host, port).map(|(name, value)| (name.clone(), value)));
+}
+
 proptest! {
     #[test]
     fn addresses_are_written_as_everywhere(address: IpAddr) {
