@@ -1,6 +1,5 @@
 //! What is known of one request while it is served.
 
-use super::own_fields::Teller;
 use super::random;
 use super::websocket;
 use crate::auth::Verified;
@@ -27,8 +26,7 @@ pub(super) struct RequestContext {
     pub(super) peer_ip: Option<IpAddr>,
     /// Whether the peer's word about the request counts.
     pub(super) peer_trusted: bool,
-    /// Tells the next hop of the client, as it did for the requests before on this connection.
-    pub(super) teller: Rc<Teller>,
+    pub(super) local_port: Option<u16>,
     /// The client as trusted hops tell: the one truth for logs, limits and the application.
     pub(super) origin: Origin,
     pub(super) site: Option<Rc<str>>,
@@ -67,16 +65,15 @@ pub(super) struct Asked {
 
 impl RequestContext {
     /// Boxed once: it goes from the ring through the handler to the log, and is large.
-    pub(super) fn begin(
-        head: &request::Parts,
-        info: &Rc<ConnectionInfo>,
-        teller: &Rc<Teller>,
-        server: &Server,
-    ) -> Box<Self> {
+    pub(super) fn begin(head: &request::Parts, info: &Rc<ConnectionInfo>, server: &Server) -> Box<Self> {
         let trusted = &server.trusted_proxies;
         let peer_ip = info.peer.ip();
         let peer_trusted = peer_ip.is_none_or(|peer| forwarded::is_trusted(peer, trusted));
         let https = info.tls.is_some();
+        let local_port = match *info.local {
+            Address::Tcp(address) => Some(address.port()),
+            Address::Unix(_) => None,
+        };
         Box::new(Self {
             request_id: request_id(&head.headers, peer_trusted),
             started: Instant::now(),
@@ -85,7 +82,7 @@ impl RequestContext {
             trace: server.trace.then(|| TraceParent::read(&head.headers)).flatten(),
             peer_ip,
             peer_trusted,
-            teller: Rc::clone(teller),
+            local_port,
             site: None,
             site_index: None,
             route_index: None,

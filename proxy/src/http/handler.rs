@@ -21,7 +21,7 @@ use crate::route::{Found, NormalPath};
 use crate::rules::{Layers, PathRule};
 use crate::snapshot::{ForwardTo, PreparedAction, PreparedPolicy, PreparedRoute, Snapshot};
 use crate::spool::{BodyLimits, Replay};
-use crate::upstream::{Again, Call, SendLimits, take_head};
+use crate::upstream::{Again, Call, OwnFields as _, SendLimits, take_head};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version, header, request};
 use http_body::Body as _;
 use serve::Body;
@@ -318,7 +318,7 @@ async fn forward(
     // The answer may name a file, whose conditions and ranges are then the client's.
     let for_internal_file = to.internal.as_ref().map(|_| Box::new((head.method.clone(), head.headers.clone())));
     let stripped = to.path.as_ref().and_then(PathRule::stripped);
-    let mut own = headers::towards_upstream(head, carries, context, target, stripped);
+    let mut own = headers::towards_upstream(head, carries, context, &worker.teller, target, stripped);
     if local.snapshot.config.server.trace {
         own.tell_trace(context.trace(), &mut head.headers);
     }

@@ -1,7 +1,7 @@
 //! Which fields cross the proxy, in which shape.
 
 use super::context::RequestContext;
-use super::own_fields::OwnFields;
+use super::own_fields::{OwnFields, Teller};
 use super::target::Target;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, TE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, request};
@@ -78,6 +78,7 @@ pub(super) fn towards_upstream(
     head: &mut request::Parts,
     carries: Carries,
     context: &RequestContext,
+    teller: &Teller,
     target: &Target,
     stripped: Option<&HeaderValue>,
 ) -> OwnFields {
@@ -110,8 +111,7 @@ pub(super) fn towards_upstream(
     let prefix = context.peer_trusted.then(|| forwarded_prefix::read(headers)).flatten();
     forwarded::remove(headers);
     head.version = Version::HTTP_11;
-    let RequestContext { teller, origin, request_id, .. } = context;
-    let mut own = OwnFields::new(teller, origin, &target.authority, request_id, received);
+    let mut own = OwnFields::new(teller, context, &target.authority, received);
     own.prefix = forwarded_prefix::joined(prefix, stripped);
     own
 }

@@ -1,66 +1,93 @@
 //! What the edge itself tells an upstream of a request: who the client is, the request's id and trace, the hop.
 //!
 //! Where nothing in between looks at these fields they never become part of the request's map: HTTP/1 writes them as
-//! text behind the request line, most of which the connection has from the request before. A rule about request fields,
-//! and an endpoint that speaks HTTP/2, get them in the map.
+//! text behind it, most of which is there from the request before. A rule about request fields, and an endpoint that
+//! speaks HTTP/2, get them in the map.
 
+use super::context::RequestContext;
+use crate::upstream;
 use http::header::VIA;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use lru::DefaultHasher;
 use serve::contract::forwarded::{self, Origin, OriginPort};
 use serve::contract::forwarded_prefix::X_FORWARDED_PREFIX;
 use serve::contract::request_id::{RequestId, X_REQUEST_ID};
 use serve::contract::trace::{TRACEPARENT, TraceParent};
 use serve::http1::field;
 use std::cell::RefCell;
+use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-/// Tells of the client of one connection. As long as no hop before the peer is told and all requests are for one host,
-/// that is the same for each, so what was told last is kept.
+/// Of so many kinds of requests it is kept what was told: at most 256 KiB.
+const PLACES: usize = 128;
+
+/// As long as a name of DNS. One that is longer is told anew for each request.
+const HOST_BYTES_MAX: usize = 255;
+
+/// Tells of clients. As long as no hop before the peer is told, all requests of a peer for one host are told of alike, so
+/// what was told is kept: by worker, because a connection may be idle for long, and would keep it all the time.
 #[derive(Debug)]
 pub(super) struct Teller {
+    hasher: DefaultHasher,
+    /// Each may be taken by whatever has its hash.
+    places: RefCell<Box<[Option<Rc<Told>>]>>,
+}
+
+/// Whom a request came from, through which door, and what for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Asked {
+    /// `None` on a Unix socket.
     peer: Option<IpAddr>,
+    /// The port of this proxy.
     port: Option<u16>,
-    last: RefCell<Option<Rc<Told>>>,
+    https: bool,
+    host: HeaderValue,
 }
 
 /// Who the client is, as fields and as the text of these.
 #[derive(Debug)]
 struct Told {
-    host: HeaderValue,
-    https: bool,
+    asked: Asked,
     fields: Vec<(&'static HeaderName, HeaderValue)>,
     text: Vec<u8>,
 }
 
-impl Teller {
-    /// For a connection of this peer, `None` on a Unix socket, to this port.
-    pub(super) const fn new(peer: Option<IpAddr>, port: Option<u16>) -> Self {
-        Self { peer, port, last: RefCell::new(None) }
+impl Default for Teller {
+    fn default() -> Self {
+        let places = std::iter::repeat_with(|| None).take(PLACES).collect();
+        Self { hasher: DefaultHasher::default(), places: RefCell::new(places) }
     }
+}
 
-    fn tell(&self, origin: &Origin, host: &HeaderValue) -> Rc<Told> {
-        if !origin.chain.is_empty() || origin.port != OriginPort::Own {
-            return Rc::new(self.form(origin, host.clone()));
+impl Teller {
+    fn tell(&self, origin: &Origin, peer: Option<IpAddr>, port: Option<u16>, host: &HeaderValue) -> Rc<Told> {
+        let mut asked = Asked { peer, port, https: origin.https, host: host.clone() };
+        if !origin.chain.is_empty() || origin.port != OriginPort::Own || host.len() > HOST_BYTES_MAX {
+            return Rc::new(Told::of(origin, asked));
         }
-        let mut last = self.last.borrow_mut();
-        if let Some(told) = last.as_ref().filter(|told| told.host == *host && told.https == origin.https) {
+        let hash = usize::try_from(self.hasher.hash_one(&asked)).unwrap_or_default();
+        let mut places = self.places.borrow_mut();
+        let place = &mut places[hash % PLACES];
+        if let Some(told) = place.as_ref().filter(|told| told.asked == asked) {
             return Rc::clone(told);
         }
-        // A copy: the host is a part of what was read, and would keep all of that for as long as the connection lasts.
-        let host = HeaderValue::from_bytes(host.as_bytes()).unwrap_or_else(|_| host.clone());
-        let told = Rc::new(self.form(origin, host));
-        *last = Some(Rc::clone(&told));
-        told
+        // A copy: the host is a part of what was read, and would keep all of that.
+        if let Ok(copy) = HeaderValue::from_bytes(host.as_bytes()) {
+            asked.host = copy;
+        }
+        Rc::clone(place.insert(Rc::new(Told::of(origin, asked))))
     }
+}
 
-    fn form(&self, origin: &Origin, host: HeaderValue) -> Told {
-        let fields: Vec<_> = forwarded::fields(origin, self.peer, Some(&host), self.port).collect();
+impl Told {
+    fn of(origin: &Origin, asked: Asked) -> Self {
+        let fields: Vec<_> = forwarded::fields(origin, asked.peer, Some(&asked.host), asked.port).collect();
         let mut text = Vec::new();
         for (name, value) in &fields {
             field(&mut text, name.as_str().as_bytes(), value.as_bytes());
         }
-        Told { host, https: origin.https, fields, text }
+        Self { asked, fields, text }
     }
 }
 
@@ -77,20 +104,19 @@ pub(super) struct OwnFields {
 }
 
 impl OwnFields {
-    /// `host` is what the client asked for, and `received` the version in which it did.
-    pub(super) fn new(
-        teller: &Teller,
-        origin: &Origin,
-        host: &HeaderValue,
-        request_id: &RequestId,
-        received: Version,
-    ) -> Self {
+    /// Of a request for `host`, which came in this version.
+    pub(super) fn new(teller: &Teller, context: &RequestContext, host: &HeaderValue, received: Version) -> Self {
+        let RequestContext { origin, peer_ip, local_port, request_id, .. } = context;
+        Self::of(teller.tell(origin, *peer_ip, *local_port, host), request_id, received)
+    }
+
+    fn of(told: Rc<Told>, request_id: &RequestId, received: Version) -> Self {
         let via = match received {
             Version::HTTP_2 => "2 portcullis",
             Version::HTTP_10 => "1.0 portcullis",
             _ => "1.1 portcullis",
         };
-        Self { told: teller.tell(origin, host), prefix: None, request_id: request_id.clone(), trace: None, via }
+        Self { told, prefix: None, request_id: request_id.clone(), trace: None, via }
     }
 
     /// Tells the trace too. What a client said of a trace that is none is taken out of `headers`, and a sound one stays
@@ -103,26 +129,9 @@ impl OwnFields {
             trace.write(headers);
         }
     }
-
-    /// Puts the fields into the map.
-    pub(super) fn insert(&self, headers: &mut HeaderMap) {
-        for (name, value) in &self.told.fields {
-            headers.insert(*name, value.clone());
-        }
-        if let Some(prefix) = &self.prefix {
-            headers.insert(&X_FORWARDED_PREFIX, prefix.clone());
-        }
-        headers.insert(X_REQUEST_ID.clone(), self.request_id.header_value());
-        if let Some(trace) = &self.trace {
-            trace.write(headers);
-        }
-        // One more hop behind those that are there, in however many fields they stand (RFC 9110 section 7.6.3). A map
-        // that is full takes no more.
-        let _ = headers.try_append(VIA, HeaderValue::from_static(self.via));
-    }
 }
 
-impl crate::upstream::OwnFields for OwnFields {
+impl upstream::OwnFields for OwnFields {
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.told.text);
         if let Some(prefix) = &self.prefix {
@@ -136,7 +145,19 @@ impl crate::upstream::OwnFields for OwnFields {
     }
 
     fn insert(&self, headers: &mut HeaderMap) {
-        self.insert(headers);
+        for (name, value) in &self.told.fields {
+            headers.insert(*name, value.clone());
+        }
+        if let Some(prefix) = &self.prefix {
+            headers.insert(&X_FORWARDED_PREFIX, prefix.clone());
+        }
+        headers.insert(X_REQUEST_ID.clone(), self.request_id.header_value());
+        if let Some(trace) = &self.trace {
+            trace.write(headers);
+        }
+        // One more hop behind those that are there, in however many fields they stand (RFC 9110 section 7.6.3). A map
+        // that is full takes no more.
+        let _ = headers.try_append(VIA, HeaderValue::from_static(self.via));
     }
 }
 
@@ -160,7 +181,7 @@ mod tests {
 
     #[test]
     fn the_text_is_that_of_the_fields() {
-        let teller = Teller::new("192.0.2.7".parse().ok(), Some(8443));
+        let teller = Teller::default();
         let id = RequestId::from_random(7);
         for (chain, host, prefix, version) in [
             (&[][..], "example.com", None, Version::HTTP_11),
@@ -168,7 +189,9 @@ mod tests {
             (&[], "other.example", None, Version::HTTP_10),
             (&["198.51.100.1", "2001:db8::1"], "example.com", None, Version::HTTP_11),
         ] {
-            let mut own = OwnFields::new(&teller, &origin(chain), &HeaderValue::from_static(host), &id, version);
+            let host_field = HeaderValue::from_static(host);
+            let told = teller.tell(&origin(chain), "192.0.2.7".parse().ok(), Some(8443), &host_field);
+            let mut own = OwnFields::of(told, &id, version);
             own.prefix = prefix.map(HeaderValue::from_static);
             own.tell_trace(&TraceParent::begin_anew(1, 2), &mut HeaderMap::new());
             let mut headers = HeaderMap::new();
@@ -186,11 +209,13 @@ mod tests {
 
     #[test]
     fn each_host_and_each_chain_is_told_as_it_is() {
-        let teller = Teller::new("192.0.2.7".parse().ok(), None);
-        let told = |chain: &[&str], host: &'static str| {
-            let told = teller.tell(&origin(chain), &HeaderValue::from_static(host));
-            String::from_utf8(told.text.clone()).expect("text")
+        let teller = Teller::default();
+        let tell = |chain: &[&str], peer: &str, port, host: &str| {
+            let host = HeaderValue::from_str(host).expect("a host");
+            teller.tell(&origin(chain), peer.parse().ok(), port, &host)
         };
+        let text = |told: Rc<Told>| String::from_utf8(told.text.clone()).expect("text");
+        let told = |chain: &[&str], host: &str| text(tell(chain, "192.0.2.7", None, host));
         let plain = told(&[], "a");
         assert!(
             plain.contains("x-forwarded-for: 192.0.2.7\r\n") && plain.contains("x-forwarded-host: a\r\n"),
@@ -200,20 +225,24 @@ mod tests {
         assert!(chained.contains("x-forwarded-for: 198.51.100.1, 192.0.2.7\r\n"), "{chained}");
         assert_eq!(told(&[], "a"), plain, "what a chain told is not kept");
         assert!(told(&[], "b").contains("x-forwarded-host: b\r\n"));
+        assert!(text(tell(&[], "192.0.2.8", None, "a")).contains("x-forwarded-for: 192.0.2.8\r\n"));
+        assert!(text(tell(&[], "192.0.2.7", Some(81), "a")).contains("x-forwarded-port: 81\r\n"));
+        for number in 0..2 * PLACES {
+            // Whatever shares a place.
+            let host = format!("h{number}");
+            assert!(told(&[], &host).contains(&format!("x-forwarded-host: {host}\r\n")));
+        }
+        let kept = || tell(&[], "192.0.2.7", None, "a");
+        assert!(Rc::ptr_eq(&kept(), &kept()));
+        let long = "a".repeat(HOST_BYTES_MAX + 1);
+        let told_anew = || tell(&[], "192.0.2.7", None, &long);
+        assert!(!Rc::ptr_eq(&told_anew(), &told_anew()), "it would take more room than it has");
     }
 
     #[test]
     fn what_a_client_says_of_a_trace_that_is_none_goes_and_a_sound_one_stays() {
-        let teller = Teller::new(None, None);
-        let own = || {
-            OwnFields::new(
-                &teller,
-                &origin(&[]),
-                &HeaderValue::from_static("a"),
-                &RequestId::from_random(7),
-                Version::HTTP_11,
-            )
-        };
+        let told = Teller::default().tell(&origin(&[]), None, None, &HeaderValue::from_static("a"));
+        let own = || OwnFields::of(Rc::clone(&told), &RequestId::from_random(7), Version::HTTP_11);
         let mut headers = HeaderMap::new();
         headers.append(&TRACEPARENT, HeaderValue::from_static("garbage"));
         headers.append("tracestate", HeaderValue::from_static("a=1"));

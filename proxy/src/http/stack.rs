@@ -8,7 +8,6 @@ use super::error_pages;
 use super::farewell::Farewell;
 use super::handler::{self, Entrance, Entry};
 use super::own_client;
-use super::own_fields::Teller;
 use super::response_rules;
 use super::target::Target;
 use super::worker::{Local, WorkerState};
@@ -22,7 +21,6 @@ use http_body::Body as _;
 use serve::connection::ConnectionInfo;
 use serve::contract::request_id::X_REQUEST_ID;
 use serve::http1::{Malformed, prepared_fields};
-use serve::listener::Address;
 use serve::{Body, BodyError, Handler, Part};
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,7 +38,6 @@ const LASTING_BYTES: u64 = 256 * 1024;
 pub struct Front {
     worker: Rc<WorkerState>,
     info: Rc<ConnectionInfo>,
-    teller: Rc<Teller>,
     entrance: Rc<Entrance>,
 }
 
@@ -56,18 +53,7 @@ impl Front {
             header_bytes_max: limits.header_bytes_max,
             uri_bytes_max: limits.uri_bytes_max,
         });
-        move |info| {
-            let port = match *info.local {
-                Address::Tcp(address) => Some(address.port()),
-                Address::Unix(_) => None,
-            };
-            Self {
-                worker: Rc::clone(&worker),
-                info: Rc::new(info.clone()),
-                teller: Rc::new(Teller::new(info.peer.ip(), port)),
-                entrance: Rc::clone(&entrance),
-            }
-        }
+        move |info| Self { worker: Rc::clone(&worker), info: Rc::new(info.clone()), entrance: Rc::clone(&entrance) }
     }
 }
 
@@ -138,7 +124,7 @@ impl Handler for Front {
         head.method = Method::from_bytes(b"-").unwrap_or_default();
         head.uri = Uri::from_static("*");
         head.version = if self.info.http2 { Version::HTTP_2 } else { Version::HTTP_11 };
-        let mut context = RequestContext::begin(&head, &self.info, &self.teller, &local.snapshot.config.server);
+        let mut context = RequestContext::begin(&head, &self.info, &local.snapshot.config.server);
         let mut response = refuse(&self.worker, Cause::Malformed(malformed), &mut context, head.version);
         self.worker.metrics.requests.answered(head.version, response.status());
         response.headers_mut().insert(X_REQUEST_ID.clone(), context.request_id.header_value());
@@ -174,7 +160,7 @@ impl Ring {
         let worker = &front.worker;
         let local = worker.local();
         Self {
-            context: RequestContext::begin(head, &front.info, &front.teller, &local.snapshot.config.server),
+            context: RequestContext::begin(head, &front.info, &local.snapshot.config.server),
             noted: worker.access.as_ref().map(|access| access.head_of(head)),
             version: head.version,
             is_head: head.method == Method::HEAD,

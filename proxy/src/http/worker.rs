@@ -1,6 +1,7 @@
 //! What one worker owns: the snapshot as it uses it, connections, caches, its end of the log. Nothing here is shared.
 
 use super::access_log::{Access, SecretParameters};
+use super::own_fields::Teller;
 use crate::auth::{CACHE_BYTES_MAX, TokenCache};
 use crate::config::{LogFormat, Upstream as Upstreamed};
 use crate::files::SmallFiles;
@@ -36,6 +37,7 @@ pub struct WorkerState {
     pools: Rc<Pools>,
     pub(super) files: Rc<SmallFiles>,
     pub(super) tokens: TokenCache,
+    pub(super) teller: Teller,
     pub(super) access: Option<Access>,
     pub(super) overload: Option<Arc<Overload>>,
     pub(super) metrics: Arc<WorkerMetrics>,
@@ -72,6 +74,7 @@ impl WorkerState {
             pools,
             files,
             tokens: TokenCache::new(CACHE_BYTES_MAX),
+            teller: Teller::default(),
             access,
             overload: tools.overload,
             metrics,
