@@ -94,7 +94,8 @@ where
                     counters.note(reason);
                 }
                 let mut turn = Turn::refused();
-                wire.reply::<H>(handler.refuse(malformed), &mut turn, drain).await?;
+                let (reply, body) = wire.begin::<H>(handler.refuse(malformed), &mut turn, drain);
+                wire.send::<H>(reply, pin!(body), &mut turn).await?;
                 return wire.close(true).await;
             }
             Arrival::Request(head) => {
@@ -105,10 +106,14 @@ where
                 let doing = drain.work();
                 // Nobody here has anything to wait for before a call.
                 let answer = handler.call(request);
-                let response = wire.answer(pin!(answer), &mut turn).await?;
-                let switches = turn.offers_tunnel && response.status() == StatusCode::SWITCHING_PROTOCOLS;
-                doing.is(Work::of(&response, switches));
-                wire.reply::<H>(response, &mut turn, drain).await?;
+                // In a block of its own: what is alive while a body is sent, an idle connection has room for too.
+                let (reply, body) = {
+                    let response = wire.answer(pin!(answer), &mut turn).await?;
+                    let switches = turn.offers_tunnel && response.status() == StatusCode::SWITCHING_PROTOCOLS;
+                    doing.is(Work::of(&response, switches));
+                    wire.begin::<H>(response, &mut turn, drain)
+                };
+                wire.send::<H>(reply, pin!(body), &mut turn).await?;
                 if !wire.is_ready_for_next(&mut turn).await {
                     return wire.close(turn.incoming_is_left()).await;
                 }
@@ -357,18 +362,20 @@ impl<'a> Wire<'a> {
         }
     }
 
-    /// Writes a response, and goes on reading the request's body for as long as the response depends on it.
-    async fn reply<H: Handler>(
-        &mut self,
-        response: Response<H::Body>,
-        turn: &mut Turn,
-        drain: &Drain,
-    ) -> Result<(), Ended> {
+    /// Gathers the head of a response, and lets go of it: its values are parts of what was read from an endpoint, and
+    /// would keep that for as long as the body lasts.
+    fn begin<H: Handler>(&mut self, response: Response<H::Body>, turn: &mut Turn, drain: &Drain) -> (Reply, H::Body) {
         let (parts, body) = response.into_parts();
-        let mut body = pin!(body);
-        let mut reply = self.begin_reply::<H>(&parts, &*body, turn, drain);
-        // Its values are parts of what was read from an endpoint, and would keep that for as long as the body lasts.
-        drop(parts);
+        (self.begin_reply::<H>(&parts, &body, turn, drain), body)
+    }
+
+    /// Writes a response, and goes on reading the request's body for as long as the response depends on it.
+    async fn send<H: Handler>(
+        &mut self,
+        mut reply: Reply,
+        mut body: Pin<&mut H::Body>,
+        turn: &mut Turn,
+    ) -> Result<(), Ended> {
         let sends_files = self.io.sends_files();
         poll_fn(|cx| {
             loop {
