@@ -1,7 +1,8 @@
-//! A byte stream that files can be sent to.
+//! What a byte stream can do beside taking bytes.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 
@@ -11,4 +12,12 @@ pub trait FileSink: AsyncWrite + Unpin {
     ///
     /// Ready with the error of stream or file.
     fn poll_send_file(&mut self, cx: &mut Context<'_>, file: &File, at: u64, count: usize) -> Poll<io::Result<usize>>;
+
+    /// Writes the last bytes of the stream. It is ended at once when they are taken, and they may be kept until then, so
+    /// that bytes and end are one packet.
+    ///
+    /// Ready with the error of the stream.
+    fn poll_write_last(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(self).poll_write_vectored(cx, bufs)
+    }
 }

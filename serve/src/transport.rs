@@ -2,13 +2,17 @@
 
 use crate::file_sink::FileSink;
 use rustix::fs::sendfile;
+use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg, sockopt};
 use std::fs::File;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write as _};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+
+/// Plaintext that fits one record (RFC 8446 section 5.1).
+const RECORD_BYTES_MAX: usize = 16 * 1024;
 
 /// A socket, or a TLS session on one.
 pub enum Transport {
@@ -86,6 +90,37 @@ impl FileSink for Transport {
     fn poll_send_file(&mut self, cx: &mut Context<'_>, file: &File, at: u64, count: usize) -> Poll<io::Result<usize>> {
         let Self::Tcp(stream) = self else { return Poll::Ready(Err(io::ErrorKind::Unsupported.into())) };
         poll_tcp(stream, cx, |stream| Ok(sendfile(stream, file, Some(&mut { at }), count)?))
+    }
+
+    /// The kernel keeps them (`MSG_MORE`, `TCP_CORK`) until it has the end of the stream, or for 200 ms (tcp(7)). Of a TLS
+    /// session, its own end is among them.
+    fn poll_write_last(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => poll_tcp(stream, cx, |stream| {
+                let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+                Ok(match bufs {
+                    [buf] => send(stream, buf, flags)?,
+                    _ => sendmsg(stream, bufs, &mut SendAncillaryBuffer::default(), flags)?,
+                })
+            }),
+            Self::Tls(stream) => {
+                let (socket, session) = stream.get_mut();
+                let count = bufs.iter().map(|buf| buf.len()).sum::<usize>();
+                if session.wants_write() || count > RECORD_BYTES_MAX {
+                    return Pin::new(self).poll_write_vectored(cx, bufs);
+                }
+                for buf in bufs {
+                    session.writer().write_all(buf)?;
+                }
+                session.send_close_notify();
+                if let Self::Tcp(socket) = socket {
+                    // Without it one packet more leaves.
+                    let _ = sockopt::set_tcp_cork(socket, true);
+                }
+                Poll::Ready(Ok(count))
+            }
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
     }
 }
 

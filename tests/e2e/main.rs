@@ -41,6 +41,7 @@ mod introspection;
 mod issuers;
 mod key_rotation;
 mod kubernetes;
+mod last_answer;
 mod limits;
 mod link;
 mod link_streams;

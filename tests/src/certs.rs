@@ -2,6 +2,7 @@
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::server::WebPkiClientVerifier;
+use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -120,7 +121,17 @@ impl Authority {
     /// A client that trusts this authority.
     #[must_use]
     pub fn trusted(&self) -> ClientConfig {
-        trusting([self.0.der().clone()])
+        self.trusted_in(&[&TLS12, &TLS13])
+    }
+
+    /// A client that trusts this authority and speaks these versions only.
+    ///
+    /// # Panics
+    ///
+    /// When they are none.
+    #[must_use]
+    pub fn trusted_in(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+        trusting([self.0.der().clone()], versions)
     }
 }
 
@@ -138,7 +149,7 @@ impl Default for Authority {
 #[must_use]
 pub fn trusting_file(path: &Path) -> ClientConfig {
     let certificates = CertificateDer::pem_file_iter(path).expect("a PEM file");
-    trusting(certificates.map(|certificate| certificate.expect("a certificate in PEM")))
+    trusting(certificates.map(|certificate| certificate.expect("a certificate in PEM")), &[&TLS12, &TLS13])
 }
 
 fn params(hosts: &[&str]) -> CertificateParams {
@@ -154,12 +165,15 @@ fn roots(certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Roo
     roots
 }
 
-fn trusting(certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> ClientConfig {
+fn trusting(
+    certificates: impl IntoIterator<Item = CertificateDer<'static>>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
     let roots = roots(certificates);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("TLS 1.2 and 1.3")
+        .with_protocol_versions(versions)
+        .expect("a version")
         .with_root_certificates(roots)
         .with_no_client_auth()
 }

@@ -46,6 +46,8 @@ pub struct Outgoing {
     first: usize,
     /// Bytes that wait.
     bytes: usize,
+    /// The stream ends behind them.
+    last: bool,
 }
 
 #[derive(Debug)]
@@ -139,6 +141,11 @@ impl Outgoing {
         }
     }
 
+    /// Says that the stream is ended at once when all that waits has been written.
+    pub const fn mark_last(&mut self) {
+        self.last = true;
+    }
+
     /// Appends the end of a body, framed.
     pub fn end(&mut self, framing: Framing, trailer: Option<&HeaderMap>) {
         if framing == Framing::Chunked {
@@ -184,7 +191,8 @@ impl Outgoing {
     /// same.
     fn poll_write_bytes(&self, cx: &mut Context<'_>, io: &mut impl FileSink) -> Poll<io::Result<usize>> {
         let mut slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> = SmallVec::new();
-        for (index, piece) in self.pieces[self.first..].iter().take(SLICES_MAX).enumerate() {
+        let pieces = &self.pieces[self.first..];
+        for (index, piece) in pieces.iter().take(SLICES_MAX).enumerate() {
             let bytes = match piece {
                 Piece::Text(range) => &self.text[range.clone()],
                 Piece::Data(data) => data,
@@ -193,6 +201,7 @@ impl Outgoing {
             slices.push(IoSlice::new(if index == 0 { &bytes[self.written..] } else { bytes }));
         }
         match &slices[..] {
+            slices if self.last && slices.len() == pieces.len() => io.poll_write_last(cx, slices),
             [slice] => Pin::new(io).poll_write(cx, slice),
             _ => Pin::new(io).poll_write_vectored(cx, &slices),
         }

@@ -405,6 +405,9 @@ impl<'a> Wire<'a> {
                         }
                     }
                 }
+                if reply.ended && turn.ends_connection() && self.buffer.is_empty() {
+                    self.out.mark_last();
+                }
                 let sent = self.poll_send(cx)?;
                 if reply.ended {
                     return sent.map(Ok);

@@ -13,6 +13,8 @@ pub(super) struct Turn {
     pub(super) is_head: bool,
     pub(super) version: Version,
     pub(super) keep_alive: bool,
+    /// The client said that no request follows (RFC 9112 section 9.6), or did not ask for a connection that is kept.
+    pub(super) client_closes: bool,
     /// The client waits for leave to send its body (RFC 9110 section 10.1.1).
     pub(super) expects_continue: bool,
     /// The protocol that the client wants to switch to.
@@ -46,6 +48,7 @@ impl Turn {
             is_head: parts.method == Method::HEAD,
             version: parts.version,
             keep_alive,
+            client_closes: !keep_alive,
             expects_continue: is_http_11
                 && framing != Framing::Empty
                 && fields
@@ -66,6 +69,7 @@ impl Turn {
             is_head: false,
             version: Version::HTTP_11,
             keep_alive: false,
+            client_closes: false,
             expects_continue: false,
             offers_tunnel: false,
             exchange: None,
@@ -73,6 +77,12 @@ impl Turn {
             broken: true,
             answered: false,
         }
+    }
+
+    /// Whether the end of the response is that of the connection, and nothing can have come behind the request. Not when
+    /// only we want no further request: the client may have sent one.
+    pub(super) fn ends_connection(&self) -> bool {
+        self.client_closes && !self.incoming_is_left()
     }
 
     /// Whether the client may have sent, or may be sending, what nobody has read.
