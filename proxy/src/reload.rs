@@ -12,6 +12,11 @@ use arc_swap::ArcSwap;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long reading the configuration may take, and then what it names. More than the usual `disk_timeout`, whose error
+/// tells which disk it is.
+const READ_WITHIN: Duration = Duration::from_secs(60);
 
 /// Why a configuration is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +33,9 @@ pub enum ConfigError {
     /// A new listener's address is not to be had, or its TLS.
     #[error("{0}")]
     Listener(String),
+    /// A disk does not answer.
+    #[error("what the configuration names was not read within {READ_WITHIN:?}: does a disk not answer?")]
+    Stalled,
     /// An upgrade is under way, or this process has already handed over.
     #[error("{0}")]
     Busy(&'static str),
@@ -115,21 +123,26 @@ impl Reloader {
         })
     }
 
-    /// Reads the file again. `None`: there is none.
-    pub(crate) fn read(&self) -> Option<Result<Config, ConfigError>> {
-        let path = self.path.as_deref()?;
-        self.watch.borrow_mut().begin_reading();
-        let (loaded, seen) = load_seen(path);
-        self.watch.borrow_mut().follow(seen, loaded.as_ref().ok());
-        Some(loaded)
-    }
-
-    /// Builds what would be in force. Changes nothing.
-    pub(crate) fn prepare(&self, config: Config) -> Result<Prepared, ConfigError> {
+    /// Builds what would be in force: of this configuration, or of the file, which is read again. Changes nothing. `None`:
+    /// there is no file.
+    ///
+    /// Reading may have to wait for disks, so other threads do it, and not for ever.
+    pub(crate) async fn prepare(&self, config: Option<Config>) -> Result<Option<Prepared>, ConfigError> {
+        let config = match (config, &self.path) {
+            (Some(config), _) => config,
+            (None, Some(path)) => {
+                self.watch.borrow_mut().begin_reading();
+                let path = path.clone();
+                let (loaded, seen) = elsewhere(move || load_seen(&path)).await?;
+                self.watch.borrow_mut().follow(seen, loaded.as_ref().ok());
+                loaded?
+            }
+            (None, None) => return Ok(None),
+        };
         let previous = self.current.load_full();
         let need_restart = static_changes(&self.started, &config);
-        let snapshot = Snapshot::build(Arc::new(config), Some(&previous))?;
-        Ok(Prepared { snapshot, need_restart })
+        let snapshot = elsewhere(move || Snapshot::build(Arc::new(config), Some(&previous))).await??;
+        Ok(Some(Prepared { snapshot, need_restart }))
     }
 
     /// Puts it in force. On an error nothing has changed.
@@ -139,6 +152,12 @@ impl Reloader {
         self.current.store(Arc::new(snapshot));
         Ok(Reloaded { need_restart, ..Reloaded::default() })
     }
+}
+
+/// Does on another thread what may have to wait for disks.
+async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ConfigError> {
+    let done = tokio::time::timeout(READ_WITHIN, tokio::task::spawn_blocking(work)).await;
+    done.map_err(|_| ConfigError::Stalled)?.map_err(|_| ConfigError::Busy("this process is stopping"))
 }
 
 fn load_seen(path: &Path) -> (Result<Config, ConfigError>, Vec<PathBuf>) {

@@ -6,6 +6,7 @@ mod dead;
 mod hanging;
 mod leaving;
 mod memory;
+mod reloading;
 
 use portcullis_tests::answer::Answer;
 use portcullis_tests::client::Client;
@@ -50,6 +51,7 @@ struct Site {
     disk: SlowDisk,
     edge: Edge,
     _origin: Answering,
+    config: String,
     /// Names that nobody has asked for.
     names: AtomicUsize,
 }
@@ -125,8 +127,9 @@ impl Site {
         "#;
         let slow = disk.root().to_str().expect("a name in UTF-8");
         let config = [SITE, routes].concat().replace("{slow}", slow).replace("{app}", &origin.endpoint());
-        let edge = Edge::start_in(folder, &config.replace("{timeout}", disk_timeout)).await;
-        let site = Self { disk, edge, _origin: origin, names: AtomicUsize::new(0) };
+        let config = config.replace("{timeout}", disk_timeout);
+        let edge = Edge::start_in(folder, &config).await;
+        let site = Self { disk, edge, _origin: origin, config, names: AtomicUsize::new(0) };
         let kept = site.edge.http().get("/kept/other.txt").send().await.expect_status(200);
         assert_eq!(kept.text(), "other", "in memory from here on");
         Some(site)

@@ -214,7 +214,24 @@ impl Edge {
     ///
     /// What `portcullis check` would print; the server goes on with what it had.
     pub async fn reload(&self, config: &str) -> Result<(), String> {
-        let config = read(config, self.folder(), &self.variables)?;
+        self.put_in_force(self.read(config)?).await
+    }
+
+    /// Reads a configuration; the second half of [`Edge::reload`] is [`Edge::put_in_force`].
+    ///
+    /// # Errors
+    ///
+    /// The mistakes in it.
+    pub fn read(&self, config: &str) -> Result<Config, String> {
+        read(config, self.folder(), &self.variables)
+    }
+
+    /// Replaces the configuration by one that was read.
+    ///
+    /// # Errors
+    ///
+    /// When something that it names can't be used; the server goes on with what it had.
+    pub async fn put_in_force(&self, config: Config) -> Result<(), String> {
         self.running.reload(Some(config)).await.map(drop).map_err(|error| error.to_string())
     }
 

@@ -1,8 +1,29 @@
-//! Files that a configuration names: regular ones, up to a size.
+//! Files that a configuration names: regular ones, up to a size. And disks, which may be gone.
 
 use std::fs::File;
-use std::io::{Error, ErrorKind, Read};
+use std::io::{self, Error, ErrorKind, Read};
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// Does, on a thread of its own, what may have to wait for a disk of which nothing is known yet. A disk that is gone (a
+/// network file system without its server, say) reports no error: it does not answer.
+///
+/// # Errors
+/// `TimedOut` when it takes longer than `patience`; the thread stays with the disk until that answers. Others when there
+/// is no thread.
+pub(crate) fn ask_disk<T: Send + 'static>(
+    patience: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    let (answer, answered) = mpsc::sync_channel(1);
+    thread::Builder::new().name("disk".into()).spawn(move || drop(answer.send(work())))?;
+    answered.recv_timeout(patience).map_err(|error| match error {
+        RecvTimeoutError::Timeout => ErrorKind::TimedOut.into(),
+        RecvTimeoutError::Disconnected => Error::other("a thread panicked"),
+    })
+}
 
 /// Why a file cannot be read, without the numbers of the operating system.
 pub(super) fn reason(error: &Error) -> String {

@@ -42,6 +42,7 @@ mod zones;
 
 pub use action::{Action, DISK_TIMEOUT, Files, Forward, Redirect, Respond, Symlinks};
 pub use coding::{Coding, Compress, MediaPattern};
+pub(crate) use disk::ask_disk;
 pub use files::{CacheRule, SecurityHeaders};
 pub use glob::{BadGlob, FileGlob};
 pub use hash_by::HashBy;

@@ -3,6 +3,7 @@
 use super::path::PathRefusal;
 use rustix::io::Errno;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Why a request gets no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +83,14 @@ pub enum FilesError {
         root: PathBuf,
         /// The system's reason.
         source: Errno,
+    },
+    /// Its disk does not answer.
+    #[error("the disk with {} has not answered within {patience:?} (`disk_timeout`)", root.display())]
+    Stalled {
+        /// As configured.
+        root: PathBuf,
+        /// How long was waited.
+        patience: Duration,
     },
     /// There is no current release.
     #[error("there is no current release: {reason}")]

@@ -14,13 +14,15 @@ use super::path::{HiddenNames, RelativePath, is_plainly_spelled};
 use super::releases::Releases;
 use super::representation::Choice;
 use super::small::SmallFiles;
-use crate::config;
+use crate::config::{self, ask_disk};
 use bytes::Bytes;
 use http::header::{ALLOW as ALLOW_FIELD, CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use rustix::io::Errno;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The methods of files, for `Allow` beside [`FileError::MethodNotAllowed`].
 pub const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
@@ -61,8 +63,14 @@ impl FileServer {
     /// Opens the root.
     ///
     /// # Errors
-    /// When it is no directory that can be entered, or when index or fallback are no names below it.
+    /// When it is no directory that can be entered, when its disk does not answer in time, or when index or fallback are
+    /// no names below it.
     pub fn open(config: &config::Files) -> Result<Self, FilesError> {
+        let (root, patience, config) = (&config.root, config.disk_timeout, config.clone());
+        within(root, patience, move || Self::open_waiting(&config))
+    }
+
+    fn open_waiting(config: &config::Files) -> Result<Self, FilesError> {
         let prefix = config.strip_prefix.as_deref().unwrap_or_default();
         let tree = Tree {
             cache_policy: CachePolicy {
@@ -98,10 +106,12 @@ impl FileServer {
     /// Opens a directory whose files an application hands over by `X-Accel-Redirect`: see [`Self::serve_internal`].
     ///
     /// # Errors
-    /// When it is no directory that can be entered.
+    /// When it is no directory that can be entered, or its disk does not answer in time.
     pub fn internal(root: &Path) -> Result<Self, FilesError> {
+        let asked = root.to_owned();
+        let open = move || Tree::open(&asked, config::Symlinks::No, config::DISK_TIMEOUT);
         Ok(Self {
-            tree: Tree::open(root, config::Symlinks::No, config::DISK_TIMEOUT)?,
+            tree: within(root, config::DISK_TIMEOUT, open)?,
             releases: None,
             error_pages: ErrorPages::default(),
             lists: false,
@@ -320,6 +330,21 @@ fn options() -> Response<FileBody> {
     let mut headers = HeaderMap::with_capacity(2);
     headers.insert(ALLOW_FIELD, ALLOW);
     respond(StatusCode::NO_CONTENT, headers, FileBody::empty())
+}
+
+/// Opens what is below a root; whoever builds a snapshot is not held up by a disk that is gone.
+fn within<T: Send + 'static>(
+    root: &Path,
+    patience: Duration,
+    open: impl FnOnce() -> Result<T, FilesError> + Send + 'static,
+) -> Result<T, FilesError> {
+    ask_disk(patience, open).unwrap_or_else(|error| {
+        let root = root.to_owned();
+        Err(match error.kind() {
+            ErrorKind::TimedOut => FilesError::Stalled { root, patience },
+            _ => FilesError::Root { root, source: Errno::from_io_error(&error).unwrap_or(Errno::AGAIN) },
+        })
+    })
 }
 
 fn plain(name: &str) -> Result<RelativePath, FilesError> {

@@ -22,7 +22,9 @@ use serve::handover::{Predecessor, Program, SETTLED_WITHIN, Successor, UpgradeEr
 use serve::notify;
 use serve::telemetry::{Drops, RequestLog};
 use serve::worker::{Drained, Worker, Workers};
+use std::collections::VecDeque;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -50,6 +52,35 @@ pub(super) async fn control(
             control.obey(orders).await;
         }
         Err(error) => drop(started.send(Err(error))),
+    }
+}
+
+/// The next order.
+async fn next(later: &mut VecDeque<Order>, orders: &mut mpsc::UnboundedReceiver<Order>) -> Option<Order> {
+    match later.pop_front() {
+        Some(order) => Some(order),
+        None => orders.recv().await,
+    }
+}
+
+/// What a reload comes to, unless the order to stop comes first: then whom to answer, or nobody is left to give orders.
+/// Other orders wait.
+async fn unless_stopped<T>(
+    reloading: impl Future<Output = T>,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+    later: &mut VecDeque<Order>,
+) -> Result<T, Option<oneshot::Sender<Drained>>> {
+    let mut reloading = pin!(reloading);
+    loop {
+        tokio::select! {
+            biased;
+            outcome = &mut reloading => return Ok(outcome),
+            order = orders.recv() => match order {
+                Some(Order::Stop(answer)) => return Err(Some(answer)),
+                Some(order) => later.push_back(order),
+                None => return Err(None),
+            },
+        }
     }
 }
 
@@ -199,34 +230,53 @@ impl Control {
     async fn obey(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // Orders that came during a reload.
+        let mut later = VecDeque::new();
         loop {
             // What would be refused is not tried, each second anew; it is looked at again if this process goes on.
             let watches = self.reloader.current.load().config.server.reload_on_change && !self.is_leaving();
-            tokio::select! {
-                order = orders.recv() => match order {
-                    Some(Order::Reload(config, answer)) => drop(answer.send(self.reload(config.map(|config| *config)))),
-                    Some(Order::Upgrade(answer)) => self.begin_upgrade(answer),
-                    Some(Order::Stop(answer)) => {
-                        self.settle_upgrade().await;
-                        return self.stop(answer).await;
-                    }
-                    None => return,
-                },
-                outcome = ended(&mut self.upgrade) => self.end_upgrade(outcome),
+            let order = tokio::select! {
+                biased;
+                order = next(&mut later, &mut orders) => order,
+                outcome = ended(&mut self.upgrade) => {
+                    self.end_upgrade(outcome);
+                    continue;
+                }
                 _ = looks.tick(), if watches => {
-                    if self.reloader.watch.borrow_mut().look() == Look::Changed {
-                        tracing::info!("files of the configuration have changed");
-                        // The outcome is in the log.
-                        let _ = self.reload(None);
+                    if self.reloader.watch.borrow_mut().look() != Look::Changed {
+                        continue;
+                    }
+                    tracing::info!("files of the configuration have changed");
+                    // The outcome is in the log.
+                    let (answer, _) = oneshot::channel();
+                    Some(Order::Reload(None, answer))
+                }
+            };
+            match order {
+                Some(Order::Reload(config, answer)) => {
+                    let reloading = self.reload(config.map(|config| *config));
+                    match unless_stopped(reloading, &mut orders, &mut later).await {
+                        Ok(outcome) => drop(answer.send(outcome)),
+                        Err(stop) => {
+                            drop(answer.send(Err(ConfigError::Busy("this process is stopping"))));
+                            let Some(stopped) = stop else { return };
+                            return self.stop(stopped).await;
+                        }
                     }
                 }
+                Some(Order::Upgrade(answer)) => self.begin_upgrade(answer),
+                Some(Order::Stop(answer)) => {
+                    self.settle_upgrade().await;
+                    return self.stop(answer).await;
+                }
+                None => return,
             }
         }
     }
 
-    fn reload(&mut self, config: Option<Config>) -> Result<Reloaded, ConfigError> {
+    async fn reload(&mut self, config: Option<Config>) -> Result<Reloaded, ConfigError> {
         notify::say(&notify::reloading());
-        let outcome = self.replace(config);
+        let outcome = self.replace(config).await;
         self.reloader.counts.note(outcome.is_ok(), SystemTime::now());
         match &outcome {
             Ok(reloaded) => {
@@ -242,18 +292,11 @@ impl Control {
         outcome
     }
 
-    fn replace(&mut self, config: Option<Config>) -> Result<Reloaded, ConfigError> {
+    async fn replace(&mut self, config: Option<Config>) -> Result<Reloaded, ConfigError> {
         if self.is_leaving() {
             return Err(ConfigError::Busy("another process is about to serve in this one's place"));
         }
-        let config = match config {
-            Some(config) => config,
-            None => match self.reloader.read() {
-                Some(read) => read?,
-                None => return Ok(Reloaded::default()),
-            },
-        };
-        let prepared = self.reloader.prepare(config)?;
+        let Some(prepared) = self.reloader.prepare(config).await? else { return Ok(Reloaded::default()) };
         let plan = self.listeners.plan(&prepared.config().listeners, &mut Vec::new());
         let plan = plan.map_err(|error| ConfigError::Listener(error.to_string()))?;
         let previous = self.reloader.current.load_full();

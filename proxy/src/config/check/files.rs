@@ -5,7 +5,7 @@ use crate::config::file::action as file;
 use crate::config::file::files::CacheEntry;
 use crate::config::glob::{self, Undecided};
 use crate::config::read::{At, Context, List};
-use crate::config::{CacheRule, Files, PathPattern};
+use crate::config::{CacheRule, DISK_TIMEOUT, Files, PathPattern};
 
 pub(super) fn files(written: file::Files, path: Option<&At<PathPattern>>, context: &mut Context<'_>) -> Option<Files> {
     let file::Files {
@@ -29,7 +29,8 @@ pub(super) fn files(written: file::Files, path: Option<&At<PathPattern>>, contex
         fresh_for,
         disk_timeout,
     } = written;
-    let root = root.and_then(|root| root::root(root, context));
+    let patience = disk_timeout.as_ref().map_or(DISK_TIMEOUT, |timeout| timeout.value.0);
+    let root = root.and_then(|root| root::root(root, patience, context));
     let dir = root.as_ref().and_then(|root| root.files.as_deref());
     if let (Some(dir), Some(fallback)) = (dir, &fallback)
         && !dir.join(&fallback.value.0).is_file()
