@@ -2,7 +2,8 @@
 
 mod watch;
 
-pub(crate) use watch::{Look, Watch};
+use watch::reading;
+pub(crate) use watch::{Look, Stamps, Watch, stamps};
 
 use crate::config::{self, Config, Problems, Server};
 use crate::metrics::Reloads;
@@ -110,8 +111,8 @@ impl Reloader {
         let mut watch = Watch::default();
         if let Some(path) = path.as_deref().filter(|_| started.server.reload_on_change) {
             // What was read a moment ago is what the files are compared with.
-            let (loaded, seen) = load_seen(path);
-            watch.follow(seen, loaded.as_ref().ok());
+            let (_, read) = reading(Vec::new(), || load_seen(path));
+            watch.follow(read);
         }
         Ok(Self {
             path,
@@ -131,10 +132,9 @@ impl Reloader {
         let config = match (config, &self.path) {
             (Some(config), _) => config,
             (None, Some(path)) => {
-                self.watch.borrow_mut().begin_reading();
-                let path = path.clone();
-                let (loaded, seen) = elsewhere(move || load_seen(&path)).await?;
-                self.watch.borrow_mut().follow(seen, loaded.as_ref().ok());
+                let (path, known) = (path.clone(), self.watch.borrow().files());
+                let (loaded, read) = elsewhere(move || reading(known, || load_seen(&path))).await?;
+                self.watch.borrow_mut().follow(read);
                 loaded?
             }
             (None, None) => return Ok(None),

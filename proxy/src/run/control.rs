@@ -12,7 +12,7 @@ use crate::http::{WorkerState, WorkerTools};
 use crate::links::{self, LinkGuard, endpoints};
 use crate::metrics::{AdaptedSample, CompressedSample, Metrics};
 use crate::overload::{self, Overload};
-use crate::reload::{ConfigError, Look, Reloaded, Reloader};
+use crate::reload::{ConfigError, Look, Reloaded, Reloader, Stamps, stamps};
 use crate::snapshot::Snapshot;
 use crate::upstream::Keeper;
 use arc_swap::ArcSwap;
@@ -100,6 +100,8 @@ struct Control {
     program: Option<Program>,
     retire: watch::Sender<bool>,
     upgrade: Option<Upgrade>,
+    /// A look at the files of the configuration.
+    looking: Option<JoinHandle<Stamps>>,
 }
 
 /// A new process on its way, and who waits for it.
@@ -223,6 +225,7 @@ impl Control {
             program,
             retire,
             upgrade: None,
+            looking: None,
         };
         Ok((control, Started { listeners: reloaded.opened, admin }))
     }
@@ -242,8 +245,13 @@ impl Control {
                     self.end_upgrade(outcome);
                     continue;
                 }
-                _ = looks.tick(), if watches => {
-                    if self.reloader.watch.borrow_mut().look() != Look::Changed {
+                _ = looks.tick(), if watches && self.looking.is_none() => {
+                    let files = self.reloader.watch.borrow().files();
+                    self.looking = Some(tokio::task::spawn_blocking(move || stamps(files)));
+                    continue;
+                }
+                now = looked(&mut self.looking), if watches => {
+                    if now.is_none_or(|now| self.reloader.watch.borrow_mut().look(now) != Look::Changed) {
                         continue;
                     }
                     tracing::info!("files of the configuration have changed");
@@ -254,6 +262,8 @@ impl Control {
             };
             match order {
                 Some(Order::Reload(config, answer)) => {
+                    // What it still finds is older than what is read now.
+                    self.looking = None;
                     let reloading = self.reload(config.map(|config| *config));
                     match unless_stopped(reloading, &mut orders, &mut later).await {
                         Ok(outcome) => drop(answer.send(outcome)),
@@ -470,6 +480,14 @@ async fn follow(journal: Rc<Journal>, current: Arc<ArcSwap<Snapshot>>) {
         looks.tick().await;
         journal.catch_up(&current.load().issuers, SystemTime::now());
     }
+}
+
+/// Waits for the end of the look that is under way, if one is.
+async fn looked(looking: &mut Option<JoinHandle<Stamps>>) -> Option<Stamps> {
+    let Some(look) = looking else { return std::future::pending().await };
+    let now = look.await;
+    *looking = None;
+    now.ok()
 }
 
 type Ended = (Result<u32, UpgradeError>, oneshot::Sender<Result<u32, NoUpgrade>>);

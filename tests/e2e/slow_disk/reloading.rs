@@ -1,7 +1,9 @@
 //! Reloads while a disk does not answer: what they wait for, nobody else does, not even the operator.
 
 use super::{FOR_EVER, Site};
-use portcullis_tests::slow_disk::{Kept, Operation};
+use portcullis_tests::client::Client;
+use portcullis_tests::process::Process;
+use portcullis_tests::slow_disk::{Kept, Operation, SlowDisk};
 use std::future::ready;
 use std::pin::pin;
 
@@ -90,4 +92,43 @@ async fn a_stop_does_not_wait_for_it() {
     }
     assert_eq!(edge.drain().await, 0);
     assert_eq!(disk.hanging_now(), 1, "the disk has answered nobody");
+}
+
+/// They are looked at each second.
+#[tokio::test]
+async fn files_of_the_configuration_that_are_on_it_hold_up_nobody_either() {
+    let Some(disk) = SlowDisk::mount(Kept::NOTHING, [("body.txt", b"first".to_vec())]) else { return };
+    let config = format!(
+        r#"
+        [server]
+        reload_on_change = true
+
+        [admin]
+        address = "unix:admin.sock"
+
+        [listener.front]
+        address = "unix:front.sock"
+
+        [[route]]
+        match = "/**"
+        auth = "public"
+        respond = {{ body = "${{file:{}}}" }}
+        "#,
+        disk.path("body.txt").display()
+    );
+    let mut process = Process::start(&config).await;
+    let [front, operator] = ["front.sock", "admin.sock"].map(|name| Client::unix(&process.folder().join(name)));
+    disk.hold(Operation::Lookup, "body.txt");
+    disk.hanging(1).await;
+    assert_eq!(front.get("/").send().await.expect_status(200).text(), "first");
+    let _ = operator.get("/metrics").send().await.expect_status(200);
+    // A reload hangs behind it, and the operator is answered all the same.
+    process.signal("HUP").await;
+    let _ = operator.get("/metrics").send().await.expect_status(200);
+    disk.release();
+    process.says("configuration reloaded").await;
+    disk.write("body.txt", "second");
+    process.says("files of the configuration have changed").await;
+    process.says("configuration reloaded").await;
+    assert_eq!(front.get("/").send().await.expect_status(200).text(), "second");
 }

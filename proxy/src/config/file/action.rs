@@ -56,6 +56,7 @@ table! {
         default("1s") fresh_for: Time<0, 3_600_000>,
         /// How long a request waits for one answer of the disk (a name, a directory, a piece of a file): then it is 503,
         /// an answer that has begun ends, and what is in memory goes on unrevised. At most 64 threads wait for one disk.
+        /// A start or a reload waits as long for the root, and then fails.
         default("10s") disk_timeout: Time<10, 600_000>,
         /// The content types whose files come compressed to clients that take it: a type, all of a kind (`text/*`), or
         /// all with a suffix (`*+json`).
