@@ -37,6 +37,9 @@ pub enum ConfigError {
     /// A disk does not answer.
     #[error("what the configuration names was not read within {READ_WITHIN:?}: does a disk not answer?")]
     Stalled,
+    /// A defect of ours.
+    #[error("reading it panicked, which is a defect of this program: its log says where")]
+    Panicked,
     /// An upgrade is under way, or this process has already handed over.
     #[error("{0}")]
     Busy(&'static str),
@@ -157,7 +160,9 @@ impl Reloader {
 /// Does on another thread what may have to wait for disks.
 async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ConfigError> {
     let done = tokio::time::timeout(READ_WITHIN, tokio::task::spawn_blocking(work)).await;
-    done.map_err(|_| ConfigError::Stalled)?.map_err(|_| ConfigError::Busy("this process is stopping"))
+    done.map_err(|_| ConfigError::Stalled)?.map_err(|error| {
+        if error.is_panic() { ConfigError::Panicked } else { ConfigError::Busy("this process is stopping") }
+    })
 }
 
 fn load_seen(path: &Path) -> (Result<Config, ConfigError>, Vec<PathBuf>) {
