@@ -1,10 +1,10 @@
 //! The last answer of a connection, which leaves together with the connection's end: whole, and the end in order.
 
-use portcullis_tests::certs::Authority;
-use portcullis_tests::client::Client;
+use portcullis_tests::certs::trusting_file_in;
 use portcullis_tests::edge::Edge;
 use portcullis_tests::origin::{Answering, Origin};
 use portcullis_tests::raw::{End, Raw};
+use portcullis_tests::site;
 use rustls::version::{TLS12, TLS13};
 use std::fs;
 use std::net::SocketAddr;
@@ -44,43 +44,25 @@ fn origin_reply(target: &str) -> Vec<u8> {
     [format!("HTTP/1.1 200 OK\r\n{field}\r\n").into_bytes(), body].concat()
 }
 
-async fn stack(authority: &Authority) -> (Edge, Answering) {
+async fn stack() -> (Edge, Answering) {
     let origin = Origin::start().await.answering(|received| origin_reply(received.head.target()));
     let folder = TempDir::new().expect("a folder");
-    let _ = authority.leaf(folder.path(), &["localhost"]);
     let root = folder.path().join("site");
     fs::create_dir_all(&root).expect("a folder");
     for length in LENGTHS {
         fs::write(root.join(format!("{length}.bin")), content(length)).expect("a file");
     }
-    let config = format!(
-        r#"
-        [listener.http]
-        address = "127.0.0.1:0"
-        tls = false
-
-        [listener.https]
-        address = "127.0.0.1:0"
-
-        [site.main]
-        tls = {{ certificate = "{{folder}}/localhost.pem", key = "${{file:{{folder}}/localhost.key}}" }}
-
+    let application = r#"
         [upstream.app]
-        endpoints = ["{}"]
+        endpoints = ["{app}"]
 
         [[route]]
         match = "/app/**"
         auth = "public"
         forward = "app"
-
-        [[route]]
-        match = "/**"
-        auth = "public"
-        files = {{ root = "{{folder}}/site" }}
-        "#,
-        origin.endpoint()
-    );
-    (Edge::start_in(folder, &config).await, origin)
+    "#;
+    let application = application.replace("{app}", &origin.endpoint());
+    (Edge::start_in(folder, &[site::config("").as_str(), &application].concat()).await, origin)
 }
 
 /// Paths, and how long their bodies are.
@@ -106,8 +88,7 @@ async fn expect_whole(client: &mut Raw, path: &str, length: usize) {
 
 #[tokio::test]
 async fn it_is_whole_and_the_connection_ends_in_order() {
-    let authority = Authority::new();
-    let (edge, _origin) = stack(&authority).await;
+    let (edge, _origin) = stack().await;
     for (path, length) in paths() {
         let mut client = Raw::connect(edge.address("http")).await;
         client.send(request(&path)).await;
@@ -117,10 +98,10 @@ async fn it_is_whole_and_the_connection_ends_in_order() {
 
 #[tokio::test]
 async fn a_tls_session_says_its_end_after_it() {
-    let authority = Authority::new();
-    let (edge, _origin) = stack(&authority).await;
+    let (edge, _origin) = stack().await;
+    let certificate = edge.development_certificate("any");
     for version in [&TLS12, &TLS13] {
-        let connector = TlsConnector::from(Arc::new(authority.trusted_in(&[version])));
+        let connector = TlsConnector::from(Arc::new(trusting_file_in(&certificate, &[version])));
         for (path, length) in paths() {
             let stream = TcpStream::connect(edge.address("https")).await.expect("connected");
             let name = "localhost".try_into().expect("a name");
@@ -141,8 +122,7 @@ async fn a_tls_session_says_its_end_after_it() {
 
 #[tokio::test]
 async fn a_client_that_takes_little_at_a_time_gets_it_too() {
-    let authority = Authority::new();
-    let (edge, _origin) = stack(&authority).await;
+    let (edge, _origin) = stack().await;
     for (path, length) in paths() {
         let mut client = narrow(edge.address("http")).await;
         client.send(request(&path)).await;
@@ -159,8 +139,7 @@ async fn narrow(address: SocketAddr) -> Raw {
 
 #[tokio::test]
 async fn a_client_of_http_1_0_need_not_ask_for_the_end() {
-    let authority = Authority::new();
-    let (edge, _origin) = stack(&authority).await;
+    let (edge, _origin) = stack().await;
     for length in LENGTHS {
         let mut client = Raw::connect(edge.address("http")).await;
         client.send(format!("GET /{length}.bin HTTP/1.0\r\nHost: localhost\r\n\r\n")).await;
@@ -170,9 +149,8 @@ async fn a_client_of_http_1_0_need_not_ask_for_the_end() {
 
 #[tokio::test]
 async fn what_stands_behind_the_last_request_does_not_cost_its_answer() {
-    let authority = Authority::new();
-    let (edge, _origin) = stack(&authority).await;
-    let secure = Client::https(edge.address("https"), authority.trusted());
+    let (edge, _origin) = stack().await;
+    let secure = edge.https();
     for (path, length) in paths() {
         for mut client in [Raw::connect(edge.address("http")).await, secure.raw().await] {
             client.send(format!("{}{}", request(&path), request("/1.bin").repeat(20))).await;

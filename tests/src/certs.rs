@@ -121,17 +121,7 @@ impl Authority {
     /// A client that trusts this authority.
     #[must_use]
     pub fn trusted(&self) -> ClientConfig {
-        self.trusted_in(&[&TLS12, &TLS13])
-    }
-
-    /// A client that trusts this authority and speaks these versions only.
-    ///
-    /// # Panics
-    ///
-    /// When they are none.
-    #[must_use]
-    pub fn trusted_in(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
-        trusting([self.0.der().clone()], versions)
+        trusting([self.0.der().clone()], &[&TLS12, &TLS13])
     }
 }
 
@@ -148,8 +138,18 @@ impl Default for Authority {
 /// When the file can't be read.
 #[must_use]
 pub fn trusting_file(path: &Path) -> ClientConfig {
+    trusting_file_in(path, &[&TLS12, &TLS13])
+}
+
+/// As [`trusting_file`], and speaks these versions only.
+///
+/// # Panics
+///
+/// As [`trusting_file`], and when they are none.
+#[must_use]
+pub fn trusting_file_in(path: &Path, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
     let certificates = CertificateDer::pem_file_iter(path).expect("a PEM file");
-    trusting(certificates.map(|certificate| certificate.expect("a certificate in PEM")), &[&TLS12, &TLS13])
+    trusting(certificates.map(|certificate| certificate.expect("a certificate in PEM")), versions)
 }
 
 fn params(hosts: &[&str]) -> CertificateParams {
